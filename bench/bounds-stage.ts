@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -29,8 +29,8 @@ export type Watched = { longestMs: number; fromBytes: number; mostBytes: number 
  * twin and a scripted model.
  */
 export type BoundsStage = {
-  /** Where the conversation's files are. */
-  workspace: string;
+  /** Where the conversation's files are, from its first turn on. */
+  workspace(): string;
   /**
    * Acts on the phone, waits for the given number of replies, and reads their pages; returns the
    * measurements of both processes during that time.
@@ -98,7 +98,8 @@ export async function withBoundsStage<T>(
     const replies = (): ChatMessage[] =>
       twin.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
     return await use({
-      workspace: path.join(dataDir, 'workspaces', phone.slice(1)),
+      workspace: () =>
+        globSync(path.join(dataDir, 'people', '*', 'workspaces', phone.slice(1)))[0] ?? '',
       async watch(input, count) {
         const [from, before] = [Date.now(), replies().length];
         await twin.chat.receive(phone, input);

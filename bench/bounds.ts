@@ -123,7 +123,7 @@ export const boundsSection: Section = {
         ),
         1,
       );
-      await writeFile(path.join(stage.workspace, file), picture);
+      await writeFile(path.join(stage.workspace(), file), picture);
       const cases: Case[] = [
         hello,
         { what: 'a tool prints 50 MB', input: { text: 'print' }, replies: 1 },

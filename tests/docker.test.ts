@@ -166,12 +166,15 @@ test('only the relay’s image says that no other program runs beside it', () =>
 /** The part of the start script that settles a volume, for a worker and an agent of these names. */
 function settleVolume(data: string, worker: string, agent: string): void {
   const [part = ''] = read('docker/vm.sh').split('# Where the worker notes');
-  const script = part.replaceAll('sidepocket', worker).replaceAll(/\bagent\b/g, agent);
-  execFileSync('sh', ['-c', script], { env: { PATH: process.env['PATH'], DATA_DIR: data } });
+  const script = part.replaceAll('sidepocket', worker).replace(/ agent$/m, ` ${agent}`);
+  execFileSync('sh', ['-c', script], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], DATA_DIR: data },
+  });
 }
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a volume is the agent’s but for the worker’s own directory, which no agent can replace or be given',
+  'a volume is the worker’s, with what an earlier version gave to the agent set aside; no agent can replace or be given the worker’s own',
   async () => {
     const data = await mkdtemp(path.join(tmpdir(), 'sidepocket-volume-'));
     const sealed = path.join(data, 'sealed');
@@ -185,14 +188,33 @@ test.skipIf(process.getuid?.() !== 0)(
       await chmod(data, 0o700);
       sh('mkdir -p home/x && touch home/x/y');
       settleVolume(data, worker, agent);
-      expect([data, `${data}/home/x/y`, sealed].map(uidOf)).toEqual([theirs, theirs, own]);
-      expect([data, sealed].map((file) => statSync(file).mode & 0o777)).toEqual([0o711, 0o700]);
-      sh(`printf ours > sealed/key && chown ${worker} sealed/key && touch of-root`);
+      const people = path.join(data, 'people');
+      const aside = path.join(people, '.earlier');
+      expect([data, people, `${aside}/home/x/y`, aside, sealed].map(uidOf)).toEqual([
+        own,
+        own,
+        theirs,
+        theirs,
+        own,
+      ]);
+      expect([data, people, aside, sealed].map((file) => statSync(file).mode & 0o777)).toEqual([
+        0o711, 0o711, 0o700, 0o700,
+      ]);
+      sh(`printf ours > sealed/key && chown ${worker} sealed/key`);
       settleVolume(data, worker, agent);
-      expect([key, `${data}/of-root`].map(uidOf)).toEqual([own, theirs]);
+      expect(uidOf(key)).toBe(own);
+      // A home that root has restored is its person's, and a place for homes that an agent has made
+      // while DATA_DIR was its own is not believed.
+      sh('mkdir -p people/p-1/x && ln -s ../p-1 people/.users/4711 && chown -h root people');
+      settleVolume(data, worker, agent);
+      expect([people, `${people}/p-1/x`].map(uidOf)).toEqual([own, 4711]);
+      sh(`mv people kept && mkdir -p people/.users && chown -R ${agent} people`);
+      settleVolume(data, worker, agent);
+      expect(uidOf(people)).toBe(own);
+      expect(sh('ls -d people.*')).toMatch(/^people\.\d+$/m);
       // Moved away by the agent: what is in it stays the worker's, and what is planted goes.
-      sh(`mv sealed moved && mkdir sealed && printf evil > sealed/key && touch of-root-again`);
-      sh(`chown -R ${agent} sealed && chown root of-root-again`);
+      sh(`mv sealed moved && mkdir sealed && printf evil > sealed/key`);
+      sh(`chown -R ${agent} sealed`);
       settleVolume(data, worker, agent);
       expect([sealed, `${data}/moved/key`].map(uidOf)).toEqual([own, own]);
       expect(existsSync(key)).toBe(false);

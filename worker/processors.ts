@@ -14,8 +14,6 @@ import type { Stores } from '../shared/store/stores.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
 import { tellOfSetAside } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
-import { createAgentFiles } from './agent/sandbox/files.ts';
-import { createWorkspaceReader } from './agent/workspace/reader.ts';
 import type { Arrivals } from './process/arrivals.ts';
 import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
@@ -39,7 +37,7 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf'>;
+  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'homeOf'>;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -88,7 +86,6 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
 /** What the configuration says about turns. */
 function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings {
   return {
-    dataDir: config.DATA_DIR,
     chatNumber: {
       number: config.TWILIO_WHATSAPP_NUMBER,
       joinWords: config.TWILIO_SANDBOX_WORDS,
@@ -118,7 +115,7 @@ function turnDepsOf(
   settings: TurnSettings,
 ): TurnDeps {
   const { redis, memory } = own.stores;
-  const { user, media = {}, concurrency } = parts;
+  const { media = {}, concurrency } = parts;
   const { publicUrl } = settings;
   const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
   return {
@@ -137,6 +134,7 @@ function turnDepsOf(
       }),
     },
     agent: boot.agent,
+    homeOf: boot.homeOf,
     media: {
       fetchMedia: createMediaFetch({
         accountSid: config.TWILIO_ACCOUNT_SID,
@@ -147,8 +145,6 @@ function turnDepsOf(
       reader,
       transcribe: media.transcribe,
       speak: media.speak,
-      agentFiles: createAgentFiles(user),
-      workspaces: createWorkspaceReader(user),
     },
     chat: {
       messenger,

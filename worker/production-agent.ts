@@ -5,8 +5,8 @@ import { createModelPrices } from '../shared/runtime/model-prices.ts';
 import { createModelRequests } from '../shared/store/model-requests.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { usualName } from './agent/sandbox/user.ts';
-import type { AgentHomeOptions } from './agent/sandbox/home.ts';
-import type { AgentUser } from './agent/sandbox/user.ts';
+import type { AgentPlatformOptions } from './agent/sandbox/platform.ts';
+import type { AgentUsers } from './agent/homes/agent-users.ts';
 import { endProcesses } from './agent/sandbox/ending.ts';
 import type { GroupLease } from './agent/sandbox/group-lease.ts';
 import { findMemoryEvents } from './agent/sandbox/machine-watch.ts';
@@ -25,7 +25,7 @@ const prewarmMs = 1500;
 export type ProductionAgentParts = {
   config: WorkerConfig;
   environment: Environment;
-  user: AgentUser | undefined;
+  users: AgentUsers | undefined;
   groups: GroupLease | undefined;
   chromium: string | undefined;
   reader: FileReader;
@@ -39,7 +39,7 @@ export type ProductionAgentParts = {
 export function createProductionAgent({
   config,
   environment,
-  user,
+  users,
   groups,
   chromium,
   reader,
@@ -48,12 +48,12 @@ export function createProductionAgent({
   return async (owner, redis, secretsOf) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),
-      endLeft({ config, user, groups }),
+      endLeft({ config, users, groups }),
     ]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
       dataDir: config.DATA_DIR,
-      user,
+      users,
       owner,
       log,
       secrets: {
@@ -66,7 +66,6 @@ export function createProductionAgent({
       environment: { host: environment, variablesOf: secretsOf },
       accounting: accountingOf(config, redis),
       session: {
-        imagesDir: config.IMAGES_DIR,
         chromium,
         reader,
         suggests: config.SUGGESTIONS,
@@ -74,7 +73,7 @@ export function createProductionAgent({
       },
       processes: {
         groups,
-        maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
+        maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, users?.first),
         memoryEvents: findMemoryEvents(),
       },
       pool: {
@@ -87,7 +86,10 @@ export function createProductionAgent({
 }
 
 /** Accounting, prices and limits (millionths of a dollar) for the model's requests. */
-export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptions['accounting'] {
+export function accountingOf(
+  config: WorkerConfig,
+  redis: Redis,
+): AgentPlatformOptions['accounting'] {
   const micros = (usd: number | undefined): number | undefined =>
     usd === undefined ? undefined : Math.round(usd * 1e6);
   return {
@@ -99,22 +101,21 @@ export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptio
 
 /**
  * Ends the processes left by earlier boots: those with their mark, and any of an agent whose worker
- * is dead. Ends all processes of the user only where that user is the agent's alone, and no other
+ * is dead. Ends all processes of a user only where that user is the agent's alone, and no other
  * worker on this machine has an agent of that user.
  */
 async function endLeft({
   config,
-  user,
+  users,
   groups,
-}: Pick<ProductionAgentParts, 'config' | 'user' | 'groups'>): Promise<number> {
+}: Pick<ProductionAgentParts, 'config' | 'users' | 'groups'>): Promise<number> {
   const marked = await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), {
-    user,
+    users,
   });
-  const isAgentsAlone = user !== undefined && (user.isPicked === true || user.name === usualName);
-  return (
-    marked +
-    (groups
-      ? await endProcesses((table) => groups.orphans(table, isAgentsAlone ? user.uid : undefined))
-      : 0)
-  );
+  const isOnlyOurs = (uid: number): boolean => {
+    if (!users?.has(uid)) return false;
+    const { isPicked, name } = users.at(uid);
+    return isPicked === true || name === usualName;
+  };
+  return marked + (groups ? await endProcesses((table) => groups.orphans(table, isOnlyOurs)) : 0);
 }

@@ -5,7 +5,7 @@ import { reconcilingTimes } from '../shared/delivery/deliver.ts';
 import { paceFor } from '../shared/store/send-rate.ts';
 import { startTracing } from '../shared/runtime/telemetry.ts';
 import { createTwilioMessenger, requestTimeoutMs } from '../shared/twilio/messenger.ts';
-import type { AgentUser } from './agent/sandbox/user.ts';
+import type { Homes } from './agent/homes/homes.ts';
 import type { WorkerConfig } from './config.ts';
 import { leaseTimes } from './process/lease.ts';
 import { createSpeaker } from './media/speaker.ts';
@@ -17,7 +17,7 @@ import type { WorkerParts } from './worker-parts.ts';
 export type ProductionParts = {
   config: WorkerConfig;
   environment: Environment;
-  user: AgentUser | undefined;
+  homes: Homes;
   log: Log;
   quit: () => void;
 };
@@ -26,7 +26,7 @@ export type ProductionParts = {
 export async function createProductionParts({
   config,
   environment,
-  user,
+  homes,
   log,
   quit,
 }: ProductionParts): Promise<Omit<WorkerParts, 'createAgent'>> {
@@ -37,11 +37,11 @@ export async function createProductionParts({
     apiUrl: config.TWILIO_API_URL,
   };
   return {
-    user,
+    homes,
     tracing: await startTracing(config, 'sidepocket-worker'),
     media: {
-      transcribe: createTranscriber(config, environment, user),
-      speak: createSpeaker(config, environment, user),
+      transcribe: createTranscriber(config, environment),
+      speak: createSpeaker(config, environment),
     },
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
     pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),

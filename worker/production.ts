@@ -4,7 +4,9 @@ import { createLog } from '../shared/runtime/log.ts';
 import { runProcess } from '../shared/runtime/lifecycle.ts';
 import { settleAgent } from './agent/sandbox/setup.ts';
 import { findChromium } from './agent/mcp/browser.ts';
-import { claudeDirectory } from './agent/sandbox/environment.ts';
+import { createAgentUsers } from './agent/homes/agent-users.ts';
+import { hasEarlier } from './agent/homes/earlier-layout.ts';
+import { createHomes } from './agent/homes/homes.ts';
 import { leaseGroups } from './agent/sandbox/group-lease.ts';
 import { bootWorker } from './process/boot.ts';
 import { parseWorkerConfig } from './config.ts';
@@ -35,28 +37,34 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       log,
     });
     const config = { ...asked, DATA_DIR: settled.dataDir, IMAGES_DIR: settled.imagesDir };
-    // The SDK reads transcripts in this process, so it needs Claude Code's directory.
-    environment['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
+    const known = settled.user && createAgentUsers(settled.user, settled.block);
     const uid = settled.user?.uid ?? process.getuid?.();
-    const groups = uid === undefined ? undefined : leaseGroups(uid);
-    const user = settled.user && { ...settled.user, ...(groups ? { group: groups.own } : {}) };
-    const reader = createFileReader({ user, log });
+    const groups = uid === undefined ? undefined : leaseGroups(uid, known?.has);
+    const group = groups ? { group: groups.own } : {};
+    const users = settled.user && createAgentUsers({ ...settled.user, ...group }, settled.block);
+    const homes = createHomes({
+      dataDir: config.DATA_DIR,
+      imagesDir: config.IMAGES_DIR,
+      users,
+      isFirstKept: () => hasEarlier(config.DATA_DIR),
+    });
+    const reader = createFileReader({ userOf: users?.reader, log });
     const createAgent = createProductionAgent({
       config,
       environment,
-      user,
+      users,
       groups,
       chromium,
       reader,
       log,
     });
-    const boot = await bootWorker(config, createAgent, log, hidden);
+    const boot = await bootWorker(config, createAgent, log, { hidden, homes });
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([
       import('./production-parts.ts'),
       import('./worker.ts'),
     ]);
-    const parts = await createProductionParts({ config, environment, user, log, quit });
+    const parts = await createProductionParts({ config, environment, homes, log, quit });
     return await runWorker(
       config,
       { ...parts, createAgent, media: { ...parts.media, reader } },

@@ -4,7 +4,7 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 import type { SendRateLimit } from '../shared/store/send-rate.ts';
 import type { Tracing } from '../shared/runtime/tracing.ts';
 import type { CreateAgent } from './process/boot.ts';
-import type { AgentUser } from './agent/sandbox/user.ts';
+import type { Homes } from './agent/homes/homes.ts';
 import type { LeaseTimes } from './process/lease.ts';
 import type { ProgressTimes } from './progress/progress.ts';
 import type { Speaker } from './media/speaking.ts';
@@ -18,8 +18,8 @@ import type { Silence } from './turn/watchdog.ts';
  */
 export type WorkerParts = {
   createAgent: CreateAgent;
-  /** The owner of the agent's files, if not the worker's own user. */
-  user?: AgentUser | undefined;
+  /** People's places on this computer; below DATA_DIR and of the worker's own user by default. */
+  homes?: Homes | undefined;
   /** Creates the messenger with the Twilio contents known to Redis. */
   createMessenger: (contents: Contents) => Messenger;
   media?: WorkerMedia;

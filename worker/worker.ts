@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Job, Worker } from 'bullmq';
 import { z } from 'zod';
 import { createContents } from '../shared/twilio/content-cache.ts';
@@ -43,7 +42,7 @@ import { createSleep } from './process/sleep.ts';
 import type { Sleep } from './process/sleep.ts';
 import { watchThaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
-import { workspaceOf } from './workspace.ts';
+import { workspaceName } from './agent/homes/home.ts';
 
 /**
  * The worker stays awake for a job that is due within the idle time, up to this limit (ms):
@@ -73,11 +72,13 @@ export async function runWorker(
   const workers = new Map<QueueName, Worker>();
   const running = createRunningJobs();
   try {
-    const booted = begun ?? (await bootWorker(config, parts.createAgent, log));
+    const booted =
+      begun ?? (await bootWorker(config, parts.createAgent, log, { homes: parts.homes }));
     const { redis, boot, agent, claims } = booted;
     shutdown.add('redis', () => redis.disconnect());
     shutdown.add('agent', () => agent.stop());
-    const reader = parts.media?.reader ?? createFileReader({ user: parts.user, log });
+    const { homes } = booted;
+    const reader = parts.media?.reader ?? createFileReader({ userOf: homes.users?.reader, log });
     shutdown.add('reader', () => reader.stop());
     const queues = createQueues(redis, {
       retentionDays: config.RETENTION_DAYS,
@@ -181,11 +182,7 @@ export async function runWorker(
       log,
     );
     // Takes more turns than may work at once: people in the queue learn their place, and can stop.
-    start(
-      'turns',
-      parts.concurrency.turns + longestLine,
-      noting(atWork, config.DATA_DIR, keptTurns),
-    );
+    start('turns', parts.concurrency.turns + longestLine, noting(atWork, keptTurns));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
     for (const [name, worker] of workers) sweepAfter(name, worker, sweepBackoff, log);
@@ -227,11 +224,9 @@ export async function runWorker(
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
     // Delayed, because the first turn's Claude needs the machine more than the first file does.
     const lifetimes = createFileLifetimes({
-      dataDir: config.DATA_DIR,
-      imagesDir: config.IMAGES_DIR,
+      homes,
       days: config.KEEP_FILES_DAYS,
-      user: parts.user,
-      isAtWork: (name) => atWork.has(name),
+      atWork,
       log,
     });
     const late = watchLateSchedules(stores.schedules, log);
@@ -258,9 +253,9 @@ function sweepAfter(queue: QueueName, worker: Worker, sweepBackoff: SweepBackoff
 }
 
 /** Tracks the directory names of conversations with a running turn. */
-function noting(atWork: Set<string>, dataDir: string, process: Processor): Processor {
+function noting(atWork: Set<string>, process: Processor): Processor {
   return async (job, token, signal) => {
-    const name = path.basename(workspaceOf(dataDir, conversationOf(job)));
+    const name = workspaceName(conversationOf(job));
     atWork.add(name);
     return await process(job, token, signal).finally(() => atWork.delete(name));
   };

@@ -38,11 +38,10 @@ const workspace = path.join(dataDir, 'work');
 const imagesDir = path.join(dataDir, 'images');
 const env = agentEnvironment(
   process.env,
-  dataDir,
+  { directory: dataDir, temporary: path.join(dataDir, 'tmp') },
   { ANTHROPIC_BASE_URL: modelUrl, ANTHROPIC_API_KEY: 'scripted' },
   {
     mark: `bench/${path.basename(dataDir)}@${dataDir}`,
-    name: 'bench',
     isRoot: process.getuid?.() === 0,
   },
 );

@@ -5,7 +5,6 @@ import { createLog } from '../../shared/runtime/log.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import type { Agent } from '../../worker/agent/agent.ts';
-import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { isOfWorker, killMarked } from '../../worker/agent/sandbox/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import type { WorkerConfig } from '../../worker/config.ts';
@@ -35,7 +34,6 @@ process.on('SIGUSR2', () => {
 
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
-  process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
   const account = {
     accountSid: config.TWILIO_ACCOUNT_SID,
     authToken: config.TWILIO_AUTH_TOKEN,
@@ -87,7 +85,6 @@ async function createClaude(config: WorkerConfig, owner: string, redis: Redis): 
     },
     environment: { host: process.env },
     session: {
-      imagesDir: config.IMAGES_DIR,
       chromium: config.CHROMIUM_PATH,
       modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
     },

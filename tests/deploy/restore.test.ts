@@ -41,8 +41,8 @@ test(
       async ({ environment, redis, redisServer, dataDir, log, say, replies, startWorker }) => {
         const elsewhere = path.join(path.dirname(dataDir), 'elsewhere');
         await mkdir(elsewhere);
-        await mkdir(path.join(dataDir, 'workspaces'), { recursive: true });
-        await writeFile(path.join(dataDir, 'workspaces', 'notes.md'), 'not pushed yet');
+        await mkdir(path.join(dataDir, 'people', 'p-1'), { recursive: true });
+        await writeFile(path.join(dataDir, 'people', 'p-1', 'notes.md'), 'not pushed yet');
         const relay = await runRelay(parseRelayConfig(environment), log);
         const worker = await startWorker();
         await say('one');
@@ -71,7 +71,7 @@ test(
           DATA_DIR: path.join(elsewhere, 'data'),
         };
         await run(await commandsOf('restore'), elsewhere, there);
-        expect(await readFile(path.join(there.DATA_DIR, 'workspaces', 'notes.md'), 'utf8')).toBe(
+        expect(await readFile(path.join(there.DATA_DIR, 'people', 'p-1', 'notes.md'), 'utf8')).toBe(
           'not pushed yet',
         );
         const server = await runRedisServer({ dir: there.REDIS_DIR });

@@ -113,7 +113,7 @@ test('what a helper and a command in the background come to is told, once, besid
     expect((await said(bench, 'In the background:')).text).toMatch(
       /\n1\. Count the files \(since.*\n.* The computer stays awake for it, at about \$0\.06 an hour\./,
     );
-    await openGate(workspaceOf(bench));
+    await openGate(await workspaceOf(bench));
     expect((await said(bench, 'Seven files.')).text).toBe(
       '_About “send a helper”:_\n\nSeven files.',
     );
@@ -144,7 +144,7 @@ test('what a helper and a command in the background come to is told, once, besid
 
 /** Ends a command that waits for a file. */
 const openFile = async (bench: StoryBench, name: string): Promise<void> => {
-  await writeFile(path.join(workspaceOf(bench), name), '');
+  await writeFile(path.join(await workspaceOf(bench), name), '');
 };
 
 test(
@@ -163,7 +163,7 @@ test(
       });
       const long = fromHere(bench);
       await bench.say('gate');
-      await atGate(workspaceOf(bench));
+      await atGate(await workspaceOf(bench));
       await said(long, '. 2 things run in the background.');
       await bench.say('stop');
       const stopped = await said(bench, 'Stopped.');
@@ -173,7 +173,7 @@ test(
       await said(bench, 'Stopped what ran in the background: “Watch one”.');
       await openFile(bench, 'two');
       await said(bench, 'It has ended.');
-      await expect(access(path.join(workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
+      await expect(access(path.join(await workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
     });
   },
 );

@@ -134,7 +134,7 @@ test(
           80_000,
         );
         expect(question.text).toMatch(/^This task has cost \$0\.1\d?; its budget is \$0\.10/);
-        const statuses = await readFile(path.join(workspaceOf(bench), 'statuses'), 'utf8');
+        const statuses = await readFile(path.join(await workspaceOf(bench), 'statuses'), 'utf8');
         expect(statuses).toMatch(/^(200 )+(402 )+$/);
         expect(statuses.split(' ').filter(Boolean)).toHaveLength(40);
         const { redis, model } = bench;

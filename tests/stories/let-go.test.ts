@@ -58,7 +58,7 @@ test(
       await isLetGo(bench);
       await tap(bench, leave, 'Yes');
       await said(bench, 'Noted.');
-      expect(await readFile(path.join(workspaceOf(bench), 'notes'), 'utf8')).toBe('first\n');
+      expect(await readFile(path.join(await workspaceOf(bench), 'notes'), 'utf8')).toBe('first\n');
       expect(texts(bench).filter((words) => words.includes('echo first'))).toHaveLength(1);
       // A tap is an answer, and never a prompt of its own.
       expect(promptsOf(bench)).not.toMatch(/"text":"(Yes|No|Blue)"/);

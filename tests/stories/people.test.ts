@@ -18,7 +18,7 @@ test(
       async (bench) => {
         await bench.say('gate', phone);
         await bench.say('gate', otherPhone);
-        for (const from of [phone, otherPhone]) await atGate(workspaceOf(bench, from));
+        for (const from of [phone, otherPhone]) await atGate(await workspaceOf(bench, from));
         await bench.say('say my turn', stranger);
         await said(bench, 'I am busy with other work.', stranger);
         await bench.say('/status', phone);
@@ -27,7 +27,7 @@ test(
         );
 
         // The gate of one is not the gate of the other: each has a workspace of their own.
-        await openGate(workspaceOf(bench, phone));
+        await openGate(await workspaceOf(bench, phone));
         await said(bench, 'through', phone);
         await said(bench, 'my turn', stranger);
         expect(texts(bench, stranger)).toEqual([
@@ -35,7 +35,7 @@ test(
           'my turn',
         ]);
         expect(texts(bench, otherPhone)).toEqual([]);
-        await openGate(workspaceOf(bench, otherPhone));
+        await openGate(await workspaceOf(bench, otherPhone));
         await said(bench, 'through', otherPhone);
 
         const sessions = await Promise.all(

@@ -29,7 +29,7 @@ test(
   { tags: 'long' },
   async () => {
     const bench = fromHere(open());
-    const workspace = workspaceOf(bench);
+    const workspace = await workspaceOf(bench);
     await bench.say('plan to write a.txt');
     const first = await nth(bench, 'Shall I begin?', 0);
     expect(texts(bench)[0]).toMatch(/^\*The plan\*[^]*draft 1[^]*a\.txt/);
@@ -70,7 +70,7 @@ test(
   { tags: 'long' },
   async () => {
     const bench = fromHere(open());
-    const workspace = workspaceOf(bench);
+    const workspace = await workspaceOf(bench);
     await bench.say('/permissions ask');
     await said(bench, 'I ask before');
     await bench.say('run touch one.txt');

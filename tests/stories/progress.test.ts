@@ -9,7 +9,7 @@ test('long work says now and then what it does, never the same twice, and the an
     async (bench) => {
       await bench.say('gate');
       await until('the line about the gate', () => texts(bench).includes('Waiting at the gate'));
-      await openGate(workspaceOf(bench));
+      await openGate(await workspaceOf(bench));
       await until('the answer', () => texts(bench).includes('through'));
       expect(texts(bench).at(-1)).toBe('through');
       expect(new Set(texts(bench)).size).toBe(texts(bench).length);
@@ -35,7 +35,7 @@ test(
       await until('the word about it', () => texts(bench).length === 2);
       await bench.say('gate');
       await until('the step', () => texts(bench).includes('▸ Wait at the gate'));
-      await openGate(workspaceOf(bench));
+      await openGate(await workspaceOf(bench));
       await until('the answer', () => texts(bench).includes('through'));
       await bench.say('run: echo twice');
       await until('the second answer', () => texts(bench).some((text) => text.includes('twice')));

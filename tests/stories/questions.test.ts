@@ -131,7 +131,7 @@ test(
     const bench = fromHere(open());
     await bench.say('ask, then wait');
     await tap(bench, await said(bench, 'Go on?'), 'Yes');
-    await atGate(workspaceOf(bench));
+    await atGate(await workspaceOf(bench));
     // The worker that goes on has not heard the answer itself.
     bench.model.faults.creditTooLow = Infinity;
     await bench.restartWorker();

@@ -98,9 +98,9 @@ test(
       await said(bench, 'first: 0 before');
       bench.model.faults.refuse = refusing('first: 0 before');
       await bench.say('gate');
-      await atGate(workspaceOf(bench));
+      await atGate(await workspaceOf(bench));
       await bench.restartWorker();
-      await openGate(workspaceOf(bench));
+      await openGate(await workspaceOf(bench));
       await said(bench, 'through');
       expect(texts(bench)).toEqual([
         'first: 0 before',

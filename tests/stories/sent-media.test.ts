@@ -116,7 +116,7 @@ test(
 
         // Nearly 8 MB; Twilio takes 5.
         await writeFile(
-          path.join(workspaceOf(bench), 'picture.png'),
+          path.join(await workspaceOf(bench), 'picture.png'),
           await noisePicture(1900, 1400).png().toBuffer(),
         );
         const before = replies().length;
@@ -131,9 +131,9 @@ test(
 
         await say('tell me more');
         await said(bench, 'The *first half* is done.');
-        await atGate(workspaceOf(bench));
+        await atGate(await workspaceOf(bench));
         expect(replies().at(-1)?.text).toBe('The *first half* is done.');
-        await openGate(workspaceOf(bench));
+        await openGate(await workspaceOf(bench));
         await said(bench, 'Now all of it.');
       }),
     );

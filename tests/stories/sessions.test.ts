@@ -6,7 +6,7 @@ import type { Story } from '../../simulator/model/stories/story.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { holdOpen } from '../support/hold-open.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
-import { said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+import { homeOf, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -20,9 +20,9 @@ const which: Story = {
     text(`${asked.slice('which '.length)}: ${answersBefore} before`),
 };
 
-/** What Claude Code has written down of all sessions. */
-async function readTranscripts({ dataDir }: StoryBench): Promise<string> {
-  const projects = path.join(claudeDirectory(dataDir), 'projects');
+/** What Claude Code has written down of the phone’s sessions. */
+async function readTranscripts(bench: StoryBench): Promise<string> {
+  const projects = path.join(claudeDirectory(await homeOf(bench)), 'projects');
   const files = (await readdir(projects, { recursive: true })).filter((name) =>
     name.endsWith('.jsonl'),
   );
@@ -77,7 +77,7 @@ test(
   { tags: 'long' },
   async () => {
     const bench = open();
-    const own = path.join(workspaceOf(bench, otherPhone), '.claude');
+    const own = path.join(await workspaceOf(bench, otherPhone), '.claude');
     await mkdir(path.join(own, 'commands'), { recursive: true });
     await writeFile(path.join(own, 'commands', 'greet.md'), 'say greetings to $ARGUMENTS');
     await mkdir(path.join(own, 'skills', 'farewell'), { recursive: true });
@@ -109,7 +109,9 @@ test(
     await bench.say('which first', stranger);
     await said(bench, 'first: 0 before', stranger);
     await bench.restartWorker();
-    await rm(path.join(claudeDirectory(bench.dataDir), 'projects'), { recursive: true });
+    await rm(path.join(claudeDirectory(await homeOf(bench, stranger)), 'projects'), {
+      recursive: true,
+    });
     await bench.say('which second', stranger);
     await said(bench, 'I could not find our earlier conversation any more', stranger);
     expect((await said(bench, 'second: ', stranger)).text).toBe('second: 0 before');

@@ -21,11 +21,11 @@ const worked = async (bench: StoryBench): Promise<Job<TurnData, TurnResult>[]> =
 test('what is said while Claude works is heard at the next tool boundary and answered in the same turn, several texts in one answer', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
-    await atGate(workspaceOf(bench));
+    await atGate(await workspaceOf(bench));
     const sids = [await bench.say('say one'), await bench.say('say two')];
     for (const sid of sids)
       await until('it is taken up', async () => (await stateOf(bench, sid)) === 'working');
-    await openGate(workspaceOf(bench));
+    await openGate(await workspaceOf(bench));
     await until('the answer', () => texts(bench).length > 0);
     await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
     expect(texts(bench)).toEqual([expect.stringMatching(/^through\s+one\s+two$/)]);
@@ -46,14 +46,14 @@ test(
   async () => {
     await withStory({ stories: [gate] }, async (bench) => {
       await bench.say('gate');
-      await atGate(workspaceOf(bench));
+      await atGate(await workspaceOf(bench));
       await bench.say('/queue say the queued one');
       await until('it is told', () =>
         texts(bench).some((text) => text.startsWith('I do that as soon as this is done')),
       );
       const now = await bench.say('say now');
       await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
-      await openGate(workspaceOf(bench));
+      await openGate(await workspaceOf(bench));
       await until('the queued one', () => texts(bench).includes('the queued one'));
       expect(await worked(bench)).toHaveLength(2);
       const [, ...answers] = texts(bench);
@@ -66,7 +66,7 @@ test(
 test('“please stop it now” ends the command that runs within a second, with all of its processes, and says what was under way', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
-    await atGate(workspaceOf(bench));
+    await atGate(await workspaceOf(bench));
     expect([await isAtGate(bench), (await findShell(bench)) > 0]).toEqual([true, true]);
     const saidAt = performance.now();
     await bench.say('please stop it now');

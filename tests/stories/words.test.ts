@@ -70,9 +70,9 @@ test('what Claude says before and beside its tools reaches the phone, once and i
 
     const failing = fromHere(bench);
     await failing.say('long look');
-    await atGate(workspaceOf(failing));
+    await atGate(await workspaceOf(failing));
     bench.model.faults.creditTooLow = Infinity;
-    await openGate(workspaceOf(failing));
+    await openGate(await workspaceOf(failing));
     await said(failing, failureSentence('no-credit'));
     expect(texts(failing)).toEqual([bug, failureSentence('no-credit')]);
     bench.model.faults.creditTooLow = 0;
@@ -85,9 +85,9 @@ test(
   async () => {
     await withStory({ stories: [longLook, choose] }, async (bench) => {
       await bench.say('long look', phone);
-      await atGate(workspaceOf(bench));
+      await atGate(await workspaceOf(bench));
       await bench.restartWorker();
-      await openGate(workspaceOf(bench));
+      await openGate(await workspaceOf(bench));
       await said(bench, 'Mended.');
       expect(texts(bench).join('\n').split(bug)).toHaveLength(2);
       expect(texts(bench).at(-1)).toContain('Mended.');

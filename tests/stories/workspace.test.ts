@@ -20,7 +20,7 @@ const answerMs = 60_000;
 async function layProject(
   bench: StoryBench,
 ): Promise<{ marks(): Promise<string[]>; put(file: string, content: unknown): Promise<void> }> {
-  const workspace = workspaceOf(bench);
+  const workspace = await workspaceOf(bench);
   const put = async (file: string, content: unknown): Promise<void> => {
     await mkdir(path.dirname(path.join(workspace, file)), { recursive: true });
     await writeFile(
@@ -140,7 +140,7 @@ test(
         },
       });
       await put('scripts/stop.sh', '#!/bin/sh\ntouch marks/stop');
-      await chmod(path.join(workspaceOf(bench), 'scripts/stop.sh'), 0o755);
+      await chmod(path.join(await workspaceOf(bench), 'scripts/stop.sh'), 0o755);
       await bench.say('say hello');
       await until('the answer', () => texts(bench).includes('hello'), answerMs);
       const told = texts(bench).join('\n');

@@ -26,8 +26,11 @@ import type {
   ProcessOptions,
   SessionOptions,
 } from '../../worker/agent/claude/agent.ts';
+import { createAgentUsers } from '../../worker/agent/homes/agent-users.ts';
+import type { Home } from '../../worker/agent/homes/home.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
+import type { AgentUser } from '../../worker/agent/sandbox/user.ts';
 import { scaled } from './machine-speed.ts';
 import type { WorkspaceGrants } from '../../worker/agent/workspace/grants.ts';
 
@@ -101,6 +104,7 @@ export function startTurn(
       const turn = {
         id: `turn-${crypto.randomUUID()}`,
         conversation,
+        home: homeAround(workspace),
         workspace,
         session,
         prompts: channel,
@@ -126,6 +130,18 @@ export function startTurn(
     close: channel.close,
     abort: (reason) => control.abort(reason),
     ended: read(),
+  };
+}
+
+/** The home whose directory the bench or the test has made around a workspace. */
+export function homeAround(workspace: string, user?: AgentUser): Home {
+  const directory = path.dirname(path.dirname(workspace));
+  return {
+    person: 'somebody',
+    user,
+    directory,
+    images: path.join(directory, 'images'),
+    temporary: path.join(directory, 'tmp'),
   };
 }
 
@@ -190,7 +206,11 @@ export type ClaudeAgentBenchOptions = Partial<
     SessionOptions &
     ProcessOptions &
     PoolOptions
-> & { model?: ScriptedModelOptions };
+> & {
+  model?: ScriptedModelOptions;
+  /** The user of everybody's processes; the test's own unless given. */
+  user?: AgentUser;
+};
 
 /**
  * Opens a scripted model and an agent in a directory of their own. One bench at a time in a
@@ -199,7 +219,7 @@ export type ClaudeAgentBenchOptions = Partial<
 export async function openClaudeAgent({
   model: modelOptions,
   secrets,
-  imagesDir,
+  user,
   chromium,
   reader,
   suggests = false,
@@ -218,10 +238,10 @@ export async function openClaudeAgent({
   const redis = connectRedis(redisServer.url, 'patient', createLog('test', 'silent'));
   const owner = `test-${path.basename(dataDir)}#1`;
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(dataDir);
-  const agent = createClaudeAgent({
+  const claude = createClaudeAgent({
     dataDir,
+    users: user && createAgentUsers(user, undefined),
     session: {
-      imagesDir: imagesDir ?? path.join(dataDir, 'images'),
       chromium,
       reader,
       suggests,
@@ -240,6 +260,11 @@ export async function openClaudeAgent({
     log: createLog('test', 'silent'),
     ...options,
   });
+  // A home of one's own for each test, as a turn would have it.
+  const agent: Agent = {
+    ...claude,
+    work: (turn) => claude.work({ ...turn, home: { ...turn.home, user } }),
+  };
   const processes = async (session = ''): Promise<number[]> =>
     (await findMarked())
       .filter(({ mark }) => mark.startsWith(`${owner}/${session}`))

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, mkdir } from 'node:fs/promises';
 import { accessSync, constants, readFileSync } from 'node:fs';
@@ -58,12 +58,13 @@ export async function startSeparateWorker(
   const { uid, gid } = agentUser();
   const own = as === 'worker' ? { uid: workerUid, gid: workerUid } : { uid, gid };
   await chmod(path.dirname(dataDir), 0o711);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await chown(dataDir, uid, gid);
-  if (as === 'worker') {
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  if (as === 'agent') await chown(dataDir, uid, gid);
+  else {
     // As docker/vm.sh leaves the volume.
+    const script = path.join(root, 'worker', 'agent', 'homes', 'own-data.sh');
+    execFileSync('sh', [script, dataDir, String(own.uid), String(uid)]);
     const sealed = path.join(dataDir, 'sealed');
-    await chmod(dataDir, 0o711);
     await mkdir(sealed, { recursive: true, mode: 0o700 });
     await chown(sealed, own.uid, own.gid);
   }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Job } from 'bullmq';
 import { expect } from 'vitest';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
@@ -14,7 +15,7 @@ import type {
   PoolOptions,
   SessionOptions,
 } from '../../worker/agent/claude/agent.ts';
-import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
+import { workspaceOf as workspaceIn } from '../../worker/agent/homes/home.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { accountingOf } from '../../worker/production-agent.ts';
@@ -90,9 +91,15 @@ export function fromHere(bench: StoryBench): StoryBench {
   return { ...bench, replies: (from = phone) => bench.replies(from).slice(got.get(from)) };
 }
 
+/** The directory of a phone's person. */
+export async function homeOf(bench: Pipeline, from = phone): Promise<string> {
+  return path.join(bench.dataDir, 'people', await createPeopleStore(bench.redis).idOf(from));
+}
+
 /** Where Claude works for a phone. */
-export const workspaceOf = (bench: Pipeline, from = phone): string =>
-  path.join(bench.dataDir, 'workspaces', from.replace('+', ''));
+export async function workspaceOf(bench: Pipeline, from = phone): Promise<string> {
+  return workspaceIn({ directory: await homeOf(bench, from) }, from);
+}
 
 /**
  * Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no
@@ -115,7 +122,6 @@ export async function withStory(
     await withPipeline(
       { environment: { ANTHROPIC_API_KEY: modelKey, ...environment } },
       async (pipeline) => {
-        process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
         const chromium = await findChromium(process.env['PATH'] ?? '');
         const startWorker = (change: WorkerChange = {}) =>
           pipeline.startWorker({
@@ -131,7 +137,6 @@ export async function withStory(
                 ),
                 environment: { host: process.env, variablesOf: secretsOf },
                 session: {
-                  imagesDir: path.join(pipeline.dataDir, 'images'),
                   chromium,
                   suggests: agent.suggests ?? false,
                   modelPatienceMs: agent.modelPatienceMs ?? scaled(30_000),

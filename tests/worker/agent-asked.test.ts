@@ -81,6 +81,7 @@ function openAccountOf(
     {
       id: 't',
       conversation: '+15551230001',
+      home: { person: 'somebody', user: undefined, directory: '/', images: '/', temporary: '/' },
       workspace: '/',
       session: undefined,
       prompts,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
+import { homeAround, openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { Asking, ClaudeAgentBench, ClaudeAgentBenchOptions } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -89,9 +89,11 @@ test(
 
 test('what was made ready for a turn has its effort', { tags: 'long' }, async () => {
   await withAgent({}, async (bench, say) => {
+    const workspace = await bench.workspace(ann.slice(1));
     const coming = {
       conversation: ann,
-      workspace: await bench.workspace(ann.slice(1)),
+      home: homeAround(workspace),
+      workspace,
       session: undefined,
       model: undefined,
       permissions: 'all' as const,

@@ -202,12 +202,12 @@ describe.skipIf(reason !== undefined)(
           TRANSCRIBE_COMMAND: 'sh -c \'id -un; cat "$0"; grep CapEff /proc/self/status\'',
         },
         { PATH: process.env['PATH'] },
-        agentUser(),
       );
       expect(
         await transcribe?.(
           { bytes: Buffer.from('said'), name: 'voice.ogg', type: 'audio/ogg' },
           new AbortController().signal,
+          agentUser(),
         ),
       ).toBe('nobody saidCapEff: 0000000000000000');
     });

@@ -234,18 +234,19 @@ test('the environment holds what was named and nothing else', () => {
     HOME: '/root',
     NODE_OPTIONS: '--inspect',
   };
+  const place = { directory: '/data', temporary: '/data/tmp' };
   const environment = agentEnvironment(
     host,
-    '/data',
+    place,
     { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined },
-    { mark: 'vm#1/s', name: '15551230001', isRoot: true },
+    { mark: 'vm#1/s', isRoot: true },
   );
   expect(environment).toEqual({
     PATH: '/bin',
     TZ: 'Europe/Berlin',
     ANTHROPIC_API_KEY: 'key',
     HOME: '/data/home',
-    TMPDIR: '/data/tmp/15551230001',
+    TMPDIR: '/data/tmp',
     CLAUDE_CONFIG_DIR: '/data/claude',
     SIDEPOCKET_AGENT: 'vm#1/s',
     IS_SANDBOX: '1',
@@ -254,9 +255,9 @@ test('the environment holds what was named and nothing else', () => {
     CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
     CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
   });
-  expect(
-    agentEnvironment(host, '/data', {}, { mark: 'vm#1/s', name: '15551230001', isRoot: false }),
-  ).not.toHaveProperty('IS_SANDBOX');
+  expect(agentEnvironment(host, place, {}, { mark: 'vm#1/s', isRoot: false })).not.toHaveProperty(
+    'IS_SANDBOX',
+  );
 });
 
 test('a Chromium is found on the PATH, the first directory first, and only one that can be run', async () => {

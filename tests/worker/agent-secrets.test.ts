@@ -4,17 +4,18 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
-import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { attacks } from '../support/attacks.ts';
 import { holdOpen } from '../support/hold-open.ts';
 import { createLinkBrowser } from '../support/link-browser.ts';
-import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
-import type { Pipeline } from '../support/pipeline.ts';
+import { withHouse } from '../support/house.ts';
+import type { House } from '../support/house.ts';
+import { otherPhone, phone } from '../support/pipeline.ts';
 import { seal } from '../support/seal.ts';
-import { startSeparateWorker, whyNotSeparate } from '../support/separate-worker.ts';
+import { whyNotSeparate } from '../support/separate-worker.ts';
 import type { SeparateWorker } from '../support/separate-worker.ts';
+import { workspaceOf } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 const reason = whyNotSeparate();
@@ -52,74 +53,12 @@ const burglar = (burglary: Burglary): Story => ({
 /** What the burglar is to try next. */
 type Burglary = { attacks: Attack[]; files: string[] };
 
-type House = Pipeline & {
-  environment: Record<string, string>;
-  secrets: Record<string, string>;
-  burglary: Burglary;
-  start(change?: Record<string, string>, user?: 'worker' | 'agent'): Promise<SeparateWorker>;
-  /** The worker that is at work, as a user of its own; it is started by the first that asks. */
-  worker(): Promise<SeparateWorker>;
-  told(): string;
-};
+type Guarded = House & { burglary: Burglary };
 
-/**
- * The whole system with a Redis that asks for a password, and a worker and an agent of different
- * users.
- */
-async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
-  const invent = (): string => randomBytes(12).toString('hex');
-  const secrets = {
-    redis: invent(),
-    model: `sk-ant-api03-${invent()}`,
-    wake: invent(),
-    transcriber: invent(),
-    speaker: invent(),
-    twilio: 'test-auth-token',
-  };
+/** A house whose model is the burglar. */
+async function withBurglar(use: (house: Guarded) => Promise<void>): Promise<void> {
   const burglary: Burglary = { attacks: [], files: [] };
-  const model = await runScriptedModel({ quiet: true, stories: [burglar(burglary)] });
-  const workers: SeparateWorker[] = [];
-  try {
-    await withPipeline({ environment: { WAKE_SECRET: secrets.wake } }, async (pipeline) => {
-      await pipeline.redis.config('SET', 'requirepass', secrets.redis);
-      const environment = {
-        ...pipeline.environment,
-        PORT: '0',
-        WORKER_ID: `house-${invent()}`,
-        REDIS_URL:
-          pipeline.environment['REDIS_URL']?.replace('://', `://default:${secrets.redis}@`) ?? '',
-        ANTHROPIC_API_KEY: secrets.model,
-        ANTHROPIC_BASE_URL: model.url,
-        TRANSCRIBE_API_KEY: secrets.transcriber,
-        SPEAK_API_KEY: secrets.speaker,
-        GITHUB_TOKEN: 'github_pat_reachable',
-        LOG_LEVEL: 'debug',
-        // No spare process is started, which would take as long as the one that works.
-        MAX_LIVE_AGENTS: '1',
-      };
-      const start: House['start'] = async (change = {}, user = 'worker') => {
-        const worker = await startSeparateWorker({ ...environment, ...change }, user);
-        workers.push(worker);
-        return worker;
-      };
-      await use({
-        ...pipeline,
-        environment,
-        secrets,
-        burglary,
-        start,
-        worker: async () => workers.at(-1) ?? (await start()),
-        told: () => JSON.stringify(model.requests),
-      });
-      await Promise.all(workers.map((worker) => worker.stop()));
-      expect(
-        (await findMarked()).filter(({ mark }) => mark.startsWith(`${environment.WORKER_ID}#`)),
-      ).toEqual([]);
-    });
-  } finally {
-    await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
-    await model.stop();
-  }
+  await withHouse({ stories: [burglar(burglary)] }, (house) => use({ ...house, burglary }));
 }
 
 /** Everything in the agent's files, by path. */
@@ -160,7 +99,7 @@ type Got = { loot: Map<string, string>; files: Map<string, string> };
  * attack printed, by its name, and all files of the agent.
  */
 async function breakIn(
-  house: House,
+  house: Guarded,
   worker: SeparateWorker,
   { isTried = () => true, wanted = [] }: Aim,
 ): Promise<Got> {
@@ -181,7 +120,7 @@ async function breakIn(
   const isReport = (reply: { text: string }): boolean => reply.text.includes('That was all.');
   await until('the burglar’s report', () => house.replies().some(isReport), 400_000, 100);
   const files = await filesOf(house.dataDir);
-  const loot = path.join(house.dataDir, 'workspaces', phone.slice(1), 'loot');
+  const loot = path.join(await workspaceOf(house), 'loot');
   const printed = (index: number): string => files.get(path.join(loot, String(index))) ?? '';
   return { loot: new Map(tried.map(([name], index) => [name, printed(index)])), files };
 }
@@ -207,7 +146,7 @@ async function enterSecret({ say, replies }: House, from: string): Promise<strin
 describe.skipIf(reason !== undefined)(
   `with an agent of another user${reason ? ` (not here: ${reason})` : ''}`,
   () => {
-    const house = holdOpen(withHouse);
+    const house = holdOpen(withBurglar);
 
     test(
       'git and gh are signed in to GitHub, other addresses get nothing',
@@ -239,7 +178,7 @@ describe.skipIf(reason !== undefined)(
       const wanted = ['leak.txt', 'out.txt', ...environments, '/etc/shadow', '/root/.profile'];
       const { loot, files } = await breakIn(house(), worker, { wanted });
       expect(loot.get('its own environment')).toMatch(
-        /^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\),\d+$/m,
+        /^uid=([^01]\d+)\S* gid=\1\S* groups=\1\S*,\d+$/m,
       );
       expect(loot.get('its own environment')).toMatch(/^CapEff:\s+0+$/m);
       expect(loot.get('its own environment')).toMatch(/^NoNewPrivs:\s+1$/m);
@@ -290,13 +229,13 @@ describe.skipIf(reason !== undefined)(
       'a killed worker’s processes are ended by the next boot, which goes on with the session',
       { tags: 'long' },
       async () => {
-        const { dataDir, environment, say, replies, told, start, ...rest } = house();
+        const { environment, say, replies, told, start, ...rest } = house();
         const first = await rest.worker();
         await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
         const mark = `${environment['WORKER_ID'] ?? ''}#`;
         const running = async (): Promise<number> =>
           (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
-        const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
+        const begun = path.join(await workspaceOf(house()), 'shell.pid');
         await until(
           'the command',
           async () => (await readFile(begun, 'utf8').catch(() => '')) !== '',
@@ -324,7 +263,7 @@ describe.skipIf(reason !== undefined)(
 describe.skipIf(reason !== undefined)(
   `with less than it should have${reason ? ` (not here: ${reason})` : ''}`,
   () => {
-    const house = holdOpen(withHouse);
+    const house = holdOpen(withBurglar);
 
     test(
       'a worker that cannot give the agent what it needs says so and does not start',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
+import { homeAround, openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench, ClaudeAgentBenchOptions } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -145,6 +145,7 @@ test(
       const workspace = await bench.workspace(ann.slice(1));
       const coming = {
         conversation: ann,
+        home: homeAround(workspace),
         workspace,
         model: undefined,
         permissions: 'all' as const,

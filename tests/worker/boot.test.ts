@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { Agent, ComingTurn } from '../../worker/agent/agent.ts';
@@ -67,10 +68,20 @@ test('the agent is told of the first turn before the worker has its lease, and n
     await say('hello');
     await accepted(pipeline, 1);
     await boot('early');
+    const person = await createPeopleStore(redis).idOf(phone);
+    const directory = path.join(dataDir, 'people', person);
+    const home = {
+      person,
+      user: undefined,
+      directory,
+      images: path.join(directory, 'images'),
+      temporary: expect.stringContaining(path.join(dataDir, 'temp')),
+    };
     expect(told).toEqual([
       {
         conversation: phone,
-        workspace: path.join(dataDir, 'workspaces', phone.slice(1)),
+        home,
+        workspace: path.join(home.directory, 'workspaces', phone.slice(1)),
         session: 'a-session',
         model: undefined,
         permissions: 'ask',

@@ -224,10 +224,10 @@ test.skipIf(!isRoot)(
     ];
     const all = [own, theirs, unmarked, foreign];
     // Both live: by the user nothing ends, since the unmarked one may be the other's.
-    expect(mine.orphans(all, uid)).toEqual([]);
+    expect(mine.orphans(all, (of) => of === uid)).toEqual([]);
     other.end();
     expect(mine.orphans(all)).toEqual([theirs]);
-    expect(mine.orphans(all, uid)).toEqual([theirs, unmarked]);
+    expect(mine.orphans(all, (of) => of === uid)).toEqual([theirs, unmarked]);
     mine.end();
   },
 );

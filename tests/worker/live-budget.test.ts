@@ -40,6 +40,7 @@ function openBudget(
     },
     prewarmed: () => ({
       count: () => prewarmed,
+      isIn: () => false,
       claim: none,
       stir: () => undefined,
       stop: none,

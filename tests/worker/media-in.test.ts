@@ -4,7 +4,6 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { PhoneInput } from '../../simulator/chat.ts';
 import type { Prompt } from '../../worker/agent/agent.ts';
-import { createAgentFiles } from '../../worker/agent/sandbox/files.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
 import { createServiceTranscriber } from '../../worker/media/transcriber-service.ts';
 import { toPrompt } from '../../worker/turn/format-prompt.ts';
@@ -255,7 +254,13 @@ test('a message of a kind that does not reach us is answered by a sentence; what
   const reader = createFileReader({ log: createLog('test', 'silent') });
   const parts = {
     workspace: '/nowhere',
-    agentFiles: createAgentFiles(undefined),
+    home: {
+      person: 'somebody',
+      user: undefined,
+      directory: '/nowhere',
+      images: '/nowhere',
+      temporary: '/nowhere',
+    },
     reader,
     fetchMedia: async () => png,
     transcribe: undefined,

@@ -1,10 +1,8 @@
 import type { BackgroundControl } from './background.ts';
+import type { Home } from './homes/home.ts';
 import type { WorkspaceGrants } from './workspace/grants.ts';
 
-/**
- * One message for the agent. `id` derives from the person's message, so it is recognised again
- * after a crash.
- */
+/** A message for the agent. `id` derives from the person's message: a crash changes nothing. */
 export type Prompt = {
   id: string;
   text: string;
@@ -34,7 +32,7 @@ export type Attachment =
     }
   | { kind: 'pdf'; base64: string };
 
-/** One text that Claude has said; `id` is the same after a crash. */
+/** A text that Claude has said; `id` is the same after a crash. */
 export type Words = { id: string; text: string };
 
 /** Sends things to the person while the agent works. */
@@ -226,7 +224,9 @@ export type AgentTurn = {
   conversation: string;
   /** The person's time zone (IANA name), if known; it defines the day for the daily budget. */
   timezone?: string | undefined;
-  /** The directory that Claude works in (absolute, exists). */
+  /** Everything of the turn runs as its user, in its directories. */
+  home: Home;
+  /** The directory in the home that Claude works in (absolute, exists). */
   workspace: string;
   /** The session to resume; undefined starts a new one. */
   session: string | undefined;
@@ -266,7 +266,7 @@ export type AgentTurn = {
 /** What is known of a turn before it starts. */
 export type ComingTurn = Pick<
   AgentTurn,
-  'conversation' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
+  'conversation' | 'home' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
 >;
 
 /** A model that can be chosen by its id; `name` is its name for people. */
@@ -301,9 +301,7 @@ export interface Agent {
    * which models there are.
    */
   lookUpModel?(name: string): Promise<ModelLookup | undefined>;
-  /**
-   * Pauses every process of the agent, as far as possible, until the returned function is called.
-   */
+  /** Pauses every process of the agent, if possible, until the returned function is called. */
   pause?(): Promise<() => void>;
   /** Work that outlives its turn; absent when the agent has none. */
   background?: BackgroundControl;

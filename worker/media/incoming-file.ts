@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type { Message } from '../../shared/store/message.ts';
 import type { Attachment } from '../agent/agent.ts';
-import type { AgentFiles } from '../agent/sandbox/files.ts';
+import type { Home } from '../agent/homes/home.ts';
+import { createAgentFiles } from '../agent/sandbox/files.ts';
 import { MediaProblem } from '../../shared/twilio/media.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import { pictureFaults } from './picture-fault.ts';
@@ -16,7 +17,8 @@ export type IncomingParts = {
    * (absolute).
    */
   workspace: string;
-  agentFiles: AgentFiles;
+  /** Files are written with the rights of its user. */
+  home: Home;
   fetchMedia: MediaFetch;
   reader: FileReader;
   /** Undefined when none is configured. */
@@ -62,7 +64,7 @@ export async function takeFile(
     const reading = await parts.reader.receive(bytes, claimed, signal);
     const file = path.join(parts.workspace, 'inbox', `${name}${extensionOf(reading.seen.type)}`);
     const asText = reading.view.kind === 'text' ? reading.blobs[0] : undefined;
-    await parts.agentFiles.write(file, asText ?? bytes);
+    await createAgentFiles(parts.home.user).write(file, asText ?? bytes);
     return await describe(parts, { bytes, file, reading }, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -186,7 +188,7 @@ function tellContacts(stored: Stored, { contacts, more }: View<'contacts'>): Inc
 }
 
 async function readSound(
-  { transcribe }: IncomingParts,
+  { transcribe, home }: IncomingParts,
   stored: Stored,
   signal: AbortSignal,
 ): Promise<IncomingFile> {
@@ -195,6 +197,7 @@ async function readSound(
     const said = await transcribe(
       { bytes: stored.bytes, name: path.basename(stored.file), type: stored.reading.seen.type },
       signal,
+      home.user,
     );
     return {
       note: `[Voice message, transcribed by a machine; the recording is at ${stored.file}] ${said}`,

@@ -1,5 +1,4 @@
 import { readAtMost } from '../../shared/runtime/read-at-most.ts';
-import type { AgentUser } from '../agent/sandbox/user.ts';
 import { programEnvironment, runProgram, splitCommand } from './program.ts';
 import { checkSound, mostSound, speakPatience, SpeakProblem } from './speaking.ts';
 import type { Speaker } from './speaking.ts';
@@ -13,21 +12,17 @@ export type SpeakSettings = {
   SPEAK_COMMAND?: string | undefined;
 };
 
-/**
- * The configured speaker; undefined when there is none. `host` is the worker's own environment,
- * `user` the agent's user if it has one.
- */
+/** The configured speaker; undefined when there is none. `host` is the worker's own environment. */
 export function createSpeaker(
   settings: SpeakSettings,
   host: Record<string, string | undefined>,
-  user?: AgentUser,
 ): Speaker | undefined {
   const { SPEAK_URL: url, SPEAK_COMMAND: command } = settings;
   if (url !== undefined) return createServiceSpeaker(url, settings);
   if (command === undefined) return undefined;
   const words = splitCommand(command);
   const environment = programEnvironment(host);
-  return async (text, signal) => {
+  return async (text, signal, user) => {
     const ended = AbortSignal.any([signal, AbortSignal.timeout(speakPatience)]);
     const problem = (why: string): Error => new SpeakProblem(`the speaker ${why}`);
     try {

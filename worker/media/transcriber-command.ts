@@ -1,20 +1,16 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { AgentUser } from '../agent/sandbox/user.ts';
+import { createAgentFiles } from '../agent/sandbox/files.ts';
+import { runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
 import { runProgram, splitCommand } from './program.ts';
 import { checkTranscript, TranscribeProblem, transcribePatience } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
 
-/**
- * `command` is a program and its arguments on one line; `environment` is its whole environment;
- * `user` is the user it runs as, since it reads files that strangers may have made: the agent's,
- * where that differs from the worker's.
- */
+/** `command` is a program and its arguments on one line; `environment` is its whole environment. */
 export type TranscribeCommand = {
   command: string;
   environment: Record<string, string>;
-  user?: AgentUser | undefined;
   patienceMs?: number;
 };
 
@@ -24,21 +20,22 @@ const mostOutput = 1024 * 1024;
 /**
  * A transcriber that runs a program on this machine: the path of the sound file replaces `{file}`
  * or comes last, and the program's output is the text. No shell is involved. It gets the sound as
- * WhatsApp sends it, which is Opus in Ogg, in a private directory that is removed afterwards.
+ * WhatsApp sends it, which is Opus in Ogg, in a private directory that is removed afterwards. Program
+ * and directory are of the person's user, since strangers may have made the file.
  */
 export function createCommandTranscriber({
   command,
   environment,
-  user,
   patienceMs = transcribePatience,
 }: TranscribeCommand): Transcriber {
   const words = splitCommand(command);
-  return async ({ bytes, name }, signal) => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'sidepocket-voice-'));
+  return async ({ bytes, name }, signal, user) => {
+    const directory = path.join(tmpdir(), `sidepocket-voice-${randomUUID()}`);
     try {
       const file = path.join(directory, path.basename(name));
-      await writeFile(file, bytes, { mode: user ? 0o644 : 0o600 });
-      if (user) await chmod(directory, 0o711);
+      const files = createAgentFiles(user);
+      await files.makeDirectory(directory, 0o700);
+      await files.write(file, bytes, 0o600);
       return checkTranscript(
         (
           await runProgram(fill(words, file), {
@@ -54,7 +51,7 @@ export function createCommandTranscriber({
       signal.throwIfAborted();
       throw error;
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await runAsAgentOrOwn(user, 'rm -rf -- "$1"', [directory]);
     }
   };
 }

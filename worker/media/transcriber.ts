@@ -1,4 +1,3 @@
-import type { AgentUser } from '../agent/sandbox/user.ts';
 import { programEnvironment } from './program.ts';
 import { createCommandTranscriber } from './transcriber-command.ts';
 import { createServiceTranscriber } from './transcriber-service.ts';
@@ -12,14 +11,10 @@ export type TranscribeSettings = {
   TRANSCRIBE_COMMAND?: string | undefined;
 };
 
-/**
- * The configured transcriber; undefined when there is none. `host` is the worker's own environment,
- * `user` the agent's user if it has one.
- */
+/** The configured transcriber; undefined when there is none. `host` is the worker's own environment. */
 export function createTranscriber(
   settings: TranscribeSettings,
   host: Record<string, string | undefined>,
-  user?: AgentUser,
 ): Transcriber | undefined {
   const {
     TRANSCRIBE_URL: url,
@@ -29,5 +24,5 @@ export function createTranscriber(
   } = settings;
   if (url !== undefined) return createServiceTranscriber({ url, model, apiKey });
   if (command === undefined) return undefined;
-  return createCommandTranscriber({ command, environment: programEnvironment(host), user });
+  return createCommandTranscriber({ command, environment: programEnvironment(host) });
 }

@@ -1,12 +1,15 @@
 import { head } from '../../shared/runtime/cut.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
+
 /** A recording. `name` has the extension of its kind, `type` is its media type. */
 export type Sound = { bytes: Buffer; name: string; type: string };
 
 /**
- * Transcribes a recording. Contract: it returns a text that is not empty, or throws
- * TranscribeProblem or the signal's reason, after two minutes at the latest.
+ * Transcribes a recording. A program for it runs as `user`, the person's, if there is one. Contract:
+ * it returns a text that is not empty, or throws TranscribeProblem or the signal's reason, after two
+ * minutes at the latest.
  */
-export type Transcriber = (sound: Sound, signal: AbortSignal) => Promise<string>;
+export type Transcriber = (sound: Sound, signal: AbortSignal, user?: AgentUser) => Promise<string>;
 
 /** Why the transcription failed; the message is a plain clause for the person and for Claude. */
 export class TranscribeProblem extends Error {

@@ -18,9 +18,14 @@ import { createPersonOf } from '../secrets/person-of.ts';
 import type { PersonOf } from '../secrets/person-of.ts';
 import { createSecrets } from '../secrets/secrets.ts';
 import type { Secrets } from '../secrets/secrets.ts';
+import { createAllowed } from '../../shared/store/allowed.ts';
+import { workspaceOf } from '../agent/homes/home.ts';
+import type { Home } from '../agent/homes/home.ts';
+import { createHomes } from '../agent/homes/homes.ts';
+import type { Homes } from '../agent/homes/homes.ts';
+import { moveIn } from '../agent/homes/moving-in.ts';
 import { createSessionLock } from './session-lock.ts';
 import type { SessionLock } from './session-lock.ts';
-import { workspaceOf } from '../workspace.ts';
 
 /**
  * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
@@ -40,20 +45,32 @@ export type Boot = {
   claims: SessionLock;
   secrets: Secrets;
   personOf: PersonOf;
+  homes: Homes;
+  /** The home of a conversation's person. */
+  homeOf: (conversation: string) => Promise<Home>;
   ready: Promise<void>;
 };
 
 /**
+ * The optional parts of a boot: `hidden` learns what is blanked in the log, `homes` are people's
+ * places on this computer, below DATA_DIR and of the worker's own user unless given.
+ */
+export type BootParts = { hidden?: Hidden; homes?: Homes | undefined };
+
+/**
  * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
  * exists: Claude Code takes longer to start than everything else, so both start in parallel.
- * Without a waiting turn, the queues come before the agent. `hidden` learns what is blanked in the
- * log. Throws when Redis refuses.
+ * Without a waiting turn, the queues come before the agent. Files of an earlier version are moved to
+ * the homes first. Throws when Redis refuses, and when a file cannot be moved.
  */
 export async function bootWorker(
   config: WorkerConfig,
   createAgent: CreateAgent,
   log: Log,
-  hidden: Hidden = createHidden(),
+  {
+    hidden = createHidden(),
+    homes = createHomes({ dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR }),
+  }: BootParts = {},
 ): Promise<Boot> {
   const redis = connectRedis(config.REDIS_URL, 'patient', log);
   try {
@@ -63,8 +80,12 @@ export async function bootWorker(
       beginEpoch(redis),
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
+    const people = createPeopleStore(redis);
+    const homeOf = async (conversation: string): Promise<Home> =>
+      await homes.of(await people.idOf(conversation));
+    await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
-    const personOf = createPersonOf(createPeopleStore(redis), secrets);
+    const personOf = createPersonOf(people, secrets);
     const secretsOf: SecretsOf = async (conversation) =>
       secrets.values(await personOf(conversation));
     const agent = createLateAgent(async () =>
@@ -81,9 +102,11 @@ export async function bootWorker(
       void agent.make();
       if (!(await claims.claimIfFree(coming.conversation))) return;
       const { conversation, remembered } = coming;
+      const home = await homeOf(conversation);
       const turn = {
         conversation,
-        workspace: workspaceOf(config.DATA_DIR, conversation),
+        home,
+        workspace: workspaceOf(home, conversation),
         session: remembered.session,
         model: remembered.model,
         effort: readEffort(remembered.effort),
@@ -94,7 +117,7 @@ export async function bootWorker(
     const ready = prepare().catch((error: unknown) =>
       log.warn({ err: error }, 'preparing the first turn failed'),
     );
-    return { redis, boot, agent, claims, secrets, personOf, ready };
+    return { redis, boot, agent, claims, secrets, personOf, homes, homeOf, ready };
   } catch (error) {
     redis.disconnect();
     throw error;

@@ -1,18 +1,15 @@
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
-import type { AgentUser } from '../agent/sandbox/user.ts';
+import type { Home } from '../agent/homes/home.ts';
+import type { Homes } from '../agent/homes/homes.ts';
+import { longPatience, runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
 
 export type FileLifetimeParts = {
-  dataDir: string;
-  imagesDir: string;
+  homes: Pick<Homes, 'list'>;
   /** Files are removed after this many days without being read or changed. */
   days: number;
-  user: AgentUser | undefined;
-  /** Whether a turn runs in the conversation whose directories have this name. */
-  isAtWork: (name: string) => boolean;
+  /** The directory names of the conversations with a running turn. */
+  atWork: ReadonlySet<string>;
   log: Log;
 };
 
@@ -30,46 +27,55 @@ export type FileLifetimes = {
 const dayMs = 24 * 3600_000;
 
 /**
- * `find` follows no symlinks, which the agent may have placed, and runs with the agent's rights.
- * Empty directories are removed, too.
+ * `find` follows no symlinks, which the agent may have placed, and runs with the rights of the
+ * person. Empty directories are removed, too. What a turn may need that it has not touched for long
+ * stays for the next run: the words after the fourth are the names of conversations at work.
  */
-const script = `[ -d "$1" ] || exit 0
-exec find "$1" -xdev -depth -mindepth 1 \\( ! -type d -mmin "+$2" -amin "+$2" -o -type d -empty -mmin "+$2" \\) -delete`;
+const script = `home=$1 images=$2 temporary=$3 minutes=$4 code=0
+shift 4
+clean() {
+  [ -d "$1" ] || return
+  find "$1" -xdev -depth -mindepth 1 \\( ! -type d -mmin "+$minutes" -amin "+$minutes" -o -type d -empty -mmin "+$minutes" \\) -delete || code=1
+}
+is_at_work() {
+  for name do [ "$name" != "$own" ] || return 0; done
+  return 1
+}
+busy=
+for space in "$home"/workspaces/*; do
+  own=$(basename "$space")
+  if is_at_work "$@"; then busy=yes; else clean "$space/inbox"; fi
+done
+for pictures in "$images"/*; do
+  own=$(basename "$pictures")
+  is_at_work "$@" || clean "$pictures"
+done
+[ -n "$busy" ] || clean "$temporary"
+exit $code`;
 
 export function createFileLifetimes({
-  dataDir,
-  imagesDir,
+  homes,
   days,
-  user,
-  isAtWork,
+  atWork,
   log,
 }: FileLifetimeParts): FileLifetimes {
-  const namesIn = async (directory: string): Promise<string[]> =>
-    await readdir(directory).catch(() => []);
   const minutes = String(Math.ceil(days * 24 * 60));
-
-  const cleanDirectory = async (directory: string): Promise<void> => {
-    const parameters = [directory, minutes];
-    const { code, said } = await runAsAgentOrOwn(user, script, parameters);
+  const cleanHome = async ({ user, directory, images, temporary }: Home): Promise<void> => {
+    const { code, said } = await runAsAgentOrOwn(
+      user,
+      script,
+      [directory, images, temporary, minutes, ...atWork],
+      longPatience,
+    );
     if (code !== 0) log.warn({ reason: said }, 'some unused files were not removed');
   };
-  const clean = async (): Promise<void> => {
-    const slots = [
-      { within: imagesDir, inside: '' },
-      { within: path.join(dataDir, 'tmp'), inside: '' },
-      { within: path.join(dataDir, 'workspaces'), inside: 'inbox' },
-    ];
-    for (const { within, inside } of slots) {
-      for (const name of await namesIn(within)) {
-        // A turn may need a file that it has not touched for long; the next run removes it.
-        if (!isAtWork(name)) await cleanDirectory(path.join(within, name, inside));
-      }
+  const cleanAll = async (): Promise<void> => {
+    try {
+      for (const home of await homes.list()) await cleanHome(home);
+    } catch (error) {
+      log.warn({ err: error }, 'removing unused files failed');
     }
   };
-  const cleanAll = async (): Promise<void> =>
-    await clean().catch((error: unknown) =>
-      log.warn({ err: error }, 'removing unused files failed'),
-    );
   return {
     clean: cleanAll,
     start() {

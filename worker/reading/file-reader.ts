@@ -42,8 +42,11 @@ export type FileReader = {
 };
 
 export type FileReaderOptions = Partial<ReadingLimits> & {
-  /** The processes' user, if not this process's own. */
-  user?: AgentUser | undefined;
+  /**
+   * The user of a process, if not this process's own. Processes that live at the same time have
+   * different numbers, from 0 on.
+   */
+  userOf?: ((number: number) => AgentUser) | undefined;
   log: Log;
   /** How many files are read concurrently. */
   most?: number;
@@ -62,21 +65,24 @@ const mostAnswer = (bytes: Buffer): number =>
   Math.min(3 * bytes.byteLength + 16 * 2 ** 20, 40 * 2 ** 20);
 
 export function createFileReader({
-  user,
+  userOf,
   log,
   most = Math.min(4, availableParallelism()),
   ...limits
 }: FileReaderOptions): FileReader {
   const bounds: ReadingLimits = { patienceMs, memoryMb, program: readingProgram, ...limits };
   const slots = createSlots(most);
-  const living = new Set<ReadingChild>();
+  const living = new Map<ReadingChild, number>();
   let spare: ReadingChild | undefined;
   let keepsSpare = false;
   let stopped = false;
 
   const start = (): ReadingChild => {
-    const child = startReadingChild(user, bounds);
-    living.add(child);
+    const taken = new Set(living.values());
+    let number = 0;
+    while (taken.has(number)) number += 1;
+    const child = startReadingChild(userOf?.(number), bounds);
+    living.set(child, number);
     void child.gone.then(() => living.delete(child));
     return child;
   };
@@ -142,7 +148,7 @@ export function createFileReader({
     warm,
     async stop() {
       stopped = true;
-      const ending = [...living];
+      const ending = [...living.keys()];
       for (const child of ending) child.kill();
       await Promise.all(ending.map(({ gone }) => gone));
     },

@@ -5,6 +5,7 @@ import { reportError } from '../../shared/runtime/errors.ts';
 import { parseJson } from '../../shared/runtime/json.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
 import { spokenText } from '../media/speaking.ts';
 import type { Speaker } from '../media/speaking.ts';
 import type { TurnContext } from '../turn/context.ts';
@@ -14,6 +15,8 @@ export type VoiceParts = {
   outbox: Outbox;
   files: FileStore;
   conversations: Pick<Conversations, 'write'>;
+  /** The person's user, as which a program speaks. */
+  user?: AgentUser | undefined;
   /** Undefined when none is configured. */
   speak: Speaker | undefined;
 };
@@ -45,7 +48,7 @@ const mostLateMs = 10 * 60_000;
  * sound that the end of the worker or of the turn has prevented stays planned; a stop withdraws it.
  */
 export function createVoiceAnswers(
-  { outbox, files, conversations, speak }: VoiceParts,
+  { outbox, files, conversations, user, speak }: VoiceParts,
   { turn, conversation, fence, log }: TurnContext,
   { unspoken }: Pick<Conversation, 'unspoken'>,
   signal: AbortSignal,
@@ -65,7 +68,7 @@ export function createVoiceAnswers(
     const id = `${answer}.spoken`;
     if (await outbox.has(id)) return;
     const about = { type: 'audio/ogg', name: 'answer.ogg' };
-    const file = await files.put(await speaker(words, signal), about, conversation);
+    const file = await files.put(await speaker(words, signal, user), about, conversation);
     signal.throwIfAborted();
     await outbox.put([{ id, conversation, turn, text: '', file, aside: true }], fence);
   };

@@ -5,7 +5,8 @@ import type { StoredFile } from '../../shared/store/files.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { SendTools } from '../agent/agent.ts';
-import { FileProblem } from '../agent/sandbox/files.ts';
+import type { Home } from '../agent/homes/home.ts';
+import { createAgentFiles, FileProblem } from '../agent/sandbox/files.ts';
 import { nameForPerson } from './file-name.ts';
 import { planSending } from './outgoing-file.ts';
 import type { NamedFile, Piece } from './outgoing-file.ts';
@@ -17,6 +18,8 @@ import type { SentMessages } from './sent-messages.ts';
 
 /** The turn that the tools belong to. */
 export type ChatToolTurn = {
+  /** Files are read with the rights of its user. */
+  home: Home;
   workspace: string;
   /** Limits how much the turn sends. */
   quota: SendQuota;
@@ -54,7 +57,7 @@ function restWords(pageUrl: string): string {
 export function createChatTools(
   { stores, media, settings }: Pick<TurnDeps, 'stores' | 'media' | 'settings'>,
   { turn, conversation, fence }: TurnContext,
-  { workspace, quota, signal, sent }: ChatToolTurn,
+  { home, workspace, quota, signal, sent }: ChatToolTurn,
 ): SendTools {
   const { outbox, files, pages } = stores;
   const { publicUrl } = settings;
@@ -107,7 +110,7 @@ export function createChatTools(
     caption?: string | undefined;
   }): Promise<string> => {
     const file = path.resolve(workspace, input.path);
-    const bytes = await media.agentFiles.read(file, largestFile);
+    const bytes = await createAgentFiles(home.user).read(file, largestFile);
     if (bytes.byteLength === 0) return 'That file is empty, so it was not sent.';
     // Identified by its content: the same picture is sent only once per turn.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;

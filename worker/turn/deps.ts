@@ -6,8 +6,7 @@ import type { PageStore } from '../../shared/store/pages.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import type { Agent, PermissionMode } from '../agent/agent.ts';
-import type { AgentFiles } from '../agent/sandbox/files.ts';
-import type { WorkspaceReader } from '../agent/workspace/reader.ts';
+import type { Home } from '../agent/homes/home.ts';
 import type { Awake } from '../background/describe.ts';
 import type { ChatNumber } from '../people/invitation.ts';
 import type { Speaker } from '../media/speaking.ts';
@@ -27,6 +26,8 @@ import type { Silence } from './watchdog.ts';
 export type TurnDeps = {
   stores: TurnStores;
   agent: Agent;
+  /** The home of a conversation's person. */
+  homeOf: (conversation: string) => Promise<Home>;
   media: TurnMedia;
   chat: TurnChat;
   settings: TurnSettings;
@@ -56,10 +57,6 @@ export type TurnMedia = {
   transcribe: Transcriber | undefined;
   /** Undefined when none is configured. */
   speak: Speaker | undefined;
-  /** Reads and writes files with the agent's rights. */
-  agentFiles: AgentFiles;
-  /** Finds the programs that a workspace brings along. */
-  workspaces: WorkspaceReader;
 };
 
 /** What reaches the chat beside the outbox. */
@@ -71,7 +68,6 @@ export type TurnChat = {
 
 /** What the configuration says about turns. */
 export type TurnSettings = {
-  dataDir: string;
   /** Our number in the chat, for people who do not know it yet. */
   chatNumber: ChatNumber;
   /** The relay's address for pages, and for files that WhatsApp does not carry. */

@@ -86,12 +86,13 @@ function addUse(result: TurnResult, use: ModelUse): void {
 
 /** Makes the sounds that an earlier run of a worker has left out: its answers are in the outbox. */
 async function speakLeft(
-  { stores, media }: TurnDeps,
+  { stores, media, homeOf }: TurnDeps,
   context: TurnContext,
   { conversation }: Pick<Snapshot, 'conversation'>,
 ): Promise<void> {
+  const { user } = await homeOf(context.conversation);
   const voice = createVoiceAnswers(
-    { ...stores, speak: media.speak },
+    { ...stores, user, speak: media.speak },
     context,
     conversation,
     context.signal,
@@ -111,6 +112,9 @@ async function workInbox(
 ): Promise<{ hasBegun: boolean; left: number | undefined }> {
   const { stores } = deps;
   const { conversation, job, log, signal, slot, turn, fence } = context;
+  // Once for the whole turn, while the rest is looked up.
+  const homing = deps.homeOf(conversation);
+  homing.catch(() => undefined);
   const snapshot = await stores.snapshots.read(
     conversation,
     fence,
@@ -162,6 +166,7 @@ async function workInbox(
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
     const left = await workTurn(own, {
       context,
+      home: await homing,
       questions,
       dispatch,
       first: begun.first,

@@ -4,6 +4,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
+import type { Home } from '../agent/homes/home.ts';
 import type { Questions } from '../questions/questions.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { TurnContext } from './context.ts';
@@ -16,11 +17,12 @@ import type { TurnEvent } from './mailbox.ts';
 import { withSuggestion } from './suggestions.ts';
 
 /**
- * A turn with work for Claude: `first` are its first messages, and `result` is filled while it
- * works.
+ * A turn with work for Claude: `home` is the person's place, `first` are its first messages, and
+ * `result` is filled while it works.
  */
 export type TurnWork = {
   context: TurnContext;
+  home: Home;
   questions: Questions;
   dispatch: Dispatch;
   first: Message[];
@@ -70,7 +72,7 @@ export type Steering = {
  */
 export function createSteering(
   { stores: { outbox, ledger }, media }: Pick<TurnDeps, 'stores' | 'media'>,
-  { context, questions, dispatch, result }: TurnWork,
+  { context, home, questions, dispatch, result }: TurnWork,
   { workspace, signal }: { workspace: string; signal: AbortSignal },
 ): Steering {
   const { conversation, turn, fence, mailbox, slot } = context;
@@ -104,7 +106,7 @@ export function createSteering(
     for (const message of messages) {
       const tapped = await withSuggestion(ledger, withoutPrefix(message));
       const quoted = tapped.isSuggestion ? undefined : dispatch.quoted(message);
-      const parts = { ...media, workspace, before: quotation(quoted) };
+      const parts = { ...media, home, workspace, before: quotation(quoted) };
       const found = await toPrompt(tapped.message, parts, signal);
       await mailbox.deliver({ kind: 'read', message, quoted: quoted?.id, found });
     }

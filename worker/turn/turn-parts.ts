@@ -16,7 +16,8 @@ import { createScreenshots } from '../tools/screenshots.ts';
 import { createSendQuota } from '../tools/send-quota.ts';
 import type { SendQuota } from '../tools/send-quota.ts';
 import { createSentMessages } from '../tools/sent-messages.ts';
-import { workspaceOf } from '../workspace.ts';
+import { workspaceOf } from '../agent/homes/home.ts';
+import { createWorkspaceReader } from '../agent/workspace/reader.ts';
 import type { TurnDeps } from './deps.ts';
 import { createTurnEvents } from './events.ts';
 import type { TurnEvents } from './events.ts';
@@ -72,12 +73,13 @@ function createCancellation(
 /** Makes the parts, each of those that it uses. Scans the workspace while the rest is prepared. */
 export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
   const { stores, media, settings } = deps;
-  const { context, questions, dispatch, first, result } = work;
+  const { context, home, questions, dispatch, first, result } = work;
   const { conversation, turn, mailbox } = context;
-  const workspace = workspaceOf(settings.dataDir, conversation);
+  const workspace = workspaceOf(home, conversation);
+  const workspaces = createWorkspaceReader(home.user);
   const cancellation = createCancellation(deps, work);
   const { signal, ending } = cancellation;
-  const trust = createWorkspaceTrust({ ...stores, ...media }, context, questions, workspace);
+  const trust = createWorkspaceTrust({ ...stores, workspaces }, context, questions, workspace);
   const steering = createSteering(deps, work, { workspace, signal });
   const quota = createSendQuota({
     most: settings.messagesPerTurn,
@@ -85,10 +87,10 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
     heard: () => dispatch.taken().size,
   });
   const sent = createSentMessages(mailbox, result);
-  const sendTools = createChatTools(deps, context, { workspace, quota, signal, sent });
+  const sendTools = createChatTools(deps, context, { home, workspace, quota, signal, sent });
   const say = createSayWords(deps, context, dispatch, sent);
   const voice = createVoiceAnswers(
-    { ...stores, speak: media.speak },
+    { ...stores, user: home.user, speak: media.speak },
     context,
     dispatch.known(),
     signal,

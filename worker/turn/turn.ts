@@ -7,7 +7,8 @@ import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import { createAskTools } from '../questions/tools.ts';
 import { createScheduleTools } from '../schedules/tools.ts';
 import { gateTools } from '../tools/tool-gate.ts';
-import { workspaceOf } from '../workspace.ts';
+import { workspaceOf } from '../agent/homes/home.ts';
+import { createAgentFiles } from '../agent/sandbox/files.ts';
 import { isNews, mayRelease } from './decisions.ts';
 import type { TurnDeps } from './deps.ts';
 import type { TurnEvent } from './mailbox.ts';
@@ -104,18 +105,18 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
  * handling of events. Each event of the agent is handled before the next one is taken.
  */
 async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promise<void> {
-  const { agent, claims, media, chat, settings, stores } = deps;
-  const { context, questions, dispatch, first } = work;
+  const { agent, claims, chat, settings, stores } = deps;
+  const { context, home, questions, dispatch, first } = work;
   const { steering, suggestions } = parts;
   const { signal, watchdog } = parts.cancellation;
   const { conversation, turn, mailbox } = context;
-  const workspace = workspaceOf(settings.dataDir, conversation);
+  const workspace = workspaceOf(home, conversation);
   const typing = chat.typing.keep(conversation, () =>
     questions.isWaiting() || signal.aborted ? undefined : steering.newest(),
   );
   let window: ReturnType<typeof watchWindow> | undefined;
   try {
-    await media.agentFiles.makeDirectory(workspace);
+    await createAgentFiles(home.user).makeDirectory(workspace);
     if (!(await steering.begin(first))) return;
     typing.begin();
     const { hasTemplate } = settings;
@@ -132,6 +133,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
       id: turn,
       timezone: chosen.timezone,
       conversation,
+      home,
       workspace,
       prompts: steering.prompts,
       taken: dispatch.taken,

@@ -343,8 +343,13 @@ export const recovery = [
     ],
   ]),
   ...mutationsOf('worker/process/file-lifetimes.ts', 'tests/worker/file-lifetimes.test.ts', [
-    ['what a turn may use stays', 'if (!isAtWork(name)) await', 'await'],
-    ['what was read lately stays', String.raw`-mmin "+$2" -amin "+$2"`, String.raw`-mmin "+$2"`],
+    ['what a turn may use stays', 'if is_at_work "$@"; then', 'if false; then'],
+    ['a turn’s temporary files stay', '[ -n "$busy" ] || clean', 'clean'],
+    [
+      'what was read lately stays',
+      String.raw`-mmin "+$minutes" -amin "+$minutes"`,
+      String.raw`-mmin "+$minutes"`,
+    ],
   ]),
   ...mutationsOf('worker/turn/window.ts', 'tests/worker/turn-ending.test.ts', [
     [

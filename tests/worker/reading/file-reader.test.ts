@@ -7,6 +7,8 @@ import { createFileReader } from '../../../worker/reading/file-reader.ts';
 import type { FileReader, FileReaderOptions } from '../../../worker/reading/file-reader.ts';
 import type { Seen, View } from '../../../worker/reading/answer.ts';
 import { readFile } from '../../../worker/reading/work.ts';
+import { readProcessTable } from '../../../worker/agent/sandbox/process-table.ts';
+import { freeUid } from '../../support/free-uid.ts';
 import type { Emit } from '../../../worker/reading/work.ts';
 import { drawingSeconds, endlessDrawing, hostileFiles } from '../../support/hostile-files.ts';
 import { scaled } from '../../support/machine-speed.ts';
@@ -153,18 +155,23 @@ describe.runIf(linux)('a child', () => {
   });
 
   test.runIf(process.getuid?.() === 0)(
-    'is the agent’s user’s where there is one, and reads all the same',
+    'has a user that no other living one has, where the worker may switch, and reads all the same',
     async () => {
-      const user = { name: 'nobody', uid: 65_534, gid: 65_534 };
-      const { view } = await open({ program: takenOver, user }).receive(
+      const first = freeUid();
+      const userOf = (number: number) => ({
+        name: 'reader',
+        uid: first + number,
+        gid: first + number,
+      });
+      const { view } = await open({ program: takenOver, userOf }).receive(
         Buffer.from('surroundings'),
         'text/vcard',
         signal,
       );
       expect(view.kind === 'contacts' && JSON.parse(view.contacts[0] ?? '{}')).toMatchObject({
-        uid: 65_534,
+        uid: first,
       });
-      const reader = open({ user });
+      const reader = open({ userOf, most: 2 });
       expect(
         (await reader.receive(await plainPicture(40, 30).png().toBuffer(), 'image/png', signal))
           .view,
@@ -172,8 +179,14 @@ describe.runIf(linux)('a child', () => {
       // Its end is in the worker's hands.
       const stop = new AbortController();
       const endless = reader.receive(endlessDrawing, 'image/svg+xml', stop.signal);
+      const beside = reader.receive(endlessDrawing, 'image/svg+xml', stop.signal);
+      await until('two readers', () => {
+        const uids = new Set(readProcessTable().map(({ uid }) => uid));
+        return [0, 1, 2, 3].filter((number) => uids.has(first + number)).length === 2;
+      });
       stop.abort(new Error('stopped'));
       await expect(endless).rejects.toThrow('stopped');
+      await expect(beside).rejects.toThrow('stopped');
     },
   );
 

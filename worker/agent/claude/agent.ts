@@ -1,8 +1,10 @@
 import { AgentFailure } from '../agent.ts';
 import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
 import type { BackgroundListener, BackgroundTask } from '../background.ts';
-import { createAgentHome } from '../sandbox/home.ts';
-import type { AgentHomeOptions } from '../sandbox/home.ts';
+import type { AgentUsers } from '../homes/agent-users.ts';
+import type { Home } from '../homes/home.ts';
+import { createAgentPlatform } from '../sandbox/platform.ts';
+import type { AgentPlatformOptions } from '../sandbox/platform.ts';
 import { carryHistory } from './transcript/carried-history.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
 import type { FileReader } from '../../reading/file-reader.ts';
@@ -24,13 +26,18 @@ import type { Prewarmed } from './prewarmed.ts';
 import { createWorkProcesses } from '../sandbox/work-processes.ts';
 import type { WorkProcesses } from '../sandbox/work-processes.ts';
 
-export type ClaudeOptions = AgentHomeOptions & {
+export type ClaudeOptions = AgentPlatformOptions & {
+  /** The users of its processes; undefined means the worker's own user. */
+  users?: Pick<AgentUsers, 'first' | 'at' | 'has' | 'reader'> | undefined;
   session: SessionOptions;
   processes?: ProcessOptions;
   pool: PoolOptions;
 };
 
-export type SessionOptions = Omit<SessionOptionParts, 'user' | 'bounds' | 'watchesCost'> & {
+export type SessionOptions = Omit<
+  SessionOptionParts,
+  'imagesDir' | 'user' | 'bounds' | 'watchesCost'
+> & {
   /** How long the model's service may fail before the turn is given up (ms). */
   modelPatienceMs: number;
 };
@@ -42,7 +49,7 @@ export type ProcessOptions = {
    */
   groups?: GroupLease | undefined;
   /**
-   * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
+   * Limit on processes and threads of each user; when undefined, the worker's own limit
    * applies.
    */
   maxProcesses?: number | undefined;
@@ -70,40 +77,36 @@ const quietMs = 3000;
 
 /** The agent's processes, the groups that mark them, and the watch on their number and memory. */
 function createProcesses({
-  user,
+  users,
   owner,
   dataDir,
   processes: { maxProcesses, memoryEvents, groups: leased } = {},
 }: ClaudeOptions): {
   groups: GroupLease | undefined;
   processes: WorkProcesses;
-  machine: MachineWatch;
+  machine: (home: Home) => MachineWatch;
 } {
-  const uid = user?.uid ?? process.getuid?.();
-  const groups = leased ?? (uid === undefined ? undefined : leaseGroups(uid));
-  const processes = createWorkProcesses({ user, owner, dataDir, groups });
-  return {
-    groups,
-    processes,
-    machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }),
-  };
+  const own = process.getuid?.();
+  const uid = users?.first.uid ?? own;
+  const groups = leased ?? (uid === undefined ? undefined : leaseGroups(uid, users?.has));
+  const processes = createWorkProcesses({ users, owner, dataDir, groups });
+  const watchOf = createMachineWatch({ maxProcesses, processes, memoryEvents });
+  return { groups, processes, machine: ({ user }) => watchOf(user?.uid ?? own) };
 }
 
 function createSessionParts(
   options: ClaudeOptions,
-  made: Pick<SessionParts, 'home' | 'processes'> & { reader: FileReader },
+  made: Pick<SessionParts, 'platform' | 'processes'> & { reader: FileReader },
 ): SessionParts {
-  const { accounting, dataDir, user, secrets, session, processes } = options;
+  const { accounting, secrets, session, processes } = options;
   const { limits } = accounting;
   return {
-    home: made.home,
+    platform: made.platform,
     processes: made.processes,
-    dataDir,
     model: secrets.ANTHROPIC_MODEL,
     options: {
       ...session,
       reader: made.reader,
-      user,
       bounds: { maxProcesses: processes?.maxProcesses },
       watchesCost: limits.turn !== undefined || limits.day !== undefined,
     },
@@ -120,10 +123,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const idle = createIdleSessions(options.pool.idleMs);
   const working = new Map<LiveSession, string>();
   const preparing = new Map<string, Promise<void>>();
-  const home = createAgentHome(options);
+  const platform = createAgentPlatform(options);
   const { groups, processes, machine } = createProcesses(options);
-  const reader = options.session.reader ?? createFileReader({ user: options.user, log });
-  const parts = createSessionParts(options, { reader, home, processes });
+  const reader = options.session.reader ?? createFileReader({ userOf: options.users?.reader, log });
+  const parts = createSessionParts(options, { reader, platform, processes });
   const pool = createProcessPool({
     most: options.pool.maxLive,
     idle,
@@ -132,7 +135,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   });
   let stopped = false;
   const prewarmed: Prewarmed = createPrewarmed({
-    start: (starting) => startPrewarmedProcess(parts, starting),
+    start: (home, starting) => startPrewarmedProcess(parts, home, starting),
     calmMs: options.pool.prewarmMs,
     hasRoom: pool.hasRoom,
     log,
@@ -141,7 +144,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   /** Takes a prewarmed process or starts a new one for the turn. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
     // A prewarmed process starts before the workspace's own grants are known.
-    const isPrewarmed = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
+    const isPrewarmed =
+      turn.session === undefined && prewarmed.isIn(turn.home) && keyOf(turn) === '';
     pool.makeRoom(isPrewarmed ? 0 : 1);
     const live =
       (isPrewarmed ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn));
@@ -200,7 +204,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     },
     async *work(turn) {
       turn.signal.throwIfAborted();
-      prewarmed.stir();
+      prewarmed.stir(turn.home);
       const live = (await takeKept(turn)) ?? (await start(turn));
       working.set(live, turn.conversation);
       if (stopped) await live.close();
@@ -211,13 +215,13 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));
         live.model.begin(turn.id, turn.timezone);
-        const read = (session: string): ReturnType<typeof home.transcript> =>
-          home.transcript(session, turn.workspace);
+        const read = (session: string): ReturnType<typeof platform.transcript> =>
+          platform.transcript(turn.home, session, turn.workspace);
         yield* workTurn(
           live,
           carryHistory(turn, live, read),
           options.session.modelPatienceMs,
-          machine,
+          machine(turn.home),
         );
         live.done();
         live.settleTasks();
@@ -242,10 +246,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.model.end();
         await live.model.settled();
         pool.makeRoom(0);
-        prewarmed.stir();
+        prewarmed.stir(turn.home);
       }
     },
-    lookUpModel: home.lookUpModel,
+    lookUpModel: platform.lookUpModel,
     pause: () => processes.haltAll(),
     release: async (conversation) => {
       await preparing.get(conversation);
@@ -277,18 +281,18 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await processes.endAll();
       groups?.end();
       if (!options.session.reader) await reader.stop();
-      await home.close();
+      await platform.close();
     },
   };
 }
 
 /**
- * Whether a process is in the turn's session and has the same grants; for a new session, whether
- * the process is still unused.
+ * Whether a process is in the turn's session and home, and has the same grants; for a new session,
+ * whether the process is still unused.
  */
 function serves(live: LiveSession, turn: AgentTurn): boolean {
   const { session } = turn;
-  if (live.ended || live.grants !== keyOf(turn)) return false;
+  if (live.ended || live.grants !== keyOf(turn) || live.workspace !== turn.workspace) return false;
   return session === undefined ? !live.resumed && live.sent.size === 0 : live.id === session;
 }
 

@@ -39,10 +39,10 @@ export type SessionSurroundings = {
   /** Its environment variables, all of them. */
   env: Record<string, string>;
   /**
-   * Prepares the browser's directories in a workspace, including one for its screenshots, and
-   * returns the browser's environment variables, all of them.
+   * Prepares the browser's directories, including one for its screenshots, and returns the browser's
+   * environment variables, all of them.
    */
-  furnishBrowser(workspace: string, pictures: string): Promise<Record<string, string>>;
+  furnishBrowser(pictures: string): Promise<Record<string, string>>;
   /** The worker's own directory that replaces the project's settings. */
   root: string;
   /**
@@ -67,7 +67,7 @@ export function createSessionOptions(
     const session = live();
     if (!session) throw new Error('Nobody is at work.');
     const pictures = path.join(imagesDir, path.basename(session.workspace));
-    const browserEnv = await furnishBrowser(session.workspace, pictures);
+    const browserEnv = await furnishBrowser(pictures);
     return (session.browser = startBrowserProcess({
       command: browserCommand(chromium, pictures),
       workspace: session.workspace,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { prewarm } from '@anthropic-ai/claude-agent-sdk';
+import type { Home } from '../homes/home.ts';
 import { createLiveSession } from './session.ts';
 import type { LiveSession } from './session.ts';
 import { createSessionOptions } from './options.ts';
@@ -13,11 +14,13 @@ import { within } from '../../../shared/runtime/timeout.ts';
  * startup delay.
  */
 export type PrewarmedProcess = {
+  /** The home that it runs in, as the user of its person. */
+  readonly home: Home;
   /** Settles when its process has ended, claimed or not. */
   readonly exited: Promise<void>;
   /**
-   * Makes it the process of a new session. Rejects when it has died or may not serve this session,
-   * for example in a directory with its own agents; then it is closed, nothing was sent to it, and
+   * Makes it the process of a new session in its home. Rejects when it has died or may not serve
+   * this session, for example in a directory with its own agents; then it is closed, nothing was sent to it, and
    * the session must be started the usual way.
    */
   claim(wanted: Wanted): Promise<LiveSession>;
@@ -29,39 +32,39 @@ const startMs = 30_000;
 const claimMs = 5000;
 
 /**
- * Starts a prewarmed process in its own directory below the data directory. Chooses the session's
- * id now, so that its processes carry the mark of the session they will serve; its temporary
- * directory is separate, too. `starting` aborts the start. Throws when the process does not start.
+ * Starts a prewarmed process in a home, in a directory of its own. Chooses the session's id now, so
+ * that its processes carry the mark of the session they will serve. `starting` aborts the start.
+ * Throws when the process does not start.
  */
 export async function startPrewarmedProcess(
   parts: SessionParts,
+  home: Home,
   starting: AbortController,
 ): Promise<PrewarmedProcess> {
-  const { home, dataDir } = parts;
+  const { platform } = parts;
   const id = randomUUID();
-  const processes = parts.processes.ofSession(id);
-  const parked = path.join(dataDir, 'spare');
-  // A short name, since sockets are created below it, whose paths may have 107 characters.
+  const processes = parts.processes.ofSession(id, home.user);
+  const parked = path.join(home.directory, 'spare');
   const [environmentOf, model, root] = await Promise.all([
-    home.furnish(`spare-${id.slice(0, 8)}`, [parked]),
-    home.admit(),
-    home.roots.park(id),
-    home.clean(),
+    platform.furnish(home, [parked]),
+    platform.admit(),
+    platform.roots.park(id),
+    platform.clean(home),
   ]);
   starting.signal.throwIfAborted();
   let live: LiveSession | undefined;
   const endProcesses = async (): Promise<void> => {
     await processes.end();
     model.close();
-    await home.roots.remove(root);
+    await platform.roots.remove(root);
   };
   const surroundings = {
-    ...surround(home, { mark: processes.mark, model }, environmentOf, () => live),
+    ...surround(platform, home, { mark: processes.mark, model }, environmentOf, () => live),
     root,
     project: undefined,
   };
   const options = {
-    ...createSessionOptions(optionsFor(parts, processes), surroundings),
+    ...createSessionOptions(optionsFor(parts, home, processes), surroundings),
     cwd: parked,
     sessionId: id,
     abortController: starting,
@@ -75,14 +78,15 @@ export async function startPrewarmedProcess(
   );
 
   return {
+    home,
     exited: spare.exited,
     async claim(wanted) {
       const { conversation, workspace } = wanted;
       const settings = settingsOf(wanted, parts.model);
       try {
         await Promise.all([
-          home.furnish(path.basename(workspace), [workspace]),
-          home.roots.link(root, workspace),
+          platform.furnish(home, [workspace]),
+          platform.roots.link(root, workspace),
         ]);
         model.bind(conversation);
         const start = {
@@ -93,7 +97,7 @@ export async function startPrewarmedProcess(
           settings,
           grants: '',
           model,
-          transcript: (other: string) => home.transcript(other, workspace),
+          transcript: (other: string) => platform.transcript(home, other, workspace),
         };
         live = createLiveSession(start, (prompt) =>
           spare.claim({

@@ -1,22 +1,28 @@
 import type { Log } from '../../../shared/runtime/log.ts';
+import type { Home } from '../homes/home.ts';
 import type { LiveSession } from './session.ts';
 import type { Wanted } from './start.ts';
 import type { PrewarmedProcess } from './prewarmed-process.ts';
 
-/** The prewarmed process that is kept for the next new session, when there is room for one. */
+/**
+ * The prewarmed process that is kept for the next new session, when there is room for one: in the
+ * home of the person who was last at work, since a process runs as one person's user from its start.
+ */
 export type Prewarmed = {
   /** The number of prewarmed processes, including one that is starting: 0 or 1. */
   count(): number;
+  /** Whether the prewarmed process is in this home. */
+  isIn(home: Home): boolean;
   /**
-   * Assigns the prewarmed process to a new session; undefined when there is none or it does not
-   * fit.
+   * Assigns the prewarmed process to a new session in its home; undefined when there is none or it
+   * does not fit.
    */
   claim(wanted: Wanted): Promise<LiveSession | undefined>;
   /**
-   * Reports that a process has started or ended. After a calm period a prewarmed process is
-   * started.
+   * Reports that a process of this home has started or ended. After a calm period a prewarmed process
+   * is started there; one of another home makes way for it.
    */
-  stir(): void;
+  stir(home: Home): void;
   /** Starts closing it. Returns false when there is none. */
   drop(): boolean;
   stop(): Promise<void>;
@@ -24,7 +30,7 @@ export type Prewarmed = {
 
 export type PrewarmedDeps = {
   /** Starts a prewarmed process; aborting cancels the start. */
-  start: (starting: AbortController) => Promise<PrewarmedProcess>;
+  start: (home: Home, starting: AbortController) => Promise<PrewarmedProcess>;
   /**
    * How long nothing may have started or ended before a process is prewarmed (ms): it must not
    * compete with a session's own start. Undefined disables prewarming.
@@ -36,6 +42,7 @@ export type PrewarmedDeps = {
 
 export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps): Prewarmed {
   let spare: Promise<PrewarmedProcess | undefined> | undefined;
+  let place: string | undefined;
   let starting: AbortController | undefined;
   const closing = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
@@ -54,10 +61,12 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
     spare = undefined;
     return true;
   };
-  const begin = (): void => {
-    if (stopped || spare || !hasRoom()) return;
+  const begin = (home: Home): void => {
+    if (stopped || (spare && place === home.directory)) return;
+    drop();
+    if (!hasRoom()) return;
     const breakOff = new AbortController();
-    const made = start(breakOff)
+    const made = start(home, breakOff)
       .catch((error: unknown) => {
         if (!breakOff.signal.aborted) log.warn({ err: error }, 'prewarming a process failed');
         return undefined;
@@ -67,6 +76,7 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
         if (starting === breakOff) starting = undefined;
       });
     spare = made;
+    place = home.directory;
     starting = breakOff;
     const dropIfDead = async (): Promise<void> => {
       await (
@@ -79,6 +89,7 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
 
   return {
     count: () => (spare ? 1 : 0),
+    isIn: ({ directory }) => spare !== undefined && place === directory,
     async claim(wanted) {
       const taken = spare;
       spare = undefined;
@@ -89,9 +100,9 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
         return undefined;
       }
     },
-    stir() {
+    stir(home) {
       clearTimeout(timer);
-      if (calmMs !== undefined && !stopped) timer = setTimeout(begin, calmMs).unref();
+      if (calmMs !== undefined && !stopped) timer = setTimeout(begin, calmMs, home).unref();
     },
     drop,
     async stop() {

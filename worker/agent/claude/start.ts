@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
 import { query } from '@anthropic-ai/claude-agent-sdk';
+import type { Home } from '../homes/home.ts';
 import type { AgentTurn } from '../agent.ts';
-import type { AgentHome, EnvironmentOf } from '../sandbox/home.ts';
+import type { AgentPlatform, EnvironmentOf } from '../sandbox/platform.ts';
 import { createLiveSession } from './session.ts';
 import type { LiveSession, Settings } from './session.ts';
 import type { ModelSession } from '../model/sessions.ts';
@@ -13,18 +13,17 @@ import type { SessionOptionParts, SessionSurroundings } from './options.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
 export type SessionParts = {
-  options: SessionOptionParts;
-  dataDir: string;
-  home: AgentHome;
+  options: Omit<SessionOptionParts, 'imagesDir'>;
+  platform: AgentPlatform;
   processes: WorkProcesses;
   /** The default model; undefined leaves the choice to Claude Code. */
   model: string | undefined;
 };
 
-/** What a turn needs of a session: conversation, workspace, session to resume, and settings. */
+/** What a turn needs of a session: conversation, home, session to resume, and settings. */
 export type Wanted = Pick<
   AgentTurn,
-  'conversation' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
+  'conversation' | 'home' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
 >;
 
 export function settingsOf(
@@ -39,31 +38,41 @@ export function settingsOf(
  * started anew.
  */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
-  const { home } = parts;
-  const { conversation, workspace, session, grants = noGrants } = wanted;
+  const { platform } = parts;
+  const { conversation, home, workspace, session, grants = noGrants } = wanted;
   const keep =
     session === undefined
       ? undefined
-      : parts.processes.endOthers(session).then(() => home.keepEnd(session));
+      : parts.processes.endOthers(session, home.user).then(() => platform.keepEnd(home, session));
   const [environmentOf, model, root, written] = await Promise.all([
-    home.furnish(path.basename(workspace), [workspace]),
-    home.admit(),
-    home.roots.of(workspace),
-    session === undefined ? [] : home.transcript(session, workspace),
-    home.clean(),
+    platform.furnish(home, [workspace]),
+    platform.admit(),
+    platform.roots.of(workspace),
+    session === undefined ? [] : platform.transcript(home, session, workspace),
+    platform.clean(home),
     keep,
   ]);
   model.bind(conversation);
   const resumed = session !== undefined && written.length > 0;
   const id = resumed ? session : randomUUID();
-  const processes = parts.processes.ofSession(id);
+  const processes = parts.processes.ofSession(id, home.user);
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
   const project = { workspace, grants, isResumed: resumed };
-  const around = surround(home, { mark: processes.mark, model }, environmentOf, () => live);
-  const options = createSessionOptions(optionsFor(parts, processes), { ...around, root, project });
-  const transcript = (other: string): ReturnType<AgentHome['transcript']> =>
-    home.transcript(other, workspace);
+  const around = surround(
+    platform,
+    home,
+    { mark: processes.mark, model },
+    environmentOf,
+    () => live,
+  );
+  const options = createSessionOptions(optionsFor(parts, home, processes), {
+    ...around,
+    root,
+    project,
+  });
+  const transcript = (other: string): ReturnType<AgentPlatform['transcript']> =>
+    platform.transcript(home, other, workspace);
   live = createLiveSession(
     { id, workspace, processes, resumed, settings, grants: grantsKey(grants), model, transcript },
     (prompt) =>
@@ -82,29 +91,26 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   return live;
 }
 
-/** The options of a session with its processes' user and group. */
+/** The options of a session in a home, with its processes' user and group. */
 export function optionsFor(
   { options }: SessionParts,
+  { images }: Home,
   { user, group }: SessionProcesses,
 ): SessionOptionParts {
-  return { ...options, user, bounds: { ...options.bounds, group } };
+  return { ...options, imagesDir: images, user, bounds: { ...options.bounds, group } };
 }
 
-/**
- * The environment for the process with this mark; `environmentOf` belongs to its own directories.
- * The browser uses the conversation's own temporary directory, even for a process that was
- * prewarmed.
- */
+/** The environment for the process with this mark; `environmentOf` belongs to its own home. */
 export function surround(
-  home: AgentHome,
+  platform: AgentPlatform,
+  home: Home,
   { mark, model }: { mark: string; model: ModelSession },
   environmentOf: EnvironmentOf,
   live: () => LiveSession | undefined,
 ): Omit<SessionSurroundings, 'root' | 'project'> {
   return {
     env: environmentOf(mark, model),
-    furnishBrowser: async (workspace, pictures) =>
-      (await home.furnish(path.basename(workspace), [pictures]))(mark, model),
+    furnishBrowser: async (pictures) => (await platform.furnish(home, [pictures]))(mark, model),
     live,
   };
 }

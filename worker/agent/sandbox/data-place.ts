@@ -1,18 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  chown,
-  cp,
-  lstat,
-  mkdir,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readdir, realpath, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { runAsWorker } from './shell.ts';
 import type { AgentUser } from './user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
@@ -21,8 +9,10 @@ const ours = new Set([
   'claude',
   'home',
   'images',
+  'people',
   'sealed',
   'spare',
+  'temp',
   'tmp',
   'transcripts',
   'workspaces',
@@ -76,23 +66,19 @@ async function moveTo(from: string, to: string): Promise<void> {
 }
 
 /**
- * As root, gives a directory to the agent's user if it is new, empty, or left by an agent that ran
- * as root. Leaves any other directory alone, because its content is unknown. Never for a directory
- * inside the agent's: it could be a link.
+ * Why a directory cannot be one of the worker's own in which each person has theirs; undefined when
+ * it can. Everybody may pass through it then. It may be missing.
  */
-export async function give(user: AgentUser, directory: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  if ((await stat(directory)).uid === user.uid) return;
-  const names = await readdir(directory);
-  if (
-    names.length > 0 &&
-    names.every((name) => ours.has(name)) &&
-    (await stat(directory)).uid === 0
-  )
-    await runAsWorker('find "$2" -path "$2/sealed" -prune -o -exec chown -h -- "$1" {} +', [
-      `${user.uid}:${user.gid}`,
-      directory,
-    ]);
-  else if (names.length === 0) await chown(directory, user.uid, user.gid);
+export async function findObstacle(directory: string): Promise<string | undefined> {
+  const own = process.getuid?.();
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  const about = await lstat(directory);
+  if (!about.isDirectory()) return `${directory} is no directory`;
+  if (about.uid !== own && about.uid !== 0)
+    return `${directory} belongs to the user ${about.uid}, who could move the files of others`;
+  if ((about.mode & 0o022) !== 0 || (about.mode & 0o001) === 0) {
+    if (about.uid !== own) return `${directory} has the wrong mode (chmod 711 ${directory})`;
+    await chmod(directory, 0o711);
+  }
+  return undefined;
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Environment } from '../../../shared/runtime/env.ts';
+import type { Home } from '../homes/home.ts';
 import { markVariable } from './processes.ts';
 
 /**
@@ -33,43 +34,45 @@ export type AgentSecrets = {
   GITHUB_TOKEN?: string | undefined;
 };
 
-/** Claude Code's directory for transcripts and settings, below the data directory. */
-export function claudeDirectory(dataDir: string): string {
-  return path.join(dataDir, 'claude');
+/** Claude Code's directory for transcripts and settings, in the directory of a home. */
+export function claudeDirectory(directory: string): string {
+  return path.join(directory, 'claude');
+}
+
+/** The home directory of the processes, in the directory of a home. */
+export function homeDirectory(directory: string): string {
+  return path.join(directory, 'home');
 }
 
 /**
- * The owner of an environment: `mark` identifies the session for the reaper, `name` is the
- * conversation's directory name, `isRoot` says whether its processes run as root. `user` is the
- * user name they see, which may have no account.
+ * The owner of an environment: `mark` identifies the session for the reaper, `isRoot` says whether
+ * its processes run as root. `user` is the user name they see, which may have no account.
  */
 export type EnvironmentOwner = {
   mark: string;
-  name: string;
   isRoot: boolean;
   user?: string | undefined;
 };
 
 /**
- * The complete environment of an agent's processes. `given` is added to the defaults. The home, the
- * conversation's temporary directory and Claude Code's own are below the data directory, so that
- * they survive a stop and belong to the agent alone.
+ * The complete environment of an agent's processes. `given` is added to the defaults. The home
+ * directory, the temporary one and Claude Code's own are the person's and survive a stop.
  */
 export function agentEnvironment(
   host: Environment,
-  dataDir: string,
+  { directory, temporary }: Pick<Home, 'directory' | 'temporary'>,
   given: Environment,
-  { mark, name, isRoot, user }: EnvironmentOwner,
+  { mark, isRoot, user }: EnvironmentOwner,
 ): Record<string, string> {
   const environment: Record<string, string | undefined> = {
     ...Object.fromEntries(passedOn.map((name) => [name, host[name]])),
     ...given,
     ...pastProxies(host),
-    HOME: path.join(dataDir, 'home'),
+    HOME: homeDirectory(directory),
     USER: user,
     LOGNAME: user,
-    TMPDIR: path.join(dataDir, 'tmp', name),
-    CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
+    TMPDIR: temporary,
+    CLAUDE_CONFIG_DIR: claudeDirectory(directory),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
     // Prevents any settings file from changing the model's address, key or proxy.

@@ -24,10 +24,10 @@ export type GroupLease = {
   /** Whether a process belongs to this worker. */
   isOurs(entry: ProcessEntry): boolean;
   /**
-   * The processes left by dead workers: those of their blocks, and with `uid` all of that user's,
-   * unless another worker with the same agent's user lives.
+   * The processes left by dead workers: those of their blocks, and all of the users that are only
+   * the agent's (`isOnlyOurs`), unless another worker with the same agent's user lives.
    */
-  orphans(table: ProcessEntry[], uid?: number): ProcessEntry[];
+  orphans(table: ProcessEntry[], isOnlyOurs?: (uid: number) => boolean): ProcessEntry[];
   /** Releases the block. */
   end(): void;
 };
@@ -69,11 +69,11 @@ const isPlace = (name: string): boolean => name.startsWith('sidepocket-leases-')
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
-/**
- * Every lease whose holder is alive. Ignores files owned by the agent, because `agentUid` could
- * forge one.
- */
-function livingHolders(agentUid: number): Holder[] {
+/** Whether a user is the agent's, and so could forge a file. */
+type IsAgent = (uid: number) => boolean;
+
+/** Every lease whose holder is alive. Ignores files owned by the agent. */
+function livingHolders(isAgent: IsAgent): Holder[] {
   const slots = [
     '/run/sidepocket',
     ...list('/tmp')
@@ -81,7 +81,7 @@ function livingHolders(agentUid: number): Holder[] {
       .map((name) => path.join('/tmp', name)),
   ];
   return slots
-    .flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), agentUid)))
+    .flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), isAgent)))
     .filter((holder) => holder !== undefined)
     .filter(isAlive);
 }
@@ -94,10 +94,10 @@ function list(directory: string): string[] {
   }
 }
 
-function readHolder(file: string, agentUid: number): Holder | undefined {
+function readHolder(file: string, isAgent: IsAgent): Holder | undefined {
   try {
     const about = lstatSync(file);
-    if (!about.isFile() || (about.uid === agentUid && agentUid !== process.getuid?.()))
+    if (!about.isFile() || (isAgent(about.uid) && about.uid !== process.getuid?.()))
       return undefined;
     return Holder.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
   } catch {
@@ -110,11 +110,14 @@ function isAlive({ pid, startedAt, boot }: Holder): boolean {
 }
 
 /**
- * Leases a block for a worker whose agent runs as the user `uid`. Undefined where processes cannot
- * be marked by groups: except on Linux, without the right to set groups, or without a directory for
- * the leases.
+ * Leases a block for a worker whose agent's first user is `uid`; `isAgent` tells all of its users.
+ * Undefined where processes cannot be marked by groups: except on Linux, without the right to set
+ * groups, or without a directory for the leases.
  */
-export function leaseGroups(uid: number): GroupLease | undefined {
+export function leaseGroups(
+  uid: number,
+  isAgent: IsAgent = (other) => other === uid,
+): GroupLease | undefined {
   if (process.platform !== 'linux') return undefined;
   const self = readProcess(process.pid);
   const range = groupRange(readText('/proc/self/gid_map'));
@@ -122,7 +125,7 @@ export function leaseGroups(uid: number): GroupLease | undefined {
     (BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readText('/proc/self/status'))?.[1] ?? '0'}`) >> 6n) &
     1n;
   if (!self || !range || !mayMark) return undefined;
-  dropDead(uid);
+  dropDead(isAgent);
   for (let tries = 0; tries < 100; tries += 1) {
     const first = range.first + randomInt(range.blocks) * range.size;
     const holder: Holder = {
@@ -134,13 +137,13 @@ export function leaseGroups(uid: number): GroupLease | undefined {
       size: range.size,
     };
     if (
-      livingHolders(uid).some((other) => other.first === first) ||
+      livingHolders(isAgent).some((other) => other.first === first) ||
       readProcessTable().some((entry) => isOfBlock(entry, holder))
     )
       continue;
-    const file = write(holder);
+    const file = write(holder, isAgent);
     if (file === undefined) return undefined;
-    return createLease(holder, file);
+    return createLease(holder, file, isAgent);
   }
   return undefined;
 }
@@ -154,12 +157,12 @@ function readText(file: string): string {
 }
 
 /** Removes the leases left by this user's workers, except those with a living process. */
-function dropDead(agentUid: number): void {
+function dropDead(isAgent: IsAgent): void {
   const table = readProcessTable();
   for (const directory of directories(process.getuid?.() ?? 0)) {
     for (const name of list(directory)) {
       const file = path.join(directory, name);
-      const holder = readHolder(file, agentUid);
+      const holder = readHolder(file, isAgent);
       if (holder && !isAlive(holder) && !table.some((entry) => isOfBlock(entry, holder)))
         drop(file);
     }
@@ -179,7 +182,7 @@ function drop(file: string): void {
  * Writes the lease to the first writable directory; undefined when there is none. Replaces a dead
  * holder's lease.
  */
-function write(holder: Holder): string | undefined {
+function write(holder: Holder, isAgent: IsAgent): string | undefined {
   for (const directory of directories(process.getuid?.() ?? 0)) {
     const file = path.join(directory, `groups-${holder.first}`);
     try {
@@ -187,7 +190,7 @@ function write(holder: Holder): string | undefined {
       const about = lstatSync(directory);
       if (!about.isDirectory() || about.uid !== process.getuid?.() || (about.mode & 0o022) !== 0)
         continue;
-      const old = readHolder(file, holder.uid);
+      const old = readHolder(file, isAgent);
       if (old && !isAlive(old)) unlinkSync(file);
       writeFileSync(file, JSON.stringify(holder), { flag: 'wx', mode: 0o644 });
       return file;
@@ -203,7 +206,7 @@ const isOfBlock = (
   { first, size }: Pick<Holder, 'first' | 'size'>,
 ): boolean => groups.some((group) => group >= first && group < first + size);
 
-function createLease(holder: Holder, file: string): GroupLease {
+function createLease(holder: Holder, file: string, isAgent: IsAgent): GroupLease {
   const { first, size, uid: agentUid } = holder;
   const range = groupRange(readText('/proc/self/gid_map')) ?? wide;
   const isMark = (group: number): boolean =>
@@ -220,16 +223,15 @@ function createLease(holder: Holder, file: string): GroupLease {
       throw new Error('every group that marks a session is in use');
     },
     isOurs: (entry) => isOfBlock(entry, holder),
-    orphans(table, uid) {
-      const others = livingHolders(agentUid).filter((other) => other.first !== first);
+    orphans(table, isOnlyOurs = () => false) {
+      const others = livingHolders(isAgent).filter((other) => other.first !== first);
       const isHeld = (entry: ProcessEntry): boolean =>
         isOfBlock(entry, holder) || others.some((other) => isOfBlock(entry, other));
       const isAlone = !others.some((other) => other.uid === agentUid);
       return table.filter(
         (entry) =>
           !isHeld(entry) &&
-          ((entry.uid === agentUid && entry.groups.some(isMark)) ||
-            (isAlone && uid !== undefined && entry.uid === uid)),
+          ((isAgent(entry.uid) && entry.groups.some(isMark)) || (isAlone && isOnlyOurs(entry.uid))),
       );
     },
     end: () => drop(file),

@@ -7,7 +7,7 @@ import type { WorkProcesses } from './work-processes.ts';
 /** A resource that ran out during the agent's work. */
 export type Shortage = 'no-memory' | 'no-processes';
 
-/** Detects whether the machine caused a failure. */
+/** Detects whether the machine caused a failure of a user's processes. */
 export type MachineWatch = {
   /** The resource that ran out since the last check; undefined when none did. Ends a fork storm. */
   look(): Promise<Shortage | undefined>;
@@ -21,8 +21,7 @@ export type MachineWatch = {
 };
 
 export type MachineWatchOptions = {
-  /** The user of the agent's processes and its process limit; undefined means no limit. */
-  uid: number | undefined;
+  /** The process limit of each user; undefined means no limit. */
   maxProcesses: number | undefined;
   processes: Pick<WorkProcesses, 'endStorm'>;
   /** The file that counts OOM kills, with a line `oom_kill N`; undefined where there is none. */
@@ -48,13 +47,30 @@ const words: Record<Shortage, string> = {
     'Something that I had started kept starting more, until this computer allowed no more processes. I have ended it.',
 };
 
+/** Creates a function that returns the watch for the processes of a user. */
 export function createMachineWatch({
-  uid,
   maxProcesses,
   processes,
   memoryEvents,
-}: MachineWatchOptions): MachineWatch {
+}: MachineWatchOptions): (uid: number | undefined) => MachineWatch {
   let killed = countKilled(memoryEvents);
+  const countKilledAnew = (): number => {
+    const before = killed;
+    killed = countKilled(memoryEvents);
+    return killed - before;
+  };
+  return (uid) => watchUser({ uid, maxProcesses, processes, countKilledAnew });
+}
+
+function watchUser({
+  uid,
+  maxProcesses,
+  processes,
+  countKilledAnew,
+}: Omit<MachineWatchOptions, 'memoryEvents'> & {
+  uid: number | undefined;
+  countKilledAnew: () => number;
+}): MachineWatch {
   const isFull = (): boolean => {
     if (uid === undefined || maxProcesses === undefined) return false;
     const threads = readProcessTable().reduce(
@@ -64,12 +80,9 @@ export function createMachineWatch({
     return threads >= maxProcesses * fullShare;
   };
   const look = async (): Promise<Shortage | undefined> => {
-    const now = countKilled(memoryEvents);
-    const isMemory = now > killed;
-    killed = now;
-    if (isMemory) return 'no-memory';
+    if (countKilledAnew() > 0) return 'no-memory';
     if (!isFull()) return undefined;
-    await processes.endStorm();
+    await processes.endStorm(uid);
     return 'no-processes';
   };
   const say = async (tools: SendTools, shortage: Shortage, callId: string): Promise<void> =>
@@ -86,7 +99,7 @@ export function createMachineWatch({
       const timer = setInterval(() => {
         const isNow = isFull();
         if (isNow && wasFull)
-          void processes.endStorm().then(() => say(tools, 'no-processes', crypto.randomUUID()));
+          void processes.endStorm(uid).then(() => say(tools, 'no-processes', crypto.randomUUID()));
         wasFull = isNow && !wasFull;
       }, lookMs).unref();
       return () => clearInterval(timer);

@@ -1,12 +1,13 @@
 import type { Environment } from '../../../shared/runtime/env.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelLookup } from '../agent.ts';
+import type { Home } from '../homes/home.ts';
 import { createAgentFiles } from './files.ts';
+import type { AgentFiles } from './files.ts';
 import { usualName } from './user.ts';
-import type { AgentUser } from './user.ts';
 import { giveIdentity } from './git-identity.ts';
 import { commandVariables, writeExports } from './command-environment.ts';
-import { agentEnvironment, claudeDirectory } from './environment.ts';
+import { agentEnvironment, claudeDirectory, homeDirectory } from './environment.ts';
 import type { AgentSecrets } from './environment.ts';
 import { grantGithub } from './github-access.ts';
 import { runModelProxy } from '../model/proxy.ts';
@@ -18,6 +19,7 @@ import type { ModelAccountParts } from '../model/account.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import { keepEnd } from '../claude/transcript/transcript-end.ts';
 import { createSessionFile } from '../claude/transcript/transcript-file.ts';
+import type { SessionFile } from '../claude/transcript/transcript-file.ts';
 import { createSessionStore } from '../claude/transcript/transcript-store.ts';
 import { readTranscript } from '../claude/transcript/transcript.ts';
 import type { TranscriptEntry } from '../claude/transcript/transcript.ts';
@@ -32,10 +34,8 @@ export type AgentEnvironment = {
   variablesOf?: ((conversation: string) => Promise<Record<string, string>>) | undefined;
 };
 
-export type AgentHomeOptions = {
+export type AgentPlatformOptions = {
   dataDir: string;
-  /** The user of the agent's processes; undefined means the worker's own user. */
-  user?: AgentUser | undefined;
   secrets: AgentSecrets;
   environment: AgentEnvironment;
   log: Log;
@@ -47,8 +47,8 @@ export type AgentHomeOptions = {
 
 export type EnvironmentOf = (mark: string, model: ModelSession) => Record<string, string>;
 
-/** The surroundings of the agent's processes: directories, environment, and access to the model. */
-export type AgentHome = {
+/** What the agent's processes in all homes run on: environment, directories, access to the model. */
+export type AgentPlatform = {
   /**
    * Admits another session at the model proxy; its placeholders are the processes' access to the
    * model.
@@ -57,38 +57,36 @@ export type AgentHome = {
   /** Looks up a model's name at the model's service. Throws when the proxy cannot start. */
   lookUpModel(name: string): Promise<ModelLookup>;
   /**
-   * Prepares a session's directories, including its own `directories`, and returns a function that
-   * builds the processes' whole environment from a mark and the session's access to the model;
-   * `name` names their directories. Existing ones are left as they are. Throws when something could
-   * not be created.
+   * Prepares a home for a session, including the session's own `directories`, and returns a function
+   * that builds the processes' whole environment from a mark and the session's access to the model.
+   * Existing directories are left as they are. Throws when something could not be created.
    */
-  furnish(name: string, directories: string[]): Promise<EnvironmentOf>;
+  furnish(home: Home, directories: string[]): Promise<EnvironmentOf>;
   /** The directories that Claude Code reads as a project's settings. */
   roots: ConfigRoots;
   /**
-   * Removes from Claude Code's own settings what would affect a process that starts now. Never
-   * rejects.
+   * Removes from Claude Code's own settings in a home what would affect a process that starts now.
+   * Never rejects.
    */
-  clean(): Promise<void>;
-  /** A session's transcript; empty when there is none. */
-  transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
+  clean(home: Home): Promise<void>;
+  /** The transcript of a session of the home; empty when there is none. */
+  transcript(home: Home, session: string, workspace: string): Promise<TranscriptEntry[]>;
   /**
    * Makes Claude Code resume a session at its transcript's end. No process may be in it. Throws
    * when it could not.
    */
-  keepEnd(session: string): Promise<void>;
+  keepEnd(home: Home, session: string): Promise<void>;
   close(): Promise<void>;
 };
 
-export function createAgentHome({
+export function createAgentPlatform({
   dataDir,
-  user,
   secrets,
   environment: { host, variablesOf },
   log,
   accounting,
   owner,
-}: AgentHomeOptions): AgentHome {
+}: AgentPlatformOptions): AgentPlatform {
   const {
     ANTHROPIC_API_KEY,
     CLAUDE_CODE_OAUTH_TOKEN,
@@ -96,10 +94,6 @@ export function createAgentHome({
     ANTHROPIC_MODEL,
     GITHUB_TOKEN,
   } = secrets;
-  const files = createAgentFiles(user);
-  const sessionFile = createSessionFile(user, claudeDirectory(dataDir));
-  const store = createSessionStore(sessionFile);
-  const isRoot = (user?.uid ?? process.getuid?.()) === 0;
   let proxy: Promise<ModelProxy> | undefined;
   const reachModel = (): Promise<ModelProxy> =>
     (proxy ??= runModelProxy({
@@ -112,37 +106,47 @@ export function createAgentHome({
       owner,
       log,
     }));
-  let github: Promise<Record<string, string>> | undefined;
-  let identity: Promise<void> | undefined;
+  /** What a home gets once: git's settings, with the way to the token. */
+  const settings = new Map<string, Promise<Record<string, string>>>();
+  const settle = async (files: AgentFiles, directory: string): Promise<Record<string, string>> => {
+    const [git] = await Promise.all([
+      GITHUB_TOKEN ? grantGithub(files, directory, GITHUB_TOKEN) : {},
+      giveIdentity(files, directory),
+    ]);
+    return git;
+  };
+  const settleOnce = (files: AgentFiles, directory: string): Promise<Record<string, string>> => {
+    const settling = settings.get(directory) ?? settle(files, directory);
+    settings.set(directory, settling);
+    settling.catch(() => settings.delete(directory));
+    return settling;
+  };
+  const sessionFileOf = ({ user, directory }: Home): SessionFile =>
+    createSessionFile(user, claudeDirectory(directory));
 
   const roots = createConfigRoots(dataDir);
 
   return {
     roots,
-    clean: () => cleanGlobalConfig(files, claudeDirectory(dataDir), log),
+    clean: ({ user, directory }) =>
+      cleanGlobalConfig(createAgentFiles(user), claudeDirectory(directory), log),
     admit: async () => (await reachModel()).admit(),
     lookUpModel: async (name) => (await reachModel()).lookUpModel(name),
-    async furnish(name, directories) {
-      const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment(
-        {},
-        dataDir,
-        {},
-        { mark: '', name, isRoot },
-      );
-      identity ??= giveIdentity(files, home);
-      if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
+    async furnish({ user, directory, temporary }, directories) {
+      const files = createAgentFiles(user);
+      const home = homeDirectory(directory);
       const [{ environment }, git] = await Promise.all([
         reachModel(),
-        github,
-        identity,
-        ...[home, temporary].map((directory) => files.makeDirectory(directory, 0o700)),
-        ...directories.map((directory) => files.makeDirectory(directory)),
+        settleOnce(files, home),
+        ...[home, temporary].map((own) => files.makeDirectory(own, 0o700)),
+        ...directories.map((own) => files.makeDirectory(own)),
       ]);
       const known = user?.isPicked ? usualName : user?.name;
+      const isRoot = (user?.uid ?? process.getuid?.()) === 0;
       return (mark, model) =>
         agentEnvironment(
           host,
-          dataDir,
+          { directory, temporary },
           {
             ANTHROPIC_MODEL,
             ...environment,
@@ -150,12 +154,13 @@ export function createAgentHome({
             ...git,
             ...(variablesOf ? commandVariables(user, model.commandToken) : {}),
           },
-          { mark, name, isRoot, user: known },
+          { mark, isRoot, user: known },
         );
     },
-    transcript: (session, workspace) => readTranscript(session, workspace, store),
-    async keepEnd(session) {
-      if (!(await keepEnd(session, sessionFile))) return;
+    transcript: (home, session, workspace) =>
+      readTranscript(session, workspace, createSessionStore(sessionFileOf(home))),
+    async keepEnd(home, session) {
+      if (!(await keepEnd(session, sessionFileOf(home)))) return;
       log.warn(
         { session },
         'repaired the transcript: Claude Code would have resumed in the middle of the session',

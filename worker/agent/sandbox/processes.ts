@@ -3,8 +3,10 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentUsers } from '../homes/agent-users.ts';
 import { asBoundAgent } from './bounds.ts';
 import type { Bounds } from './bounds.ts';
+import { readProcessTable } from './process-table.ts';
 import { runAsAgent } from './shell.ts';
 import type { AgentUser } from './user.ts';
 
@@ -67,11 +69,14 @@ function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
 /** How long killed processes may take to end (ms). */
 const dyingMs = 2000;
 
+/** The users whose processes are looked at; undefined means the worker's own user. */
+export type MarkedUsers = Pick<AgentUsers, 'at' | 'has'> | undefined;
+
 /**
- * Selects processes: those with a variable of this name, and with `user` only those of that user,
+ * Selects processes: those with a variable of this name, and with `users` only those of these users,
  * whose environment the worker itself may not read.
  */
-export type Marked = { variable?: string; user?: AgentUser | undefined };
+export type Marked = { variable?: string; users?: MarkedUsers };
 
 /**
  * Ends every process whose mark satisfies `matches`, such as the MCP servers, Chromium and commands
@@ -112,10 +117,13 @@ function kill(pid: number): void {
 }
 
 /** Every living process with a mark. */
-export async function findMarked({ variable = markVariable, user }: Marked = {}): Promise<
+export async function findMarked({ variable = markVariable, users }: Marked = {}): Promise<
   { pid: number; mark: string }[]
 > {
-  return user ? await findMarkedOf(user, variable) : findReadable(variable);
+  if (!users) return findReadable(variable);
+  const living = new Set(readProcessTable().map(({ uid }) => uid));
+  const found = [...living].filter(users.has).map((uid) => findMarkedOf(users.at(uid), variable));
+  return (await Promise.all(found)).flat();
 }
 
 /**

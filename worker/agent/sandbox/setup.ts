@@ -1,14 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { chown, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, reportError } from '../../../shared/runtime/errors.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
+import { createAgentUsers } from '../homes/agent-users.ts';
+import { hasEarlier, ownData, setAside } from '../homes/earlier-layout.ts';
+import { peopleName } from '../homes/home.ts';
+import { isPickedUid, pickBlock } from '../homes/user-block.ts';
+import type { UserBlock } from '../homes/user-block.ts';
 import { createAgentFiles } from './files.ts';
 import { runAsAgent } from './shell.ts';
 import { chooseAgentUser } from './user.ts';
 import type { AgentUser } from './user.ts';
-import { give, reachData } from './data-place.ts';
-import { pickUser } from './picked-user.ts';
+import { findObstacle, reachData } from './data-place.ts';
 import { reachPrograms } from './program-copy.ts';
+import { findBarrier } from './reach.ts';
 
 export type SettlingOptions = {
   /** The user named by AGENT_USER. */
@@ -22,22 +27,26 @@ export type SettlingOptions = {
 };
 
 /**
- * The agent's user, the real location of its files, and that of its program copies if there are
- * any. Without a user the agent runs as the worker.
+ * The first user of the agent, the ids for people's own users, the real location of its files, and
+ * that of its program copies if there are any. Without a user the agent runs as the worker; without
+ * ids people share a user, and `because` gives the reason as a clause.
  */
 export type Settled = {
   user: AgentUser | undefined;
+  block?: UserBlock | undefined;
   dataDir: string;
   imagesDir: string;
   programs?: string | undefined;
+  because?: string | undefined;
 };
 
 /**
  * Finds the agent's user, or picks one if none was named and the worker may switch users, and makes
- * sure that it can work: that it owns its directories and can run its programs. Logs what the agent
- * can and cannot reach. A worker that may not switch shares one user with its agent; one that may,
- * and root in any case, has an agent of another user or throws a SetupError, unless AGENT_USER
- * names root itself.
+ * sure that it can work: that DATA_DIR can hold people's homes, and that they can run its programs.
+ * Logs what the agent can and cannot reach. A worker that may not switch shares one user with its
+ * agent; one that may, and root in any case, has an agent of another user or throws a SetupError,
+ * unless AGENT_USER names root itself. Each person has a user of their own where DATA_DIR is the
+ * worker's; root makes it so.
  */
 export async function settleAgent({
   wanted,
@@ -47,25 +56,15 @@ export async function settleAgent({
   programs = [],
   log,
 }: SettlingOptions): Promise<Settled> {
-  const [passwd, status] = await Promise.all(
+  const [passwd = '', status = ''] = await Promise.all(
     ['/etc/passwd', '/proc/self/status'].map((file) => readFile(file, 'utf8').catch(() => '')),
   );
-  const choice = chooseAgentUser(wanted, {
-    passwd: passwd ?? '',
-    status: status ?? '',
-    uid: process.getuid?.(),
-  });
+  const choice = chooseAgentUser(wanted, { passwd, status, uid: process.getuid?.() });
   if (!choice.user && !choice.mayPick)
-    return settleAsOne(choice.because, wanted, { dataDir, imagesDir }, log);
+    return await settleAsOne(choice.because, wanted, { dataDir, imagesDir }, log);
   try {
-    const user = choice.user ?? pickUser({ dataDir, passwd: passwd ?? '' });
-    const reached = await reachPrograms(user, programs);
-    const settled = {
-      user: { ...user, programAt: reached.at },
-      ...(await reachDirectories(user, dataDir, imagesDir)),
-      programs: reached.place,
-    };
-    const problem = await settle(settled);
+    const settled = await settleApart(choice.user, { dataDir, imagesDir, passwd, programs, log });
+    const problem = await findProblem(settled);
     if (problem !== undefined) throw new Error(problem);
     await sayHow(settled, { dataDir, redisUrl }, log);
     return settled;
@@ -78,54 +77,127 @@ export async function settleAgent({
   }
 }
 
+type SettledApart = Settled & { user: AgentUser };
+
+/** Somebody with no right of their own: whatever they may enter, every person may. */
+const stranger: AgentUser = { name: 'a stranger', uid: 0x7f_ff_ff_fe, gid: 0x7f_ff_ff_fe };
+
+/** Finds or makes a place for people's homes. `named` is the user of AGENT_USER. */
+async function settleApart(
+  named: AgentUser | undefined,
+  asked: Pick<SettlingOptions, 'dataDir' | 'imagesDir' | 'log'> & {
+    passwd: string;
+    programs: string[];
+  },
+): Promise<SettledApart> {
+  const dataDir = await reachData(asked.dataDir, named ?? stranger);
+  const { block, because } = await takeData(dataDir, named, asked.passwd);
+  const first = named ?? pickedUser(block);
+  if (!first) throw new Error(because ?? 'there is no user for the agent');
+  const reached = await reachPrograms(block ? stranger : first, asked.programs);
+  const user = { ...first, programAt: reached.at };
+  if (block && hasEarlier(dataDir) && process.getuid?.() === 0) await ownData(dataDir, first);
+  if (!block && hasEarlier(dataDir)) await setAside(dataDir, user);
+  const settled = { user, block, because, dataDir, imagesDir: '', programs: reached.place };
+  return { ...settled, imagesDir: await settleImages(asked, settled) };
+}
+
+const pickedUser = (block: UserBlock | undefined): AgentUser | undefined =>
+  block && { name: String(block.first), uid: block.first, gid: block.first, isPicked: true };
+
+/**
+ * The ids for people's users, or why they share the named one. Root takes DATA_DIR over from the
+ * agent of an earlier version.
+ */
+async function takeData(
+  dataDir: string,
+  named: AgentUser | undefined,
+  passwd: string,
+): Promise<Pick<Settled, 'block' | 'because'>> {
+  const owner = (await stat(dataDir).catch(() => undefined))?.uid;
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && owner !== undefined && owner !== 0) {
+    if (owner !== named?.uid && !isPickedUid(owner, passwd))
+      throw new Error(
+        `${dataDir} belongs to the user ${owner}. Set AGENT_USER to that user’s name, or give the directory to root (chown -R root ${dataDir}), from whom the agent gets it`,
+      );
+    await ownData(dataDir, { uid: owner });
+  }
+  const noteDir = path.join(dataDir, peopleName);
+  const obstacle =
+    (await findObstacle(dataDir)) ??
+    (await findObstacle(noteDir).catch((error: unknown) => reportError(error).message));
+  if (obstacle !== undefined) return { because: obstacle };
+  const barrier = await findBarrier(path.join(noteDir, 'x'), stranger);
+  if (barrier !== undefined) return { because: `others may not enter ${barrier}` };
+  return { block: pickBlock({ dataDir, noteDir, passwd }) };
+}
+
+/**
+ * The directory for pictures. Outside DATA_DIR it must be one in which each person can have theirs;
+ * otherwise the pictures go to DATA_DIR.
+ */
+async function settleImages(
+  asked: Pick<SettlingOptions, 'dataDir' | 'imagesDir' | 'log'>,
+  { user, block, dataDir }: SettledApart,
+): Promise<string> {
+  const { imagesDir, log } = asked;
+  if (imagesDir.startsWith(`${asked.dataDir}${path.sep}`))
+    return path.join(dataDir, path.relative(asked.dataDir, imagesDir));
+  const place = await reachData(imagesDir, block ? stranger : user);
+  if (!block) return place;
+  const about = await stat(place).catch(() => undefined);
+  if (process.getuid?.() === 0 && about?.uid === user.uid) await chown(place, 0, 0);
+  const obstacle = await findObstacle(place).catch((error: unknown) => reportError(error).message);
+  if (obstacle === undefined) return place;
+  log.warn(
+    { imagesDir, because: obstacle },
+    'IMAGES_DIR cannot hold a directory for each person: pictures go to DATA_DIR',
+  );
+  return path.join(dataDir, 'images');
+}
+
 /** Runs worker and agent as one user, which must not be root unless the owner says so. */
-function settleAsOne(
+async function settleAsOne(
   because: string,
   wanted: string | undefined,
-  slots: Omit<Settled, 'user'>,
+  slots: Pick<Settled, 'dataDir' | 'imagesDir'>,
   log: Log,
-): Settled {
-  if (process.getuid?.() !== 0) {
-    log.warn(
-      { because },
-      'the agent runs as the worker’s own user: what it runs could read the worker’s secrets. docs/security.md tells how to separate them',
-    );
-    return { user: undefined, ...slots };
-  }
-  if (wanted === undefined) {
+): Promise<Settled> {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && wanted === undefined) {
     throw new SetupError(
       `The environment is not valid:\n  AGENT_USER: ${because}, and the worker is root without the right to be another user. The agent must not be root; set AGENT_USER=root if it shall be all the same`,
     );
   }
-  log.error(
-    'THE AGENT RUNS AS ROOT, as AGENT_USER says: whatever it runs may do anything on this machine and read every secret of the worker',
-  );
+  if (isRoot)
+    log.error(
+      'THE AGENT RUNS AS ROOT, as AGENT_USER says: whatever it runs may do anything on this machine and read every secret of the worker',
+    );
+  else
+    log.warn(
+      { because },
+      'the agent runs as the worker’s own user: what it runs could read the worker’s secrets, and what it runs for one person the files of another. docs/security.md tells how to separate them',
+    );
+  if (hasEarlier(slots.dataDir)) await setAside(slots.dataDir, undefined);
   return { user: undefined, ...slots };
 }
 
-async function reachDirectories(
-  user: AgentUser,
-  dataDir: string,
-  imagesDir: string,
-): Promise<Omit<Settled, 'user'>> {
-  const data = await reachData(dataDir, user);
-  const isWithin = imagesDir.startsWith(`${dataDir}${path.sep}`);
-  return {
-    dataDir: data,
-    imagesDir: isWithin
-      ? path.join(data, path.relative(dataDir, imagesDir))
-      : await reachData(imagesDir, user),
-  };
-}
-
 async function sayHow(
-  { user, dataDir: real, programs: place }: Settled,
+  { user, block, because, dataDir: real, programs: place }: Settled,
   { dataDir, redisUrl }: Pick<SettlingOptions, 'dataDir' | 'redisUrl'>,
   log: Log,
 ): Promise<void> {
   if (!user) return;
-  const picked = user.isPicked ? { uid: user.uid, home: path.join(real, 'home') } : {};
+  const picked = user.isPicked ? { uid: user.uid } : {};
   log.info({ user: user.name, ...picked }, 'the agent runs as a user of its own');
+  if (block)
+    log.info({ users: block }, 'each person’s files and processes have a user of their own');
+  else
+    log.warn(
+      { because },
+      'all people share one user of the agent: what it runs for one person could read the files of another. docs/security.md tells how to separate them',
+    );
   if (real !== dataDir)
     log.warn(
       { user: user.name, dataDir, place: real },
@@ -148,25 +220,28 @@ async function sayHow(
     );
 }
 
-/** Gives the directories to the agent. Returns the problem, if any, as a clause. */
-async function settle({
+/** What keeps the agent from working, as a clause, if something does. */
+async function findProblem({
   user,
+  block,
   dataDir,
   imagesDir,
-}: Settled & { user: AgentUser }): Promise<string | undefined> {
+}: SettledApart): Promise<string | undefined> {
   const files = createAgentFiles(user);
+  const users = block ? [user, createAgentUsers(user, block).reader(0)] : [user];
   try {
-    await give(user, dataDir);
-    if (!imagesDir.startsWith(`${dataDir}${path.sep}`)) await give(user, imagesDir);
+    const shared = block ? [] : [dataDir, imagesDir];
     const problems = await Promise.all([
-      ...[dataDir, imagesDir].map(async (directory) => {
+      ...shared.map(async (directory) => {
         await files.makeDirectory(directory);
         return (await may(user, '-w', directory))
           ? undefined
           : `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;
       }),
-      ...[process.execPath, import.meta.filename].map(async (file) =>
-        (await may(user, '-r', file)) ? undefined : `the user “${user.name}” cannot read ${file}`,
+      ...users.flatMap((one) =>
+        [process.execPath, import.meta.filename].map(async (file) =>
+          (await may(one, '-r', file)) ? undefined : `the user “${one.name}” cannot read ${file}`,
+        ),
       ),
     ]);
     return problems.find((problem) => problem !== undefined);

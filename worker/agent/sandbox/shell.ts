@@ -9,7 +9,7 @@ import type { AgentUser, Command } from './user.ts';
  */
 const patience = 30_000;
 /** Timeout for a script that goes through all files of the agent, once (ms). */
-const longPatience = 10 * 60_000;
+export const longPatience = 60 * 60_000;
 
 /** Output limit (bytes), since the agent may have put anything into the files that are read. */
 const mostOutput = 64 * 2 ** 20;
@@ -34,15 +34,18 @@ export async function runAsAgent(
   );
 }
 
-/** Like runAsAgent, but runs as the worker when the agent has no user of its own. */
+/**
+ * Like runAsAgent, but runs as the worker when the agent has no user of its own; `timeout` is half a
+ * minute unless given (ms).
+ */
 export async function runAsAgentOrOwn(
   user: AgentUser | undefined,
   script: string,
   parameters: string[],
+  timeout = patience,
 ): Promise<ShellResult> {
-  return user
-    ? await runAsAgent(user, script, parameters)
-    : await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] });
+  const shell = { command: 'sh', args: ['-c', script, 'sh', ...parameters] };
+  return await run(asAgent(user, shell), undefined, timeout);
 }
 
 /** Runs a shell script as the worker itself. Throws when it fails. */

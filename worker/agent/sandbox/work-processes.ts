@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { AgentUsers } from '../homes/agent-users.ts';
 import type { AgentUser } from './user.ts';
 import { endProcesses, haltProcesses, selectDetached, selectWork } from './ending.ts';
 import type { GroupLease } from './group-lease.ts';
 import { createMark, findMarked, isOfSession } from './processes.ts';
+import type { MarkedUsers } from './processes.ts';
 import { processClock, readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
@@ -30,17 +32,18 @@ export type SessionProcesses = {
 
 /** The processes of one worker's agent. */
 export type WorkProcesses = {
-  ofSession(session: string): SessionProcesses;
+  /** `user` is the person's; undefined means the worker's own. */
+  ofSession(session: string, user: AgentUser | undefined): SessionProcesses;
   /**
    * Ends another worker's processes in a session: they may have outlived that worker, and two must
    * never work on one session.
    */
-  endOthers(session: string): Promise<void>;
+  endOthers(session: string, user: AgentUser | undefined): Promise<void>;
   /**
-   * Ends the commands of the session with the most threads; Claude Code itself and its MCP servers
-   * stay.
+   * Ends the commands of a user's session with the most threads; Claude Code itself and its MCP
+   * servers stay.
    */
-  endStorm(): Promise<void>;
+  endStorm(uid: number | undefined): Promise<void>;
   /**
    * Halts every process that this worker's agent has started; the returned function resumes them.
    */
@@ -53,7 +56,8 @@ export type WorkProcesses = {
 };
 
 export type WorkProcessesOptions = {
-  user: AgentUser | undefined;
+  /** The users of the processes; undefined means the worker's own user. */
+  users: Pick<AgentUsers, 'at' | 'has'> | undefined;
   /** `WORKER_ID#boot`. */
   owner: string;
   dataDir: string;
@@ -62,14 +66,17 @@ export type WorkProcessesOptions = {
 };
 
 export function createWorkProcesses({
-  user,
+  users,
   owner,
   dataDir,
   groups,
 }: WorkProcessesOptions): WorkProcesses {
   /** The ids of processes whose mark satisfies `matches`. */
-  const marked = async (matches: (mark: string) => boolean): Promise<Set<number>> => {
-    const found = await findMarked({ user });
+  const marked = async (
+    matches: (mark: string) => boolean,
+    whose: MarkedUsers = users,
+  ): Promise<Set<number>> => {
+    const found = await findMarked({ users: whose });
     return new Set(found.filter(({ mark }) => matches(mark)).map(({ pid }) => pid));
   };
   const isOwn = (mark: string): boolean =>
@@ -84,14 +91,15 @@ export function createWorkProcesses({
   const orphans = (table: ProcessEntry[]): ProcessEntry[] => groups?.orphans(table) ?? [];
 
   return {
-    ofSession(session) {
+    ofSession(session, user) {
       const mark = createMark(owner, session, dataDir);
       const group = groups?.take();
       let since: number | undefined;
       const endWork = async (select: typeof selectWork): Promise<void> => {
         const began = since ?? Infinity;
         await endProcesses(async (table) => {
-          const ids = group === undefined ? await marked((other) => other === mark) : undefined;
+          const ids =
+            group === undefined ? await marked((other) => other === mark, only(user)) : undefined;
           const isOurs = ({ pid, groups: own }: ProcessEntry): boolean =>
             group === undefined ? (ids?.has(pid) ?? false) : own.includes(group);
           return select(table, { isOurs, worker: process.pid, since: began });
@@ -107,9 +115,12 @@ export function createWorkProcesses({
         end: () => endWork(selectWork),
       };
     },
-    async endOthers(session) {
+    async endOthers(session, user) {
       await endProcesses(async (table) => {
-        const theirs = await marked((mark) => isOfSession(mark, session, dataDir) && !isOwn(mark));
+        const theirs = await marked(
+          (mark) => isOfSession(mark, session, dataDir) && !isOwn(mark),
+          only(user),
+        );
         const heads = new Set(
           table
             .filter(({ pid }) => theirs.has(pid) && isWorking(pid, session))
@@ -121,12 +132,13 @@ export function createWorkProcesses({
         return [...left, ...orphans(table).filter(({ pid }) => !heads.has(pid))];
       });
     },
-    async endStorm() {
+    async endStorm(uid) {
       const counts = new Map<number, number>();
       for (const entry of readProcessTable()) {
-        const group = groups?.isOurs(entry)
-          ? entry.groups.find((number) => number !== groups.own)
-          : undefined;
+        const group =
+          groups?.isOurs(entry) && entry.uid === uid
+            ? entry.groups.find((number) => number !== groups.own)
+            : undefined;
         if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + entry.threads);
       }
       const [most] = [...counts].sort(([, one], [, other]) => other - one);
@@ -143,6 +155,11 @@ export function createWorkProcesses({
     haltAll: () => haltProcesses(ofWorker),
     endAll: () => endProcesses(ofWorker),
   };
+}
+
+/** One user alone; the worker's own without one. */
+function only(user: AgentUser | undefined): MarkedUsers {
+  return user && { at: () => user, has: (uid) => uid === user.uid };
 }
 
 /**

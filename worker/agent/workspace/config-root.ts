@@ -36,9 +36,10 @@ export function createConfigRoots(dataDir: string): ConfigRoots {
     // If the agent shares the worker's user, it could have put settings there.
     await rm(root, { recursive: true, force: true });
     await mkdir(path.join(root, '.claude'), { recursive: true });
-    // Readable by the agent, independent of the worker's umask.
+    // Readable by the agent, independent of the worker's umask; a person sees no name of another.
+    await chmod(kinds, 0o711);
     await Promise.all(
-      [kinds, root, path.join(root, '.claude')].map((directory) => chmod(directory, 0o755)),
+      [root, path.join(root, '.claude')].map((directory) => chmod(directory, 0o755)),
     );
     return root;
   };
@@ -80,7 +81,7 @@ async function makeBase(dataDir: string): Promise<string> {
   const isOwn =
     about.isDirectory() && about.uid === process.getuid?.() && (about.mode & 0o022) === 0;
   const base = isOwn ? named : await mkdtemp(`${named}-`);
-  await chmod(base, 0o755);
+  await chmod(base, 0o711);
   return base;
 }
 
