@@ -10,6 +10,7 @@ import { createTwilioAccount } from '../twilio-account.ts';
 import { checkChromium } from './chromium.ts';
 import { checkDisk } from './disk.ts';
 import { problem, unchecked } from './finding.ts';
+import { checkHomes } from './homes.ts';
 import type { Finding } from './finding.ts';
 import { checkFly } from './fly.ts';
 import { checkModel } from './model.ts';
@@ -52,6 +53,7 @@ async function examineMachine(
       : guarded('Relay', checkRelay(publicUrl)),
   ];
   if (which.includes('worker')) {
+    const dataDir = readVariable('DATA_DIR', environment) ?? '/data';
     const chromium = checkChromium(
       readVariable('CHROMIUM_PATH', environment),
       environment['PATH'] ?? '',
@@ -59,7 +61,8 @@ async function examineMachine(
     looks.push(
       guarded('Claude', checkModel(environment)),
       guarded('Chromium', chromium),
-      guarded('Disk', checkDisk(readVariable('DATA_DIR', environment) ?? '/data')),
+      guarded('Disk', checkDisk(dataDir)),
+      guarded('Homes', (async () => checkHomes(dataDir))()),
     );
   }
   return [...checkVariables(environment, which), ...(await Promise.all(looks)).flat()];
