@@ -16,5 +16,13 @@ mkdir -p /run/sidepocket
 chown sidepocket:sidepocket /run/sidepocket
 rights=+setuid,+setgid,+kill
 export HOME=/home/sidepocket
-exec setpriv --reuid sidepocket --regid sidepocket --clear-groups "--inh-caps=-all,$rights" "--ambient-caps=-all,$rights" "--bounding-set=-all,$rights" --no-new-privs -- \
+set -- setpriv --reuid sidepocket --regid sidepocket --clear-groups "--inh-caps=-all,$rights" "--ambient-caps=-all,$rights" "--bounding-set=-all,$rights" --no-new-privs -- \
   tini -s -- node --disable-sigusr1 --disable-warning=CLAUDE_SDK_CAN_USE_TOOL_SHADOWED worker/main.ts
+# What one person's commands are called with is hidden from another's: by a /proc of the worker's own, in which its group sees everything, where the machine allows a mount. Never by a remount,
+# which would change the whole machine. The worker's log says whether it is so.
+own='mount -t proc -o "hidepid=2,gid=$1" proc /proc && shift && exec "$@"'
+group=$(id -g sidepocket)
+if unshare --mount --propagation private sh -c "$own" sh "$group" true 2> /dev/null; then
+  exec unshare --mount --propagation private sh -c "$own" sh "$group" "$@"
+fi
+exec "$@"

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { hidesProcesses } from '../worker/agent/sandbox/process-table.ts';
 import { judgeRedis } from '../shared/store/redis/redis-check.ts';
 
 const run = promisify(execFile);
@@ -228,6 +229,46 @@ test.skipIf(process.getuid?.() !== 0)(
     } finally {
       await rm(data, { recursive: true });
     }
+  },
+);
+
+/** Runs a script where the worker would be, with its rights, after the last step of the start. */
+function asWorker(script: string): string {
+  const [, end = ''] = read('docker/vm.sh').split('chown sidepocket:sidepocket /run/sidepocket\n');
+  const start = end
+    .replace(/ tini -s -- node .*/, " sh -c '$SCRIPT'")
+    .replaceAll('sidepocket', 'daemon');
+  return execFileSync('sh', ['-c', start.replace("'$SCRIPT'", '"$SCRIPT"')], {
+    env: { PATH: process.env['PATH'], SCRIPT: script },
+    encoding: 'utf8',
+  });
+}
+
+/** Whether this test may mount something in a place of its own. */
+function mayMount(): boolean {
+  try {
+    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' });
+    return process.platform === 'linux' && process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+}
+
+test.skipIf(!mayMount())(
+  'a user does not see with what the commands of another are called, the worker does, and the machine’s own /proc stays',
+  () => {
+    const before = readFileSync('/proc/mounts', 'utf8');
+    const as = (uid: number): string =>
+      `setpriv --reuid ${uid} --regid ${uid} --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs --`;
+    const count = `sh -c 'cat /proc/[0-9]*/cmdline 2> /dev/null | tr "\\0" "\\n" | grep -c "^a-word-of-[4]711$"'`;
+    const told = asWorker(
+      `${as(4711)} sh -c "sleep 30; :" a-word-of-4711 > /dev/null 2>&1 & sleep 1; ${as(4711)} ${count}; ${as(4712)} ${count}; ${count}; kill $!; cat /proc/self/mountinfo`,
+    );
+    const [own, other, worker, ...mountinfo] = told.split('\n');
+    expect({ own, other, worker }).toEqual({ own: '1', other: '0', worker: '1' });
+    expect(hidesProcesses(mountinfo.join('\n'))).toBe(true);
+    expect(hidesProcesses(readFileSync('/proc/self/mountinfo', 'utf8'))).toBe(false);
+    expect(readFileSync('/proc/mounts', 'utf8')).toBe(before);
   },
 );
 

@@ -123,6 +123,7 @@ function turnDepsOf(
       ...own.stores,
       pages,
       snapshots: createSnapshots(redis),
+      homeOf: boot.homeOf,
       secrets: createSecretDesk({
         people: own.stores.people,
         personOf: boot.personOf,
@@ -134,7 +135,6 @@ function turnDepsOf(
       }),
     },
     agent: boot.agent,
-    homeOf: boot.homeOf,
     media: {
       fetchMedia: createMediaFetch({
         accountSid: config.TWILIO_ACCOUNT_SID,

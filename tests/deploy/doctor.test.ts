@@ -112,6 +112,7 @@ test(
             'Claude',
             'Chromium',
             'Disk',
+            'Homes',
           ]),
         );
         expect(about(findings, 'Claude')).toMatchObject([{ status: 'unchecked' }]);

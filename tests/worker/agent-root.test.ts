@@ -13,15 +13,18 @@ import { freePort } from '../../simulator/free-port.ts';
 import { readProcessTable } from '../../worker/agent/sandbox/process-table.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import { homeOf } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..', '..');
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
 const notHere = isRoot ? '' : ' (not here: needs Linux and root)';
+/** How many ids people have at most, from the first person's on. */
+const blockSize = 1024;
 const ofUser = (uid: number): number[] =>
   readProcessTable()
-    .filter((entry) => entry.uid === uid)
+    .filter((entry) => entry.uid >= uid && entry.uid < uid + blockSize)
     .map(({ pid }) => pid);
 
 test.skipIf(!isRoot)(
@@ -61,9 +64,10 @@ test.skipIf(!isRoot)(
           'run echo "$USER $LOGNAME $HOME"; id -u; stat -c %a ~; git init -q r && cd r && git commit -q --allow-empty -m x && git log --format=%an; env -i setsid sleep 1001 > /dev/null 2>&1 &',
         );
         const reply = await until('an answer', () => pipeline.replies()[0], 60_000);
-        const { uid } = await stat(pipeline.dataDir);
+        const home = await homeOf(pipeline);
+        const { uid } = await stat(home);
         expect(uid).toBeGreaterThanOrEqual(0x70_00_00_00);
-        expect(reply.text).toContain(`agent agent ${pipeline.dataDir}/home\n${uid}\n700\nClaude`);
+        expect(reply.text).toContain(`agent agent ${home}/home\n${uid}\n700\nClaude`);
         const daemon = readProcessTable().find(
           (entry) => entry.uid === uid && entry.parent === 1,
         )?.pid;
@@ -74,7 +78,8 @@ test.skipIf(!isRoot)(
         await until('the work', async () => (await lines(uid)).includes('sleep 1002'), 60_000);
         const before = ofUser(uid);
         const second = await start('two', 1);
-        expect((await stat(pipeline.dataDir)).uid).toBe(uid);
+        expect((await stat(home)).uid).toBe(uid);
+        expect((await stat(await homeOf(pipeline, otherPhone))).uid).toBe(uid + 1);
         expect(ofUser(uid)).toEqual(expect.arrayContaining(before));
 
         // The stop of the one ends what it has started, and nothing of the other's: a conversation
@@ -183,9 +188,12 @@ test.skipIf(!isRoot)(
           cwd: checkout,
           timeout: scaled(60_000),
         });
-        expect(stdout).toContain(
-          `${told?.[1]}\n${place}/workspaces/15551230001\n${programs}/node_modules/@anthropic-ai/`,
-        );
+        const where = /^(\d+)\n(\S+)\n(\S+)\n/m.exec(stdout) ?? [];
+        expect(where.slice(1)).toEqual([
+          told?.[1],
+          expect.stringMatching(`^${place}/people/p-\\w+/workspaces/15551230001$`),
+          expect.stringContaining(`${programs}/node_modules/@anthropic-ai/`),
+        ]);
         expect(stdout).toContain('Permission denied');
       } finally {
         child.kill('SIGTERM');

@@ -26,8 +26,6 @@ import type { Silence } from './watchdog.ts';
 export type TurnDeps = {
   stores: TurnStores;
   agent: Agent;
-  /** The home of a conversation's person. */
-  homeOf: (conversation: string) => Promise<Home>;
   media: TurnMedia;
   chat: TurnChat;
   settings: TurnSettings;
@@ -46,6 +44,8 @@ export type TurnStores = Stores & {
   snapshots: Snapshots;
   /** A person's secrets and links. */
   secrets: SecretDesk;
+  /** The home of a conversation's person. */
+  homeOf: (conversation: string) => Promise<Home>;
 };
 
 /** What fetches, reads, transcribes and speaks files. */

@@ -86,11 +86,11 @@ function addUse(result: TurnResult, use: ModelUse): void {
 
 /** Makes the sounds that an earlier run of a worker has left out: its answers are in the outbox. */
 async function speakLeft(
-  { stores, media, homeOf }: TurnDeps,
+  { stores, media }: TurnDeps,
   context: TurnContext,
   { conversation }: Pick<Snapshot, 'conversation'>,
 ): Promise<void> {
-  const { user } = await homeOf(context.conversation);
+  const { user } = await stores.homeOf(context.conversation);
   const voice = createVoiceAnswers(
     { ...stores, user, speak: media.speak },
     context,
@@ -113,7 +113,7 @@ async function workInbox(
   const { stores } = deps;
   const { conversation, job, log, signal, slot, turn, fence } = context;
   // Once for the whole turn, while the rest is looked up.
-  const homing = deps.homeOf(conversation);
+  const homing = stores.homeOf(conversation);
   homing.catch(() => undefined);
   const snapshot = await stores.snapshots.read(
     conversation,

@@ -1,6 +1,7 @@
 import type { Mutation } from '../mutation.ts';
 import { edges } from './edges.ts';
 import { persons } from './people.ts';
+import { peoplesHomes } from './homes.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { secrets } from './secrets.ts';
@@ -22,4 +23,5 @@ export const mutations: readonly Mutation[] = [
   ...recovery,
   ...secrets,
   ...persons,
+  ...peoplesHomes,
 ];

@@ -280,7 +280,7 @@ export const agent = [
   ...mutationsOf('worker/agent/claude/start.ts', 'tests/worker/session-end.test.ts', [
     [
       'a session is resumed at its end',
-      '.then(() => home.keepEnd(session))',
+      '.then(() => platform.keepEnd(home, session))',
       '',
       { named: 'also when Claude' },
     ],

@@ -83,3 +83,12 @@ export function processClock(): number {
     return 0;
   }
 }
+
+/**
+ * Whether one user does not see the processes of another, from the content of `/proc/self/mountinfo`:
+ * the last mount over /proc counts (proc_pid_mountinfo(5), proc(5): hidepid).
+ */
+export function hidesProcesses(mountinfo: string): boolean {
+  const mounts = mountinfo.split('\n').filter((line) => line.split(' ')[4] === '/proc');
+  return /\bhidepid=(?:2|invisible|4|ptraceable)\b/.test(mounts.at(-1) ?? '');
+}

@@ -12,6 +12,7 @@ import { runAsAgent } from './shell.ts';
 import { chooseAgentUser } from './user.ts';
 import type { AgentUser } from './user.ts';
 import { findObstacle, reachData } from './data-place.ts';
+import { hidesProcesses } from './process-table.ts';
 import { reachPrograms } from './program-copy.ts';
 import { findBarrier } from './reach.ts';
 
@@ -191,9 +192,13 @@ async function sayHow(
   if (!user) return;
   const picked = user.isPicked ? { uid: user.uid } : {};
   log.info({ user: user.name, ...picked }, 'the agent runs as a user of its own');
-  if (block)
+  if (block) {
     log.info({ users: block }, 'each person’s files and processes have a user of their own');
-  else
+    if (!hidesProcesses(await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')))
+      log.warn(
+        'what a person’s commands are called with can be seen by what runs for another: /proc is not mounted with hidepid. docs/security.md tells what else a user does not hide',
+      );
+  } else
     log.warn(
       { because },
       'all people share one user of the agent: what it runs for one person could read the files of another. docs/security.md tells how to separate them',
