@@ -32,6 +32,7 @@ if [ -n "$worker" ]; then
     home=$people/$(basename "$(readlink "$link")") uid=$(basename "$link")
     [ "$(stat -c %u "$home")" != 0 ] || chown -Rh "$uid:$uid" "$home"
   done
+  find "$data/temp" -mindepth 1 -maxdepth 1 -user 0 -exec rm -rf {} +
 fi
 for name in home claude workspaces images tmp spare; do
   from=$data/$name
