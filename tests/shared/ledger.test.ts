@@ -88,6 +88,27 @@ test('a status callback that settles an unclear send keeps it from being sent ag
   });
 });
 
+test.each(['waiting', 'posting', 'sent'])(
+  'what Twilio has accepted is sent, although a restored store has lost the attempt: %s',
+  async (status) => {
+    await withLedger(async ({ redis, ledger, say, reply, send, waiting }) => {
+      await say('r1', 'r2');
+      const first = (await ledger.begin(undefined, await reply('r1'))) ?? 0;
+      await ledger.failed(await reply('r1'), first, 'later', 20_429);
+      const second = (await ledger.begin(undefined, await reply('r1'))) ?? 0;
+      await redis.hset(keys.reply('r1'), { status, attempts: first });
+      expect(await ledger.accepted(await reply('r1'), 'sid-2', second)).toBe(1);
+      expect(await reply('r1')).toMatchObject({ status: 'queued', sid: 'sid-2', attempts: 2 });
+      // A later attempt still takes precedence.
+      await ledger.begin(undefined, await reply('r2'));
+      await send('r2', 'sid-3');
+      await ledger.accepted(await reply('r2'), 'sid-4', 1);
+      expect(await reply('r2')).toMatchObject({ sid: 'sid-3', attempts: 2 });
+      expect(await waiting()).toEqual([]);
+    });
+  },
+);
+
 test('a failure of what a store has lost is noted for a reply without an attempt, and for no other', async () => {
   await withLedger(async ({ redis, ledger, say, reply, waiting }) => {
     await say('r1', 'r2');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createAgentFiles } from '../agent/sandbox/files.ts';
-import { runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
+import { removeAsAgent } from '../agent/sandbox/shell.ts';
 import { runProgram, splitCommand } from './program.ts';
 import { checkTranscript, TranscribeProblem, transcribePatience } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
@@ -51,7 +51,7 @@ export function createCommandTranscriber({
       signal.throwIfAborted();
       throw error;
     } finally {
-      await runAsAgentOrOwn(user, 'rm -rf -- "$1"', [directory]);
+      await removeAsAgent(user, directory);
     }
   };
 }

@@ -35,8 +35,20 @@ export const sending = [
   ...mutationsOf('shared/store/boxes/lua/accepted.lua', ledger, [
     [
       'the number of an attempt that succeeded',
-      `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`,
-      'isPosting then',
+      `local isPosting = status == 'posting' and attempts == attempt`,
+      `local isPosting = status == 'posting'`,
+    ],
+    [
+      'an attempt that the store has lost has sent the reply',
+      'if isOwn and (isPosting or isLost) then',
+      'if isOwn and isPosting then',
+      { named: 'has lost the attempt' },
+    ],
+    [
+      'an attempt that a later one has overtaken is not lost',
+      `tonumber(attempts or '0') < tonumber(attempt)`,
+      'true',
+      { named: 'has lost the attempt|overtaken' },
     ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/failed.lua', ledger, [

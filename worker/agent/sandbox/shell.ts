@@ -48,6 +48,11 @@ export async function runAsAgentOrOwn(
   return await run(asAgent(user, shell), undefined, timeout);
 }
 
+/** Removes a directory with the rights of the agent's user, who may own what is in it. */
+export async function removeAsAgent(user: AgentUser | undefined, directory: string): Promise<void> {
+  await runAsAgentOrOwn(user, 'rm -rf -- "$1"', [directory]);
+}
+
 /** Runs a shell script as the worker itself. Throws when it fails. */
 export async function runAsWorker(script: string, parameters: string[]): Promise<void> {
   const { code, said } = await run(
