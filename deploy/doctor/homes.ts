@@ -56,7 +56,8 @@ function fault(
       : [
           {
             detail: `${file} belongs to the user ${stats.uid}, not to ${uid}`,
-            mend: `chown -Rh ${uid} ${file}`,
+            // Only what is one user's through and through.
+            mend: `chown ${most === 0o700 ? '-Rh' : '-h'} ${uid} ${file}`,
           },
         ]),
     ...((mode & ~most) === 0
