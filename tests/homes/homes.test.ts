@@ -15,9 +15,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import type { Person, PersonFacts } from '../../shared/store/people.ts';
 import { createAgentUsers, peopleUids } from '../../worker/agent/homes/agent-users.ts';
 import type { AgentUsers } from '../../worker/agent/homes/agent-users.ts';
 import { workspaceOf } from '../../worker/agent/homes/home.ts';
+import { createHomeOf } from '../../worker/agent/homes/home-of.ts';
 import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { claimUid, makePersonal, readUids } from '../../worker/agent/homes/people-directory.ts';
 import { pickBlock, userRange } from '../../worker/agent/homes/user-block.ts';
@@ -246,3 +248,38 @@ test.skipIf(!isRoot)(
     });
   },
 );
+
+test('a conversation stays in the home that it began in when two people turn out to be one; the record has user and directory', async () => {
+  await withDirectory(async (directory) => {
+    const homes = createHomes({ dataDir: directory, imagesDir: path.join(directory, 'images') });
+    const records = new Map<string, Partial<Person> & { id: string }>([
+      ['+15551230001', { id: 'p-1' }],
+      ['+15551230002', { id: 'p-2' }],
+    ]);
+    const noted: [string, object][] = [];
+    const people = {
+      async of(conversation: string): Promise<Person> {
+        const none = { since: '', conversations: [], addresses: [], former: [] };
+        return { ...none, id: '', ...records.get(conversation) };
+      },
+      async note(id: string, facts: PersonFacts) {
+        noted.push([id, facts]);
+        for (const record of records.values()) if (record.id === id) Object.assign(record, facts);
+      },
+    };
+    const homeOf = createHomeOf(people, homes);
+    const [one, other] = [await homeOf('+15551230001'), await homeOf('+15551230002')];
+    expect([one, other].map(({ person }) => person)).toEqual(['p-1', 'p-2']);
+    await homeOf('+15551230001');
+    expect(noted).toEqual([
+      ['p-1', { user: 'the worker’s', home: one.directory }],
+      ['p-2', { user: 'the worker’s', home: other.directory }],
+    ]);
+    await mkdir(workspaceOf(other, '+15551230002'), { recursive: true });
+    const joined = { ...records.get('+15551230001'), id: 'p-1', former: ['p-2', 'p-3'] };
+    for (const conversation of records.keys()) records.set(conversation, joined);
+    expect((await homeOf('+15551230002')).person).toBe('p-2');
+    expect((await homeOf('+15551230001')).person).toBe('p-1');
+    expect(noted).toHaveLength(2);
+  });
+});

@@ -20,7 +20,8 @@ import { createSecrets } from '../secrets/secrets.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { createAllowed } from '../../shared/store/allowed.ts';
 import { workspaceOf } from '../agent/homes/home.ts';
-import type { Home } from '../agent/homes/home.ts';
+import { createHomeOf } from '../agent/homes/home-of.ts';
+import type { HomeOf } from '../agent/homes/home-of.ts';
 import { createHomes } from '../agent/homes/homes.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import { moveIn } from '../agent/homes/moving-in.ts';
@@ -47,7 +48,7 @@ export type Boot = {
   personOf: PersonOf;
   homes: Homes;
   /** The home of a conversation's person. */
-  homeOf: (conversation: string) => Promise<Home>;
+  homeOf: HomeOf;
   ready: Promise<void>;
 };
 
@@ -81,8 +82,7 @@ export async function bootWorker(
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const people = createPeopleStore(redis);
-    const homeOf = async (conversation: string): Promise<Home> =>
-      await homes.of(await people.idOf(conversation));
+    const homeOf = createHomeOf(people, homes);
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
     const personOf = createPersonOf(people, secrets);

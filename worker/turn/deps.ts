@@ -6,7 +6,7 @@ import type { PageStore } from '../../shared/store/pages.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import type { Agent, PermissionMode } from '../agent/agent.ts';
-import type { Home } from '../agent/homes/home.ts';
+import type { HomeOf } from '../agent/homes/home-of.ts';
 import type { Awake } from '../background/describe.ts';
 import type { ChatNumber } from '../people/invitation.ts';
 import type { Speaker } from '../media/speaking.ts';
@@ -45,7 +45,7 @@ export type TurnStores = Stores & {
   /** A person's secrets and links. */
   secrets: SecretDesk;
   /** The home of a conversation's person. */
-  homeOf: (conversation: string) => Promise<Home>;
+  homeOf: HomeOf;
 };
 
 /** What fetches, reads, transcribes and speaks files. */

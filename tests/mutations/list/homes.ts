@@ -26,6 +26,9 @@ export const peoplesHomes = [
   ...mutationsOf('worker/agent/homes/homes.ts', homes, [
     ['an id is no path', 'if (!isId.test(person))', 'if (false)'],
   ]),
+  ...mutationsOf('worker/agent/homes/home-of.ts', homes, [
+    ['a conversation stays in its home', 'await hasBegun(home, conversation)', 'false'],
+  ]),
   ...mutationsOf('worker/agent/homes/agent-users.ts', homes, [
     [
       'a reader of foreign bytes has no person’s user',

@@ -1,0 +1,44 @@
+import type { People, Person } from '../../../shared/store/people.ts';
+import { runAsAgentOrOwn } from '../sandbox/shell.ts';
+import { workspaceOf } from './home.ts';
+import type { Home } from './home.ts';
+import type { Homes } from './homes.ts';
+
+/** The home of a conversation's person. Throws as `Homes.of` does. */
+export type HomeOf = (conversation: string) => Promise<Home>;
+
+/**
+ * Resolves homes, and notes user and directory in the person's record. Of two people who turned out
+ * to be one, each conversation stays in the home that it began in.
+ */
+export function createHomeOf(people: Pick<People, 'of' | 'note'>, homes: Homes): HomeOf {
+  const settled = new Map<string, string>();
+
+  const hasBegun = async (home: Home, conversation: string): Promise<boolean> => {
+    const where = [workspaceOf(home, conversation)];
+    return (await runAsAgentOrOwn(home.user, '[ -d "$1" ]', where)).code === 0;
+  };
+  const idOf = async ({ id, former }: Person, conversation: string): Promise<string> => {
+    if (former.length === 0) return id;
+    const known = settled.get(conversation);
+    if (known !== undefined) return known;
+    const existing = new Map((await homes.list()).map((home) => [home.person, home]));
+    for (const name of [id, ...former]) {
+      const home = existing.get(name);
+      if (home && (await hasBegun(home, conversation))) {
+        settled.set(conversation, name);
+        return name;
+      }
+    }
+    return id;
+  };
+
+  return async (conversation) => {
+    const person = await people.of(conversation);
+    const home = await homes.of(await idOf(person, conversation));
+    const facts = { user: String(home.user?.uid ?? 'the worker’s'), home: home.directory };
+    if (home.person === person.id && (person.user !== facts.user || person.home !== facts.home))
+      await people.note(person.id, facts);
+    return home;
+  };
+}
