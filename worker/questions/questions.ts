@@ -3,6 +3,7 @@ import type { Conversation } from '../../shared/store/conversation.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { createAnswerWait } from './answer-wait.ts';
 import { afterwards, createAskedQuestions } from './asked-questions.ts';
+import { fitQuestion } from './fit-question.ts';
 import { placeWords } from '../media/format-place.ts';
 import {
   answersByFile,
@@ -130,8 +131,8 @@ export function createQuestions(
   const askOne = async (id: string, question: Question, signal: AbortSignal): Promise<void> => {
     if (asked.answerTo(id)) return;
     const open = await asked.begin(id, question, now() + answerMs);
-    const { text, choices } = writeQuestion(id, question, minutes);
-    const before = (question.before ?? []).map((part, index) => ({
+    const { before: parts, text, choices } = fitQuestion(writeQuestion(id, question, minutes));
+    const before = [...(question.before ?? []), ...parts].map((part, index) => ({
       id: `${id}.before.${index + 1}`,
       text: part,
     }));

@@ -251,4 +251,13 @@ export const edges = [
       '|| true) continue;',
     ],
   ]),
+  ...mutationsOf('worker/questions/fit-question.ts', 'tests/worker/fit-question.test.ts', [
+    [
+      'the end of a long question is not lost',
+      'text.trim().length <= roomForText(choices)',
+      'true',
+    ],
+    ['a question is one of WhatsApp’s messages', 'leaveOutMiddle(chunk(text));', '[text];'],
+    ['a question without an end has bounds', 'if (parts.length <= mostMessages)', 'if (true)'],
+  ]),
 ];
