@@ -100,7 +100,7 @@ function parseLocation(form: URLSearchParams): Message['location'] {
   };
 }
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /** Undefined unless it is a decimal number between `-most` and `most`. */
 function parseDegrees(text: string | null, most: number): number | undefined {
