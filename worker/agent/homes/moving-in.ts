@@ -6,7 +6,7 @@ import { claudeDirectory } from '../sandbox/environment.ts';
 import { earlierDirectory, hasEarlier } from './earlier-layout.ts';
 import { workspaceName } from './home.ts';
 import type { Homes } from './homes.ts';
-import { run, transfer } from './transfer.ts';
+import { removeCopies, run, transfer } from './transfer.ts';
 import type { Owned } from './transfer.ts';
 
 export type MovingInParts = {
@@ -77,6 +77,7 @@ export async function moveIn({ homes, idOf, owner, log }: MovingInParts): Promis
   await run(first, 'rmdir -- "$1"/* 2> /dev/null || :', earlier);
   for (const name of await list(earlier))
     await transfer(from(earlier, name), main, path.join(main.directory, 'earlier', nameOf(name)));
+  for (const home of await homes.list()) await removeCopies(home);
   await leave(homes, earlier);
   linkTo(dataDir, path.join(main.directory, 'home'), '');
   log.info({ people: (await homes.list()).length }, 'every person has a home of their own');

@@ -45,5 +45,6 @@ for name in home claude workspaces images tmp spare; do
   [ -z "$agent" ] || [ -z "$(find "$from" -maxdepth 0 ! -user "$agent")" ] || chown -Rh "$agent" "$from"
   to=$earlier/$name count=0
   while [ -e "$to" ]; do count=$((count + 1)) to=$earlier/$name.$count; done
-  mv "$from" "$to"
+  # Another worker may have been faster.
+  mv "$from" "$to" || [ ! -d "$from" ]
 done

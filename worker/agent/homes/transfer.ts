@@ -27,6 +27,12 @@ export async function transfer(from: Owned, home: Home, to: string): Promise<voi
   await run(from.user, remove, from.directory);
 }
 
+/** Removes what copies that were interrupted have left in a home, once nothing is to be moved. */
+export async function removeCopies({ user, directory }: Home): Promise<void> {
+  const script = '[ ! -d "$1" ] || { chmod -R u+rwX -- "$1"; rm -rf -- "$1"; } 2> /dev/null || :';
+  await run(user, script, path.join(directory, stagingName));
+}
+
 /** Moves `$1` to `$2`, or to a free name beside it. Another worker may have been faster. */
 const move = `[ -d "$1" ] || exit 0
 to=$2 count=0
