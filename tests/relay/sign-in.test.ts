@@ -146,7 +146,7 @@ test('a header that lists thousands of kinds of answers is not looked through', 
       (await fetch(`${relayUrl}/admin`, { headers: { Accept: accept }, redirect: 'manual' }))
         .status;
     expect(await ask('text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8')).toBe(303);
-    expect(await ask(`text/html,${'a/b,'.repeat(3000)}`)).toBe(401);
+    expect(await ask(`text/html,${'a/b,'.repeat(1500)}`)).toBe(401);
   });
 });
 

@@ -277,7 +277,9 @@ describe('after an unclear end of the send', () => {
         action: 'reconcile',
       });
       expect(forms(twin)).toEqual([`content ${fault}`]);
-      expect(await messenger.find(outgoing(twin.url), since)).toEqual([posts(twin)[0]?.sid]);
+      expect(await messenger.find(outgoing(twin.url), since)).toEqual([
+        { sid: posts(twin)[0]?.sid },
+      ]);
     }, scaled(1500));
   });
 
@@ -292,7 +294,10 @@ describe('after an unclear end of the send', () => {
           ['failed', 'undelivered'].includes(twin.chat.message(failed)?.status ?? '') || undefined,
       );
       const again = await ask();
-      expect(await messenger.find(outgoing(twin.url), since)).toEqual([again, failed]);
+      expect(await messenger.find(outgoing(twin.url), since)).toEqual([
+        { sid: again },
+        { sid: failed, refusal: { action: 'once-more', code: 63_019 } },
+      ]);
     });
   });
 
@@ -302,7 +307,10 @@ describe('after an unclear end of the send', () => {
       const asText = await ask({ asText: true });
       const tapped = await ask();
       await ask({ text: 'another question' });
-      expect(await messenger.find(outgoing(twin.url), since)).toEqual([asText, tapped]);
+      expect(await messenger.find(outgoing(twin.url), since)).toEqual([
+        { sid: asText },
+        { sid: tapped },
+      ]);
     });
   });
 });

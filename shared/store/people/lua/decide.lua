@@ -3,7 +3,7 @@
 -- what the question was about.
 -- keys: ask, allowed
 -- args: prefix, message, choice, owner, now, expiry, mostOpen, setAsideSeconds, lifetimeSeconds
--- uses: allowed, person, invitation, entry, set-aside, links
+-- uses: allowed, person, invitation, set-aside, links
 local kind, address, spelling, by, outcome = unpack(redis.call('HMGET', ask, 'kind', 'address', 'spelling', 'by', 'outcome'))
 if not kind then return { 'gone', '', '' } end
 if by then return { by == message and outcome or 'used', kind, address } end
