@@ -59,7 +59,7 @@ export async function startSeparateWorker(
   const own = as === 'worker' ? { uid: workerUid, gid: workerUid } : { uid, gid };
   await chmod(path.dirname(dataDir), 0o711);
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
-  if (as === 'agent') await chown(dataDir, uid, gid);
+  if (as === 'agent') execFileSync('chown', ['-Rh', `${uid}:${gid}`, dataDir]);
   else {
     // As docker/vm.sh leaves the volume.
     const script = path.join(root, 'worker', 'agent', 'homes', 'own-data.sh');

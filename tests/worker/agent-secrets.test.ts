@@ -275,8 +275,7 @@ describe.skipIf(reason !== undefined)(
         await expect(start({ AGENT_USER: 'root' })).rejects.toThrow(
           'AGENT_USER: the agent must not be root',
         );
-        const notMade =
-          'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
+        const notMade = '/root/pictures cannot be made for the pictures (IMAGES_DIR)';
         await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
         // A boot that is counted fences off the earlier ones: none of these may end a worker that
         // works.

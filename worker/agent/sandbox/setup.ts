@@ -1,4 +1,5 @@
-import { chown, readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chown, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, reportError } from '../../../shared/runtime/errors.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
@@ -135,8 +136,8 @@ async function takeData(
 }
 
 /**
- * The directory for pictures. Outside DATA_DIR it must be one in which each person can have theirs;
- * otherwise the pictures go to DATA_DIR.
+ * The directory for pictures. Where one outside DATA_DIR cannot hold a directory for each person, the
+ * pictures go to DATA_DIR. Throws when it cannot be made.
  */
 async function settleImages(
   asked: Pick<SettlingOptions, 'dataDir' | 'imagesDir' | 'log'>,
@@ -149,7 +150,10 @@ async function settleImages(
   if (!block) return place;
   const about = await stat(place).catch(() => undefined);
   if (process.getuid?.() === 0 && about?.uid === user.uid) await chown(place, 0, 0);
-  const obstacle = await findObstacle(place).catch((error: unknown) => reportError(error).message);
+  const obstacle = await findObstacle(place).catch((error: unknown) => {
+    const { message } = reportError(error);
+    throw new Error(`${place} cannot be made for the pictures (IMAGES_DIR): ${message}`);
+  });
   if (obstacle === undefined) return place;
   log.warn(
     { imagesDir, because: obstacle },
@@ -180,6 +184,16 @@ async function settleAsOne(
       { because },
       'the agent runs as the worker’s own user: what it runs could read the worker’s secrets, and what it runs for one person the files of another. docs/security.md tells how to separate them',
     );
+  const people = path.join(slots.dataDir, peopleName);
+  try {
+    await mkdir(people, { recursive: true, mode: 0o700 });
+    await access(people, constants.W_OK);
+  } catch (error) {
+    throw new SetupError(
+      `The environment is not valid:\n  DATA_DIR: this user cannot write in ${people}`,
+      { cause: error },
+    );
+  }
   if (hasEarlier(slots.dataDir)) await setAside(slots.dataDir, undefined);
   return { user: undefined, ...slots };
 }
