@@ -111,7 +111,7 @@ test('what a helper and a command in the background come to is told, once, besid
     await until('it is noted', async () => (await running(bench)) === 1);
     await bench.say('/status');
     expect((await said(bench, 'In the background:')).text).toMatch(
-      /\n1\. Count the files \(since.*\n.* The computer stays awake for it, at about \$0\.06 an hour\./,
+      /\n1\. Count the files \(just begun\)\n.* The computer stays awake for it, at about \$0\.06 an hour\./,
     );
     await openGate(await workspaceOf(bench));
     expect((await said(bench, 'Seven files.')).text).toBe(
