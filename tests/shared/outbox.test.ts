@@ -131,6 +131,16 @@ test('nothing is put when the store has lost an earlier answer of the turn, and 
   });
 });
 
+test('a message of Twilio’s that is answered when the store has lost its claim is claimed again, for as long', async () => {
+  await withOutbox(async ({ redis, outbox }) => {
+    const sid = `SM${'a'.repeat(32)}`;
+    await outbox.put([reply('r1')], fence, settle([sid, 'b', 'work-1']));
+    expect(await redis.hgetall(keys.message(sid))).toEqual({ conversation, state: 'answered' });
+    expect(await redis.ttl(keys.message(sid))).toBeGreaterThan(29 * 24 * 3600);
+    for (const id of ['b', 'work-1']) expect(await redis.exists(keys.message(id))).toBe(0);
+  });
+});
+
 test('what was given up stays so when a later answer covers it, until it is brought back', async () => {
   await withOutbox(async ({ redis, outbox }) => {
     const state = (): Promise<string | null> => redis.hget(keys.message('a'), 'state');

@@ -150,7 +150,11 @@ export const boxes = [
       'if id and settled[id] and redis',
       'if id and redis',
     ],
-    ['answered messages behind others leave the inbox', 'if #entries < 50 then break end', 'break'],
+    [
+      'answered messages behind others leave the inbox',
+      'if #entries < 50 then break end',
+      'if true then break end',
+    ],
     [
       'who may not write any more is not answered',
       `if token ~= '' and not allowedSince(allowed, conversation) then return 'not allowed' end`,
@@ -159,13 +163,13 @@ export const boxes = [
     ],
     [
       'an expired claim of an answered message is not renewed',
-      `if redis.call('EXISTS', key) == 1 and not isGivenUp then redis.call('HSET', key, 'state', state) end`,
+      `if isKnown and not isGivenUp then redis.call('HSET', key, 'state', state) end`,
       `redis.call('HSET', key, 'state', state)`,
     ],
     [
       'the attempts of an answered message are forgotten',
-      `      redis.call('HDEL', attempts, id)\n`,
-      '',
+      `redis.call('HDEL', attempts, id)\nend`,
+      'end',
     ],
     [
       'what cannot be read goes to the dead list',

@@ -62,7 +62,14 @@ for _, id in ipairs(cjson.decode(settledIds)) do
   local key = prefix .. ':message:' .. id
   -- What was given up stays so, whatever a later answer covers, until it is brought back.
   local isGivenUp = state == 'answered' and redis.call('HGET', key, 'state') == 'failed'
-  if redis.call('EXISTS', key) == 1 and not isGivenUp then redis.call('HSET', key, 'state', state) end
+  local isKnown = redis.call('EXISTS', key) == 1
+  if isKnown and not isGivenUp then redis.call('HSET', key, 'state', state) end
+  -- A restored store has lost the claim of a message that a turn still had: without it the backfill
+  -- would take the message for one that never came in.
+  if not isKnown and string.match(id, '^[SM]M%x+$') then
+    redis.call('HSET', key, 'conversation', conversation, 'state', state)
+    redis.call('EXPIRE', key, lifetimeSeconds)
+  end
   redis.call('HDEL', attempts, id)
 end
 local wanted, kept = {}, {}
