@@ -5,6 +5,7 @@ import { mutations } from './mutations/list/list.ts';
 import { mutate } from './mutations/mutation.ts';
 import { WrongUsage } from '../shared/runtime/command-line.ts';
 import { choose, parseMutationOptions } from './mutations/options.ts';
+import { withRedis } from './support/redis.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -24,6 +25,21 @@ test('each line of the list of mutations fits the code: its text is there once, 
     }
   });
   expect(wrong).toEqual([]);
+});
+
+test('each line for a Redis script leaves a script', async () => {
+  const scripts = mutations.filter(({ file }) => file.endsWith('.lua'));
+  expect(scripts.length).toBeGreaterThan(50);
+  await withRedis(async (redis) => {
+    const compile = `local script, why = loadstring(ARGV[1]); return why or ''`;
+    const said = await Promise.all(
+      scripts.map((mutation) => redis.eval(compile, 0, mutate(root, mutation).mutated)),
+    );
+    const wrong = scripts.flatMap(({ file, guard }, index) =>
+      said[index] === '' ? [] : [`${file}, ${guard}: ${String(said[index])}`],
+    );
+    expect(wrong).toEqual([]);
+  });
 });
 
 test('the list has at least a hundred mutations, no two alike, of relay, worker and what they share', () => {

@@ -183,11 +183,7 @@ export const boxes = [
     ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/withdraw.lua', outbox, [
-    [
-      'fence of taking replies back',
-      `    if isFenced() then return 'fenced' end\n    return once(`,
-      '    return once(',
-    ],
+    ['fence of taking replies back', `if isFenced() then return 'fenced' end`, ''],
     ['what is being posted is not taken back', `if status == 'waiting' and aside`, 'if aside'],
     ['an answer is not taken back', 'and aside and (onlyTurn', 'and (onlyTurn'],
     ['a stop takes back its own turn’s words only', `and (onlyTurn == '' or turn == onlyTurn)`, ''],
