@@ -7,6 +7,7 @@ import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { otherPhone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
@@ -240,12 +241,14 @@ test(
   'work in the background keeps its process and the computer awake, also when another conversation needs the room',
   { tags: 'long' },
   async () => {
+    // Long enough for the first message to come in before the computer sleeps.
+    const idleMs = scaled(1000);
     let isAsleep = false;
     const worker = { onAsleep: () => void (isAsleep = true) };
     const options = {
       stories,
       agent: { maxLive: 1 },
-      environment: { IDLE_MINUTES: '0.002' },
+      environment: { IDLE_MINUTES: String(idleMs / 60_000) },
       worker,
     };
     await withStory(options, async (bench) => {
@@ -254,8 +257,7 @@ test(
       await until('it is noted', async () => (await running(bench)) === 1);
       await bench.say('say hello from here', otherPhone);
       await said(bench, 'hello from here', otherPhone);
-      // Many times the idle time.
-      await sleep(2000);
+      await sleep(4 * idleMs);
       expect([isAsleep, await running(bench)]).toEqual([false, 1]);
       // The memory has no room for a second session with such work.
       await bench.say('watch two', otherPhone);
