@@ -64,7 +64,7 @@ test.skipIf(!isRoot)(
 );
 
 test.skipIf(!isRoot)(
-  `homes lie only where nobody else can move them and everybody may pass through${notHere}`,
+  `homes lie only where no other user can move them and every user may pass through${notHere}`,
   async () => {
     await withDirectory(async (directory) => {
       const data = path.join(directory, 'data');

@@ -168,7 +168,7 @@ test.skipIf(!isRoot)(
       ]);
       const home = path.join(people, 'p-1');
       expect(await stat(home)).toMatchObject({ uid: other.uid, gid: other.uid, mode: 0o40700 });
-      // Nothing is left of the making, and nobody else may enter or take its place.
+      // Nothing is left of the making, and no other user may enter or take its place.
       const { output } = await runAsAgent(
         users.at(users.first.uid + 3),
         'ls -la "$1" 2>&1; mv "$1" "$1.gone" 2>&1',

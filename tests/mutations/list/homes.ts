@@ -21,7 +21,7 @@ export const peoplesHomes = [
       'else if (!about.isDirectory() || about.uid !== user.uid)',
       'else if (false)',
     ],
-    ['a home is open to nobody else', '(about.mode & 0o777) !== 0o700', 'false'],
+    ['a home is closed to other users', '(about.mode & 0o777) !== 0o700', 'false'],
   ]),
   ...mutationsOf('worker/agent/homes/homes.ts', homes, [
     ['an id is no path', 'if (!isId.test(person))', 'if (false)'],
@@ -38,7 +38,7 @@ export const peoplesHomes = [
   ]),
   ...mutationsOf('worker/agent/homes/user-block.ts', homes, [
     [
-      'the ids begin at the one that was picked earlier',
+      'the ids begin at the id of an earlier start',
       'ownerOf(earlierDirectory(dataDir), range, accounts) ??',
       '',
     ],

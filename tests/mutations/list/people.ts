@@ -39,7 +39,11 @@ export const persons = [
     ],
     ['only a yes decides', "choice ~= 'yes' and 'cancelled' or ", ''],
     ['the owner cannot be removed', "if gone[owner] then return 'owner' end", ''],
-    ['so many invitations wait', "if open >= tonumber(mostOpen) then return 'many' end", ''],
+    [
+      'a bounded number of invitations waits',
+      "if open >= tonumber(mostOpen) then return 'many' end",
+      '',
+    ],
     ['who may write is not invited', "return 'already' end", 'end'],
     [
       'a removal holds for the other spelling',
