@@ -3,6 +3,7 @@ import type { Telemetry } from 'bullmq';
 import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, usualRetentionDays } from './redis/retention.ts';
+import { untilKnown } from './redis/script.ts';
 import type { ScriptCall } from './redis/script.ts';
 import { callScript, callsToAdd, runTransaction } from './redis/transaction.ts';
 
@@ -91,7 +92,7 @@ export function createConversationQueue<Data extends { conversation: string }>(
 
   const add = async (conversation: string, id?: string): Promise<string> => {
     const client = await queue.getBackend().client;
-    return await withJob(conversation, id, (job) => job.addJob(client));
+    return await withJob(conversation, id, (job) => untilKnown(() => job.addJob(client)));
   };
 
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callOf, defineScript, runScript } from '../../shared/store/redis/script.ts';
+import { callOf, defineScript, runScript, untilKnown } from '../../shared/store/redis/script.ts';
 import type { Script } from '../../shared/store/redis/script.ts';
 import { misnamed } from '../support/script-names.ts';
 import { withRedis } from '../support/redis.ts';
@@ -121,4 +121,26 @@ test('a name that is two things, or none, and a place instead of a name are told
   expect(of(`return others, ARGV[1], id`)).toEqual(['a place instead of a name']);
   const twice = of(`return type, a, others`, { args: ['type', 'a', 'a'] });
   expect(twice).toEqual(['type is two things', 'a is two things']);
+});
+
+test('a call that Redis refuses for an unknown script is repeated, another refusal is not', async () => {
+  await withRedis(async (redis) => {
+    const forgotten = '0'.repeat(40);
+    const calls: string[] = [];
+    const digests = [forgotten, forgotten, String(await redis.script('LOAD', 'return 7'))];
+    const next = () => {
+      calls.push(digests[0] ?? '');
+      return redis.evalsha(digests.shift() ?? '', 0);
+    };
+    expect(await untilKnown(next)).toBe(7);
+    expect(calls).toHaveLength(3);
+    await expect(untilKnown(() => redis.evalsha(forgotten, 0))).rejects.toThrow('NOSCRIPT');
+    let others = 0;
+    const refused = (): Promise<unknown> => {
+      others += 1;
+      return redis.eval("return redis.error_reply('OOM command not allowed')", 0);
+    };
+    await expect(untilKnown(refused)).rejects.toThrow('OOM');
+    expect(others).toBe(1);
+  });
 });

@@ -136,7 +136,26 @@ async function run(
   if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: keys.length, lua });
   const run: unknown = Reflect.get(redis, method);
   if (typeof run !== 'function') throw new TypeError(`script ${name} is not registered`);
-  return await Reflect.apply(run, redis, [...keys, ...args]);
+  return await untilKnown(() => Promise.resolve(Reflect.apply(run, redis, [...keys, ...args])));
+}
+
+/** How often a script that Redis does not know is sent in all. */
+const mostSendings = 5;
+
+/**
+ * Repeats a call that Redis refused because it does not know the script; then it has done nothing.
+ * ioredis itself sends the text once after such a refusal, and takes a text that another call has
+ * just sent for known: a Redis that loses its scripts again in between refuses the second call, too.
+ */
+export async function untilKnown<T>(call: () => Promise<T>): Promise<T> {
+  for (let sending = 1; ; sending += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      const isUnknown = error instanceof Error && error.message.startsWith('NOSCRIPT');
+      if (!isUnknown || sending === mostSendings) throw error;
+    }
+  }
 }
 
 /**

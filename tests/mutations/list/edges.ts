@@ -38,6 +38,12 @@ export const edges = [
     ['a fence asks for the lock', `redis.call('GET', lock) ~= token end`, 'false end'],
     ['a call without a value is refused', 'if (value === undefined) throw', 'if (false) throw'],
     ['what comes after the names is a list', 'ARGV[i] end`', 'nil end`'],
+    [
+      'a call of an unknown script is repeated',
+      'if (!isUnknown || sending === mostSendings) throw error;',
+      'throw error;',
+    ],
+    ['another refusal is not repeated', 'if (!isUnknown || ', 'if ('],
   ]),
   ...mutationsOf('shared/runtime/json.ts', 'tests/shared/odd-text.test.ts', [
     [
