@@ -65,6 +65,8 @@ export type ServerOptions = {
     UnsignedRateLimit,
     'turnsAway' | 'trusts' | 'noteWrong' | 'trustsConnection'
   >;
+  /** The clock whose minutes limit bodies in crumbs (ms since 1970). */
+  now?: () => number;
 };
 
 /** Serves until stopped. Throws SetupError when the port is taken. */
@@ -73,6 +75,7 @@ export async function runServer({
   host,
   listener,
   unsignedRateLimit,
+  now = Date.now,
 }: ServerOptions): Promise<Running & { port: number }> {
   const connections = createConnections({
     mostOpen: mostConnections,
@@ -80,7 +83,7 @@ export async function runServer({
     mostUnanswered,
     isTrusted: unsignedRateLimit.trustsConnection,
   });
-  const crumbled = createRateLimit(mostCrumbled);
+  const crumbled = createRateLimit(mostCrumbled, now);
   const isSuspect = (request: IncomingMessage): boolean =>
     (unsignedRateLimit.turnsAway(request) || crumbled.isUsedUp('all')) &&
     !unsignedRateLimit.trusts(request);
