@@ -175,6 +175,23 @@ test('a removed person is removed with all addresses: what waits is set aside, a
   });
 });
 
+test('who is listed in both spellings is removed in both, also by another address', async () => {
+  await withDecisions(async ({ redis, decide, relay, words }) => {
+    await relay(owner, bob, bobsOther, ann);
+    expect(await decide('remove', bobsOther)).toBe('done');
+    await relay(owner, bob, bobsOther, ann);
+    for (const address of [bob, bobsOther])
+      expect(await words(address)).toMatch(/^removed .* in the chat$/);
+    expect(await words(ann)).toMatch(/^allowed/);
+    expect(await decide('invite', bob)).toBe('done');
+    const decisions = createDecisions(redis);
+    await redis.hset(keys.allowed, bobsOther, 'allowed since the beginning, by a relay');
+    const token = await decisions.ask({ kind: 'remove', address: 'US.1' }, ['US.1', bob]);
+    expect((await decisions.decide(token, newSid(), true, owner)).outcome).toBe('done');
+    expect(await words(bobsOther)).toMatch(/^removed .* in the chat$/);
+  });
+});
+
 test('the owner cannot be removed, not even by another address of theirs', async () => {
   await withDecisions(async ({ redis, decide, words, write }) => {
     await createPeopleStore(redis).idOf(owner);

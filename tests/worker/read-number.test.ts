@@ -72,11 +72,17 @@ test.each([
   ['+49 170 1234567 off', '+49 170 1234567', 'off'],
   ['+49 170 1234567', '+49 170 1234567', undefined],
   ['+49 170 1234567 much', '+49 170 1234567', 'bad'],
+  ['+49 170 1234567 -$5', '+49 170 1234567 -', 'bad'],
+  ['+49 170 1234567 5', '+49 170 1234567', 5],
+  ['+49 170 1234567 -1', '+49 170 1234567', 'bad'],
+  ['+49 170 1234567 ٣', '+49 170 1234567', 'bad'],
+  ['+49 170 12345 67', '+49 170 12345 67', undefined],
   ['US.1 $5', 'US.1', 5],
   ['Ana', 'Ana', undefined],
   ['$5', '', 5],
 ])('“/limit %s” is about “%s”, with %s', (text, number, usd) => {
-  expect(readLimit(text, (part) => readNumber(part, german) !== undefined)).toEqual({
+  const isPerson = (part: string): boolean => readNumber(part, german)?.address === '+491701234567';
+  expect(readLimit(text, (part) => readNumber(part, german) !== undefined, isPerson)).toEqual({
     number,
     usd,
   });

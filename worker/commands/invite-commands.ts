@@ -87,7 +87,7 @@ async function askToRemove(
   if (!words.some((one) => one?.startsWith('allowed')))
     return `${shown} may not write to me anyway. “/people” lists who may.`;
   return ask(
-    await decisions.ask({ kind: 'remove', address }),
+    await decisions.ask({ kind: 'remove', address }, names),
     `Shall I remove *${shown}* (${country})${person?.name === undefined ? '' : `, ${person.name}`}? What I do for them ends at once, and I set aside what waits for ${setAsideSeconds / daySeconds} days. Tap a button: without that I do nothing.`,
     'remove',
     'Remove',

@@ -9,6 +9,7 @@ import { dollars } from './format-cost.ts';
 import { unreadNumber } from './invite-commands.ts';
 import { ownerCommand } from './owner-only.ts';
 import { readLimit } from './read-limit.ts';
+import { isSameNumber } from '../../shared/runtime/number-spelling.ts';
 import { loadNumbers } from '../people/late.ts';
 
 const isNothing = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
@@ -33,7 +34,11 @@ export const peopleCommands: Command[] = [
         return 'Text “/limit” with the phone number and dollars a day, such as “/limit +49 170 1234567 $5”; “off” instead of the dollars takes it back.';
       const { readNumber } = await loadNumbers();
       const isNumber = (text: string): boolean => readNumber(text, owner) !== undefined;
-      const { number, usd } = readLimit(argument, isNumber);
+      const listed = [...(await allowed.all()).keys()];
+      const { number, usd } = readLimit(argument, isNumber, (text) => {
+        const read = readNumber(text, owner)?.address;
+        return read !== undefined && listed.some((one) => isSameNumber(one, read));
+      });
       const read = readNumber(number, owner);
       if (!read) return unreadNumber;
       const { address, shown } = read;

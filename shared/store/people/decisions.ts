@@ -25,8 +25,11 @@ export type Decided = (Decision & { outcome: (typeof outcomes)[number] }) | { ou
  * by a tap; so neither a text nor a second tap decides.
  */
 export type Decisions = {
-  /** Notes a question for an hour. Returns the token for its buttons. */
-  ask(decision: Decision): Promise<string>;
+  /**
+   * Notes a question for an hour. Returns the token for its buttons. `names` are all addresses of the
+   * person, by default the one address.
+   */
+  ask(decision: Decision, names?: readonly string[]): Promise<string>;
   /**
    * Does what was asked if the owner has agreed. `message` is the id of the message with the tap: it
    * may be repeated. What a removed person has waiting is set aside, except for schedules.
@@ -67,13 +70,13 @@ const Outcome = z.union([
 
 export function createDecisions(redis: Redis, now: () => number = Date.now): Decisions {
   return {
-    async ask({ kind, address }) {
+    async ask({ kind, address }, names = [address]) {
       const token = randomBytes(12).toString('hex');
-      const spelling = isPhoneNumber(address) ? otherSpelling(address) : undefined;
+      const spellings = names.filter(isPhoneNumber).flatMap((name) => otherSpelling(name) ?? []);
       const ask = keys.personQuestion(token);
       await redis
         .multi()
-        .hset(ask, { kind, address, spelling: spelling ?? '' })
+        .hset(ask, { kind, address, spelling: spellings.join(', ') })
         .expire(ask, questionSeconds)
         .exec();
       return token;

@@ -51,6 +51,11 @@ export const persons = [
       '',
     ],
     [
+      'a removal holds for both listed spellings',
+      'for other in wordsOf(spelling) do add(other) end',
+      '',
+    ],
+    [
       'a removed person’s links are gone',
       'for id in pairs(ids) do revokeLinks(prefix, id) end',
       '',

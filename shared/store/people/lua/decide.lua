@@ -41,6 +41,8 @@ local function remove()
     for word in wordsOf(redis.call('HGET', recordOf(prefix, id), 'addresses')) do add(string.match(word, '^%S+')) end
   end
   add(address)
+  -- Both spellings of a number may be listed as themselves.
+  for other in wordsOf(spelling) do add(other) end
   local known = redis.call('HGETALL', allowed)
   for index = 1, #known, 2 do
     if gone[originOf(known[index + 1])] then add(known[index]) end
