@@ -22,6 +22,9 @@ test('names of keys are taken, in any case', () => {
     'PSYCHIC_KEY',
     'ENVOY_KEY',
     'DOCKER_PASSWORD',
+    'ANSIBLE_VAULT_PASSWORD',
+    'DEPLOY_SSH',
+    'HGX_KEY',
     'SSH_PRIVATE_KEY',
     'CARGO_REGISTRY_TOKEN',
     'A',
@@ -62,6 +65,16 @@ test('what loads code, or leads the model, a proxy, git or a program elsewhere, 
       ' ',
     ),
     ...'CLAUDE_CODE_OAUTH_TOKEN CLAUDE_ENV_FILE MCP_TIMEOUT DISABLE_AUTOUPDATER'.split(' '),
+    ...'RSYNC_RSH SVN_SSH CVS_RSH HGRCPATH HGEDITOR VIMINIT EXINIT AWKLIBPATH EMACSLOADPATH'.split(
+      ' ',
+    ),
+    ...'FZF_DEFAULT_COMMAND WGETRC NETRC PGSERVICEFILE ANSIBLE_LIBRARY HELM_PLUGINS GTK_MODULES'.split(
+      ' ',
+    ),
+    ...'GTK3_MODULES GIO_EXTRA_MODULES TF_CLI_CONFIG_FILE COMPOSE_FILE AWS_ENDPOINT_URL_S3 GNUPGHOME'.split(
+      ' ',
+    ),
+    ...'OPENAI_BASE_URL PERLDB'.split(' '),
     ...'OTEL_EXPORTER_OTLP_ENDPOINT SIDEPOCKET_AGENT EDITOR GIT_EDITOR PAGER LESSOPEN BROWSER'.split(
       ' ',
     ),

@@ -102,6 +102,20 @@ test('many at the same time do not mix', async () => {
   });
 });
 
+test('a connection that is cut for a moment is waited for, whether or not it had sent them', async () => {
+  await withTransactions('fail-fast', async (run, own) => {
+    const count = (): Promise<Outcome[]> => run(['set', ['a', '1']], ['sadd', ['s', 'x']]);
+    // Before it is sent, by twenty at once, and between the commands and their replies.
+    own.disconnect(true);
+    for (const outcomes of await Promise.all(Array.from({ length: 20 }, count)))
+      expect(outcomes[0]).toEqual([null, 'OK']);
+    const sent = count();
+    own.stream.destroy();
+    expect((await sent)[0]).toEqual([null, 'OK']);
+    expect(await own.smembers('s')).toEqual(['x']);
+  });
+});
+
 test('without Redis it fails at once, as the relay needs it', async () => {
   await withTransactions('fail-fast', async (run, own) => {
     own.disconnect();

@@ -138,9 +138,12 @@ describe('a shown text', () => {
     expect(warningsAbout('curl https://раypal.com')).toEqual([
       'Careful: some of its letters only look like Latin ones.',
     ]);
-    expect(warningsAbout('cp א ב')).toEqual([
-      'Careful: parts of it run from right to left, so their order may mislead.',
-    ]);
+    // Hebrew, Arabic, Samaritan, Mandaic, Phoenician, Old Turkic, Mende, Adlam.
+    for (const letters of ['א ב', 'ا ب', 'ࠀ ࠁ', 'ࡀ ࡁ', '𐤀 𐤁', '𐰀 𐰁', '𞠀 𞠁', '𞤀 𞤁'])
+      expect([letters, warningsAbout(`cp ${letters}`)]).toEqual([
+        letters,
+        ['Careful: parts of it run from right to left, so their order may mislead.'],
+      ]);
   });
 
   test('is told of letters that pass for Latin ones, and not of other people’s words', () => {
@@ -155,6 +158,12 @@ describe('a shown text', () => {
       'Ⅰs',
       'ｒｍ -rf x',
       'ɡit push',
+      'ⲥⲣ x',
+      '𐐬𐐺 x',
+      '𐊠𐊣 x',
+      'ℯcho',
+      'K x',
+      'ᴄᴏᴏᴋ x',
     ])
       expect([misleading, warningsAbout(misleading)]).toEqual([
         misleading,

@@ -91,11 +91,12 @@ function* unfold(text: string): Iterable<string> {
   let quoted = false;
   for (const line of text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)) {
     const last = pieces.at(-1);
-    if (last !== undefined && /^[ \t]/.test(line)) pieces.push(line.slice(1));
-    else if (last !== undefined && quoted && last.endsWith('=')) {
+    if (last !== undefined && quoted && last.endsWith('=')) {
+      // A blank at the start of the next line belongs to the text.
       pieces[pieces.length - 1] = last.slice(0, -1);
       pieces.push(line);
-    } else {
+    } else if (last !== undefined && /^[ \t]/.test(line)) pieces.push(line.slice(1));
+    else {
       if (last !== undefined) yield pieces.join('');
       pieces = [line];
       quoted = /;(?:ENCODING=)?QUOTED-PRINTABLE[;:]/i.test(line.slice(0, longestRawValue));

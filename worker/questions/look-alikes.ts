@@ -6,7 +6,10 @@ const lookAlikes: readonly { of: RegExp; like: RegExp }[] = [
   { of: /\p{Script=Cyrillic}/u, like: /^[аеорсухіјѕԁһӏԛԝАВЕЅІЈКМНОРСТУХҮԜ]$/u },
   { of: /\p{Script=Greek}/u, like: /^[ονυρϲϳΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϿ]$/u },
   { of: /\p{Script=Armenian}/u, like: /^[հոսօՍՕ]$/u },
-  { of: /[\p{Script=Cherokee}\p{Script=Lisu}]/u, like: /^./u },
+  {
+    of: /[\p{Script=Cherokee}\p{Script=Lisu}\p{Script=Coptic}\p{Script=Deseret}\p{Script=Carian}\p{Script=Lycian}\p{Script=Lydian}\p{Script=Old_Italic}\p{Script=Gothic}\p{Script=Elbasan}\p{Script=Osage}\p{Script=Warang_Citi}]/u,
+    like: /^./u,
+  },
 ];
 const foreign = new RegExp(lookAlikes.map(({ of }) => of.source).join('|'), 'u');
 
@@ -16,7 +19,9 @@ const foreign = new RegExp(lookAlikes.map(({ of }) => of.source).join('|'), 'u')
  * Korean the wide forms are usual.
  */
 export function hasLatinLookAlikes(text: string): boolean {
-  if (/[\u{1D400}-\u{1D7FF}\u{2160}-\u{2188}ɑɡꞮ]/u.test(text)) return true;
+  if (/[\u{1D400}-\u{1D7FF}\u{2160}-\u{2188}\u{1D00}-\u{1D25}ɑɡɪʀʏꜰꜱꞮ]/u.test(text)) return true;
+  // The letters among U+2100 to U+214F; others are signs with a meaning, such as № and ℃.
+  if (/[ℂℊ-ℓℕℙ-ℝℤKℬℭℯ-ℱℳℴℹⅅ-ⅉ]/u.test(text)) return true;
   if (/[Ａ-Ｚａ-ｚ]/.test(text) && !isWide(text)) return true;
   const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
   if (words.some((word) => /\p{Script=Latin}/u.test(word) && foreign.test(word))) return true;

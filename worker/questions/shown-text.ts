@@ -44,8 +44,12 @@ function formatCodePoint(character: string): string {
   return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
 }
 
+/**
+ * The blocks whose characters run from right to left, assigned or not (unicode.org,
+ * DerivedBidiClass.txt: the defaults of R and AL), such as Hebrew, Arabic, Phoenician and Adlam.
+ */
 const rightToLeft =
-  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+  /[\u{590}-\u{8FF}\u{FB1D}-\u{FDCF}\u{FDF0}-\u{FDFF}\u{FE70}-\u{FEFE}\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
 
 /**
  * Warnings about a text whose characters are all visible but can still mislead. `command` is the

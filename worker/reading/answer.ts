@@ -31,6 +31,9 @@ export type Seen = z.infer<typeof Seen>;
 /** The type of an encoded picture; its bytes are the blob at the same index. */
 const pictureType = z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 
+/** The limit on one contact's text (characters). */
+export const longestContact = 4000;
+
 /** The second frame: the content. */
 export const View = z.discriminatedUnion('kind', [
   /** Pictures for the model, one blob each. */
@@ -59,7 +62,7 @@ export const View = z.discriminatedUnion('kind', [
   /** A text for each contact; `more` counts the omitted contacts. */
   z.strictObject({
     kind: z.literal('contacts'),
-    contacts: z.array(z.string().max(4000)).max(50),
+    contacts: z.array(z.string().max(longestContact)).max(50),
     more: z.int().min(0).max(1e6),
   }),
   /** A text converted to UTF-8, which is the blob. */

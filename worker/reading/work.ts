@@ -1,3 +1,4 @@
+import { cut } from '../../shared/runtime/cut.ts';
 import { describeFile } from '../tools/file-kind.ts';
 import { toChatPicture } from '../media/chat-picture.ts';
 import { contactWords, parseContacts } from '../media/contact-card.ts';
@@ -7,6 +8,7 @@ import { inspectPdf } from '../media/pdf.ts';
 import { isPicture, pictureProblem } from '../media/picture.ts';
 import { textEncoding, toUtf8 } from '../media/text-encoding.ts';
 import { isTextType } from '../media/type-names.ts';
+import { longestContact } from './answer.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { longestText } from './frame.ts';
 
@@ -86,7 +88,9 @@ function faultOf(error: unknown, type: string): View {
 }
 
 function readContacts(text: Buffer): View {
-  const all = parseContacts(text.toString('utf8')).map(contactWords);
+  const all = parseContacts(text.toString('utf8')).map((contact) =>
+    cut(contactWords(contact), longestContact),
+  );
   const contacts: string[] = [];
   let length = 0;
   for (const words of all.slice(0, mostContacts)) {

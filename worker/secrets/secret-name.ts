@@ -28,11 +28,17 @@ const reserved = new RegExp(
     // The model, Claude Code, its tools, and ourselves.
     String.raw`ANTHROPIC_\w+|CLAUDE\w*|AI_AGENT|MCP_\w+|DISABLE_\w+|ENABLE_\w+|MAX_THINKING_TOKENS|API_TIMEOUT_MS`,
     String.raw`PLAYWRIGHT_\w+|OTEL_\w+|SIDEPOCKET\w*|IS_SANDBOX`,
+    // Programs that take a command, code or a server from a variable of their own.
+    String.raw`RSYNC_RSH|SVN_SSH|CVS_RSH|HG|HGRCPATH|HGEDITOR|HGMERGE|AWKPATH|AWKLIBPATH|EXINIT|G?VIMINIT`,
+    String.raw`MYVIMRC|VIM|VIMRUNTIME|EMACSLOADPATH|FZF_\w+|WGETRC|SYSTEM_WGETRC|NETRC|SCREENRC|PERLDB|RAKEOPT`,
+    String.raw`PGSERVICEFILE|PGSYSCONFDIR|PSQLRC|GNUPGHOME|ANSIBLE_(?:CONFIG|LIBRARY|\w+_PLUGINS|\w+_PATH)`,
+    String.raw`HELM_(?:PLUGINS|\w*HOME)|TF_(?:CLI|PLUGIN)_\w+|COMPOSE_(?:FILE|PROFILES)|BUILDKIT_\w+|MIX_\w+`,
+    String.raw`GTK\w*_MODULES|GIO_\w+|QT_QPA_\w+|OPENAI_(?:BASE_URL|API_BASE)`,
     // Encryption, and where a cloud's tools look.
     String.raw`SSL_\w+|SSLKEYLOGFILE|OPENSSL_\w+|CURL_\w+|KRB5_\w+|GNUTLS_\w+`,
     String.raw`AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE`,
     // What redirects or loads by its ending, whatever it belongs to.
-    String.raw`\w+_(?:PROXY|PATH|PRELOAD|OPTIONS|OPTS|FLAGS|ASKPASS|EDITOR|PAGER|SHELL|WRAPPER|CA_BUNDLE|CAINFO|CERTS|ENDPOINT_URL)`,
+    String.raw`\w+_(?:PROXY|PATH|PRELOAD|OPTIONS|OPTS|FLAGS|ASKPASS|EDITOR|PAGER|SHELL|WRAPPER|CA_BUNDLE|CAINFO|CERTS|ENDPOINT_URL(?:_\w+)?)`,
   ].join('|')})$`,
 );
 

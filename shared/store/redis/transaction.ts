@@ -34,7 +34,8 @@ export async function callsToAdd(job: Job): Promise<Call[]> {
 
 /**
  * Runs the calls as one transaction, in one trip. `client` is BullMQ's view of the same connection,
- * which has its scripts. Throws when Redis did not run it.
+ * which has its scripts. A connection that never resends sends them once more after a short cut, so
+ * they must be safe to repeat. Throws when Redis did not run it.
  */
 export async function runTransaction(
   redis: Redis,
@@ -43,9 +44,15 @@ export async function runTransaction(
 ): Promise<Outcome[]> {
   const isPatient = redis.options.autoResendUnfulfilledCommands;
   for (let attempt = 1; ; attempt += 1) {
-    const outcomes = isPatient
-      ? await inPipeline(client, calls)
-      : await inOneWrite(redis, client, calls);
+    let outcomes: Outcome[] | null;
+    try {
+      outcomes = isPatient
+        ? await inPipeline(client, calls)
+        : await inOneWrite(redis, client, calls);
+    } catch (error) {
+      if (isPatient || attempt > 1 || !(await isReconnected(redis))) throw error;
+      continue;
+    }
     if (!outcomes) throw new Error('Redis aborted the transaction');
     const refusal = outcomes.find(([error]) => error && isDemotion(error))?.[0];
     if (!refusal) return outcomes;
@@ -60,18 +67,35 @@ export async function runTransaction(
 }
 
 /**
+ * Whether the connection was cut and is back within `bridgedMs`. Twilio's retries would all come
+ * before that, and the message would wait for the backfill.
+ */
+async function isReconnected(redis: Redis): Promise<boolean> {
+  // For a moment a closed connection still counts as ready.
+  const isUp = redis.status === 'ready' && redis.stream.writable;
+  return !isUp && redis.status !== 'end' && (await isReadyWithin(redis, bridgedMs));
+}
+
+/**
  * How long a connection that never resends may take to reach the new primary (ms): a webhook has
  * two seconds in all.
  */
 const bridgedMs = 700;
 
+/** The connections that are waited for: all webhooks of one moment share a listener. */
+const awaited = new WeakMap<Redis, Promise<boolean>>();
+
 async function isReadyWithin(redis: Redis, ms: number): Promise<boolean> {
-  try {
-    await once(redis, 'ready', { signal: AbortSignal.timeout(ms) });
-    return true;
-  } catch {
-    return false;
-  }
+  const present = awaited.get(redis);
+  if (present) return await present;
+  const ready = once(redis, 'ready', { signal: AbortSignal.timeout(ms) })
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => awaited.delete(redis));
+  awaited.set(redis, ready);
+  return await ready;
 }
 
 /**

@@ -119,6 +119,13 @@ export const keeping = [
     ],
     ['a transaction that was given up is an error', 'if (failure) throw failure;', '', added],
   ]),
+  ...mutationsOf('shared/store/redis/transaction.ts', 'tests/shared/transaction.test.ts', [
+    [
+      'a connection that was cut is waited for',
+      "return !isUp && redis.status !== 'end' && (await isReadyWithin(redis, bridgedMs));",
+      'return false;',
+    ],
+  ]),
   ...mutationsOf('shared/store/redis/functions/spend.lua', 'tests/shared/spend.test.ts', [
     [
       'an answer’s price counts once',

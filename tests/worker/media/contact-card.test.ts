@@ -57,6 +57,16 @@ test('an old card in quoted-printable, with soft breaks and its own character se
   expect(
     words('BEGIN:VCARD', 'FN;QUOTED-PRINTABLE;CHARSET=ISO-8859-1:J=F6rg', 'TEL:1', 'END:VCARD'),
   ).toEqual(['Jörg, 1']);
+  expect(
+    words(
+      'BEGIN:VCARD',
+      'FN;ENCODING=QUOTED-PRINTABLE:Ada=',
+      ' Lovelace=0D=0A=',
+      '\tCountess',
+      'TEL:1',
+      'END:VCARD',
+    ),
+  ).toEqual(['Ada Lovelace Countess, 1']);
 });
 
 test('a new card with addresses in place of values and quoted parameters', () => {

@@ -6,6 +6,7 @@ import { createLog } from '../../../shared/runtime/log.ts';
 import { createFileReader } from '../../../worker/reading/file-reader.ts';
 import type { FileReader, FileReaderOptions } from '../../../worker/reading/file-reader.ts';
 import type { Seen, View } from '../../../worker/reading/answer.ts';
+import { checkAnswer } from '../../../worker/reading/check-answer.ts';
 import { readFile } from '../../../worker/reading/work.ts';
 import { readProcessTable } from '../../../worker/agent/sandbox/process-table.ts';
 import { freeUid } from '../../support/free-uid.ts';
@@ -231,6 +232,16 @@ describe.runIf(linux)('a child', () => {
     expect((await endless).view).toEqual({ kind: 'fault', fault: 'broken' });
     expect(children()).toEqual([]);
   });
+});
+
+test('a card with more words than fit is told as far as they do', async () => {
+  const places = `ADR:;;${Array.from({ length: 8 }, () => 'x'.repeat(190)).join(';')}\n`.repeat(10);
+  const parts: [unknown, Buffer[]][] = [];
+  const emit: Emit = (part, blobs = []) => void parts.push([part, blobs]);
+  const card = Buffer.from(`BEGIN:VCARD\nFN:Ada\n${places}END:VCARD`);
+  await readFile({ task: 'receive', claimed: 'text/vcard' }, card, emit);
+  const { view } = checkAnswer(parts.map(([head, blobs]) => ({ head, blobs })));
+  expect(view).toEqual({ kind: 'contacts', contacts: [expect.stringMatching(/^Ada, x/)], more: 0 });
 });
 
 test('texts of other encodings are handed over in UTF-8', async () => {
