@@ -137,9 +137,9 @@ test('a sentence that begins with a slash is said to Claude at once, and a comma
   expect(['/etc/hosts is broken', '/', '/usr/bin', '/2 more', '//x'].map(isSaid)).toEqual(
     Array.from({ length: 5 }, () => true),
   );
-  expect(['/compact', '/review 12', '/mcp:tool x', '/queue fix it'].map(isSaid)).toEqual(
-    Array.from({ length: 4 }, () => false),
-  );
+  expect(
+    ['/compact', '/review 12', '/mcp:tool x', '/queue fix it', '\u200f/compact\u200f'].map(isSaid),
+  ).toEqual(Array.from({ length: 5 }, () => false));
 });
 
 test('courtesy behind a command is understood, and a misspelt one is asked about', async () => {
@@ -155,6 +155,10 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
     '/retry',
     '/retry',
   ]);
+  // With the marks of direction that phones put around a text.
+  expect(
+    ['\u200e/status', '\u2068/cost\u2069', '/retry\u200b', '/verbose\ufe0f'].map(usage),
+  ).toEqual(['/status', '/cost', '/retry', '/verbose']);
   const argument = (text: string): string | undefined => findCommand(message(text), true)?.argument;
   expect(
     ['/schedules list', '/secrets show', '/links list', '/permissions all', '/links close all'].map(

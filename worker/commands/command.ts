@@ -43,10 +43,17 @@ export type Command = {
 
 /** Whether a text has the form of a command, ours or Claude Code's; a path is a sentence. */
 export function isCommandLike(text: string): boolean {
-  return /^\/[a-z][\w:-]*(?:\s|$)/i.test(text.trim());
+  return /^\/[a-z][\w:-]*(?:\s|$)/i.test(withoutMarks(text));
 }
 
 /** The text to search for a command: a tapped choice may contain one. */
 export function commandText(message: Message): string {
-  return message.choice?.id.startsWith('/') ? message.choice.id : message.text.trim();
+  return message.choice?.id.startsWith('/') ? message.choice.id : withoutMarks(message.text);
+}
+
+/** Blanks and invisible marks, such as those of direction, which phones put around a text. */
+const marksAround = /^[\s\p{Cf}\u{FE0F}]+|(?<![\s\p{Cf}\u{FE0F}])[\s\p{Cf}\u{FE0F}]+$/gu;
+
+function withoutMarks(text: string): string {
+  return text.replaceAll(marksAround, '');
 }

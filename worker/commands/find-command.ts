@@ -102,6 +102,6 @@ export function findCommand(message: Message, isFirst: boolean): FoundCommand | 
     if (match && (!command.firstOnly || isFirst || form.startsWith('/')))
       return { command, argument: (match[1] ?? '').trim() };
   }
-  const meant = text === message.text.trim() ? findMeant(text) : undefined;
+  const meant = message.choice ? undefined : findMeant(text);
   return meant === undefined ? undefined : { command: didYouMean(meant), argument: '' };
 }

@@ -2,6 +2,7 @@ import { openPicture, pictureProblem } from './picture.ts';
 import { planCuts } from './picture-cuts.ts';
 import { encodePicture } from './picture-encoding.ts';
 import type { Encoded } from './picture-encoding.ts';
+import { pictureSize } from '../reading/picture-size.ts';
 
 /**
  * A picture for the chat. `lost` names what the parts lose of the original: it is longer than three
@@ -43,7 +44,8 @@ export async function toChatPicture(bytes: Buffer, type: string): Promise<ChatPi
       plain &&
       fits &&
       bytes.byteLength <= smallEnough &&
-      (type === 'image/png' || type === 'image/jpeg')
+      (type === 'image/png' || type === 'image/jpeg') &&
+      pictureSize(bytes, type) !== undefined
     ) {
       // Decoded once anyway, to make sure that it is complete.
       await picture.pixels().stats();

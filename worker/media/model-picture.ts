@@ -4,6 +4,7 @@ import { openPicture, PictureProblem, pictureProblem } from './picture.ts';
 import type { Picture } from './picture.ts';
 import { planCuts } from './picture-cuts.ts';
 import { encodePicture } from './picture-encoding.ts';
+import { pictureSize } from '../reading/picture-size.ts';
 
 type PictureAttachment = Extract<Attachment, { kind: 'picture' }>;
 
@@ -52,7 +53,10 @@ export async function toModelPicture(
   }
 }
 
-/** `original` is passed on unchanged when it fits. */
+/**
+ * `original` is passed on unchanged when it fits, and its size is where the worker looks for it: an
+ * unusual header is written anew.
+ */
 async function convert(
   picture: Picture,
   original: Buffer | undefined,
@@ -68,7 +72,8 @@ async function convert(
     (plain || type === 'image/png') &&
     cuts.length === 1 &&
     Math.max(width, height) <= longestSide &&
-    original.byteLength <= mostBytes
+    original.byteLength <= mostBytes &&
+    pictureSize(original, same) !== undefined
   ) {
     await picture.pixels().stats();
     return {

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { toModelPicture } from '../../../worker/media/model-picture.ts';
+import { pictureSize } from '../../../worker/reading/picture-size.ts';
 import { movingPicture, noisePicture, plainPicture } from '../../support/made-pictures.ts';
 
 /** The API's limit counts the characters of base64. */
@@ -30,6 +31,18 @@ test('a picture within the limits is shown as it is', async () => {
   expect((await toModelPicture(sticker, 'image/webp')).pictures).toEqual([
     { kind: 'picture', type: 'image/webp', base64: sticker.toString('base64') },
   ]);
+});
+
+test('one whose header the worker does not read is written anew: fill bytes, and very many segments', async () => {
+  const jpeg = await plainPicture(300, 200).jpeg().toBuffer();
+  const [start, rest] = [jpeg.subarray(0, 2), jpeg.subarray(2)];
+  const segment = Buffer.from([0xff, 0xe9, 0, 4, 1, 2]);
+  for (const between of [Buffer.from([0xff, 0xff]), Buffer.concat(Array(300).fill(segment))]) {
+    const { pictures } = await toModelPicture(Buffer.concat([start, between, rest]), 'image/jpeg');
+    expect(
+      pictures.map(({ type, base64 }) => pictureSize(Buffer.from(base64, 'base64'), type)),
+    ).toEqual([{ width: 300, height: 200 }]);
+  }
 });
 
 test('one beyond them is made to fit', { tags: 'long' }, async () => {
