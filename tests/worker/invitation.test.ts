@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { chatLink, passOnWords } from '../../worker/people/invitation.ts';
 import { drawQr } from '../../worker/people/qr-picture.ts';
-import { welcomeWords } from '../../worker/people/meet.ts';
+import { nameFrom, welcomeWords } from '../../worker/people/meet.ts';
 
 const [own, sandbox] = ['+15550100000', '+14155238886'];
 
@@ -30,6 +30,19 @@ test('the owner is told what to pass on, and the invited person who reads along 
   const welcome = welcomeWords('Ana (+49 170 1234567)');
   for (const part of ['Ana (+49 170 1234567) has invited you', 'can read along', 'they pay'])
     expect(welcome).toContain(part);
+});
+
+test('a name that a person has chosen stays within its line, whatever it is', () => {
+  for (const [profile, name] of [
+    ['Ana Müller', 'Ana Müller'],
+    ['👩\u{200D}👩\u{200D}👧 नमस्ते', '👩\u{200D}👩\u{200D}👧 नमस्ते'],
+    ['Ann)\n3. *+49 170 1234567* (you', 'Ann) 3. +49 170 1234567 (you'],
+    ['\u202Eevil\u2066\u{E0041}', 'evil'],
+    ['a\uD800b', 'a\uFFFDb'],
+    ['\u200B \n', ''],
+  ] as const)
+    expect(nameFrom(profile)).toBe(name);
+  expect(nameFrom('x'.repeat(5000))).toBe(`${'x'.repeat(59)}…`);
 });
 
 test.each(['https://wa.me/15550100000?text=Hello', 'x', `https://wa.me/${'1'.repeat(400)}`])(

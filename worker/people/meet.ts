@@ -1,3 +1,4 @@
+import { cut } from '../../shared/runtime/cut.ts';
 import { isInvited } from '../../shared/store/allowed.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Stores } from '../../shared/store/stores.ts';
@@ -14,8 +15,9 @@ export async function meetPerson(
   messages: Message[],
 ): Promise<string> {
   const person = await people.of(conversation);
-  const name = messages.findLast(({ profileName }) => profileName !== undefined)?.profileName;
-  if (name !== undefined && name !== person.name) await people.note(person.id, { name });
+  const profile = messages.findLast(({ profileName }) => profileName !== undefined)?.profileName;
+  const name = nameFrom(profile ?? '');
+  if (name !== '' && name !== person.name) await people.note(person.id, { name });
   if (person.greeted !== undefined || !isInvited(person.allowed)) return person.id;
   const inviter = /, invited by ([^\s,]+)/.exec(person.allowed ?? '')?.[1] ?? '';
   const known = await people.find(inviter);
@@ -24,6 +26,17 @@ export async function meetPerson(
   await outbox.put([{ id: `welcome.${person.id}`, conversation, turn, text }], fence);
   await people.note(person.id, { greeted: new Date().toISOString() });
   return person.id;
+}
+
+/** The longest name that is kept (UTF-16 units); WhatsApp's has at most 25 letters. */
+const longestName = 60;
+
+/**
+ * A person's name as others are shown it. They choose it themselves: it must not turn the line that
+ * it stands in around, begin another one, or mark it up. '' when nothing is left.
+ */
+export function nameFrom(profileName: string): string {
+  return cut(profileName.replaceAll(/[[\p{Cf}--[\u{200C}\u{200D}]]*~`]/gv, ''), longestName);
 }
 
 /** The first words to an invited person. `owner` is who has invited them. */
