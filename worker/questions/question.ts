@@ -168,15 +168,26 @@ function isAfter({ at = Infinity }: OpenQuestion, message: Message): boolean {
 
 /** `isOwn`: the person's own words count as well. */
 function readChoice(open: OpenQuestion, text: string, isOwn: boolean): string[] | undefined {
+  const label = findLabel(open.labels, text);
+  // A label that is a number means itself where the screen shows labels without numbers.
+  const isNumbered = open.multiple || open.labels.length > mostItems;
+  if (label !== undefined && !isNumbered) return [label];
   const numbers = readNumbers(text);
   if (numbers && (open.multiple || numbers.length === 1)) {
     const labels = numbers.map((number) => open.labels[number - 1]);
-    if (labels.every((label) => label !== undefined)) return [...new Set(labels)];
+    if (labels.every((found) => found !== undefined)) return [...new Set(labels)];
   }
-  const spoken = normalise(text);
-  const label = open.labels.find((candidate) => spoken !== '' && normalise(candidate) === spoken);
   if (label !== undefined) return [label];
   return text !== '' && isOwn ? [text] : undefined;
+}
+
+/** The label that a text is, or the only one that it is without its signs: “C++” is not “C”. */
+function findLabel(labels: string[], text: string): string | undefined {
+  const exact = labels.find((label) => fold(label) === fold(text));
+  if (exact !== undefined) return exact;
+  const spoken = normalise(text);
+  const near = labels.filter((label) => spoken !== '' && normalise(label) === spoken);
+  return near.length === 1 ? near[0] : undefined;
 }
 
 function readDecision(
