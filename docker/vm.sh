@@ -13,6 +13,7 @@ case $(stat -c '%U %F' "$sealed" 2> /dev/null || true) in
 esac
 # Where the worker notes which marks its agent's processes carry; the agent may not write there.
 mkdir -p /run/sidepocket
+sh worker/agent/homes/people-apart.sh "$data" sidepocket agent || echo 'vm.sh: people have no accounts and share ports' >&2
 chown sidepocket:sidepocket /run/sidepocket
 rights=+setuid,+setgid,+kill
 export HOME=/home/sidepocket

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { hidesProcesses } from '../worker/agent/sandbox/process-table.ts';
+import { readFirst } from '../worker/agent/homes/user-block.ts';
 import { judgeRedis } from '../shared/store/redis/redis-check.ts';
 
 const run = promisify(execFile);
@@ -269,6 +270,48 @@ test.skipIf(!mayMount())(
     expect(hidesProcesses(mountinfo.join('\n'))).toBe(true);
     expect(hidesProcesses(readFileSync('/proc/self/mountinfo', 'utf8'))).toBe(false);
     expect(readFileSync('/proc/mounts', 'utf8')).toBe(before);
+  },
+);
+
+/** Whether this test may set packet rules in a network of its own. */
+function maySetRules(): boolean {
+  try {
+    execFileSync('unshare', ['--mount', '--net', 'nft', 'list', 'tables'], { stdio: 'ignore' });
+    return process.platform === 'linux' && process.getuid?.() === 0;
+  } catch {
+    return false;
+  }
+}
+
+test.skipIf(!maySetRules())(
+  'on the machine’s own addresses a person’s server answers the same person only, and the worker’s everybody; a person’s number has an account (not here without root and nft)',
+  async () => {
+    const data = await mkdtemp(path.join(tmpdir(), 'sidepocket-apart-'));
+    try {
+      const node = [process.execPath, path.join(root, 'tests', 'support', 'apart-main.ts'), data];
+      const { stdout } = await run('unshare', ['--mount', '--net', '--', ...node]);
+      const { first, reached, isRepeated, accounts, known } = JSON.parse(stdout);
+      const worker = '4003/127.0.0.1';
+      expect(reached).toEqual({
+        first: [worker],
+        second: ['4001/127.0.0.1', '4001/127.0.0.2', worker],
+        last: [worker],
+        agent: ['4002/::1', worker],
+        worker: [worker],
+      });
+      expect(isRepeated).toBe(true);
+      const homeOf = (uid: number): string => `${data}/people/.users/${uid}/home`;
+      expect(accounts).toHaveLength(1025);
+      expect(accounts).toContain(
+        `${first}:x:${first}:${first}:a person of Sidepocket:${homeOf(first)}:/bin/bash`,
+      );
+      expect(accounts[0]).toMatch(/^games:x:5:60:games:.*\/people\/.users\/5\/home:/);
+      // The numbers that the worker uses.
+      expect(readFirst(path.join(data, 'people'))).toBe(first);
+      expect(known).toBe(`${homeOf(first + 1)}/.ssh/known_hosts`);
+    } finally {
+      await rm(data, { recursive: true });
+    }
   },
 );
 

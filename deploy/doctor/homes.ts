@@ -2,7 +2,9 @@ import { lstatSync, readdirSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { peopleName } from '../../worker/agent/homes/home.ts';
+import { arePortsApart } from '../../worker/agent/homes/ports-apart.ts';
 import { readUids } from '../../worker/agent/homes/people-directory.ts';
+import { readFirst } from '../../worker/agent/homes/user-block.ts';
 import { secretsDirectory } from '../../worker/secrets/secrets.ts';
 import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -34,9 +36,20 @@ export function checkHomes(directory: string): Finding[] {
     return wrong.map(({ detail, mend }) => problem(about, detail, `Run: ${mend}`));
   const apart =
     uids.size > 0
-      ? 'each with a user of its own'
+      ? `each with a user of its own${sharedPorts(people)}`
       : 'of one user: what Claude runs for one person could read the files of another (docs/security.md)';
   return [ok(about, `${homes.length} in ${people}, ${apart}`)];
+}
+
+/**
+ * What the users do not keep apart on this computer, as a clause: ports, where root has set no packet
+ * rule for them.
+ */
+function sharedPorts(people: string): string {
+  const first = readFirst(people);
+  return first !== undefined && arePortsApart({ first })
+    ? ''
+    : '; a server on 127.0.0.1 that runs for one person can be reached by what runs for another (docs/security.md)';
 }
 
 type Fault = { detail: string; mend: string };

@@ -2,6 +2,8 @@ import { mutationsOf } from '../mutation.ts';
 
 const homes = 'tests/homes/homes.test.ts';
 const moving = 'tests/homes/moving-in.test.ts';
+const image = 'tests/docker.test.ts';
+const named = 'own addresses';
 
 /** What keeps people apart on the worker's disk, and moves the files of a version with one home. */
 export const peoplesHomes = [
@@ -59,6 +61,22 @@ export const peoplesHomes = [
       'if (isConversation(name)) linkTo(dataDir, workspace);',
       '',
     ],
+  ]),
+  ...mutationsOf('worker/agent/homes/people-apart.sh', image, [
+    [
+      'a person’s server does not answer another person',
+      'tcp flags set rst | ack',
+      'accept',
+      { named },
+    ],
+    [
+      'a person’s server answers the same person',
+      'meta mark set meta skuid map @marks',
+      'accept',
+      { named },
+    ],
+    ['the worker’s servers answer people', 'meta skuid != @people accept', '', { named }],
+    ['a number has an account', 'a person of Sidepocket:$people', 'a person:$people', { named }],
   ]),
   ...mutationsOf('worker/reading/file-reader.ts', 'tests/worker/reading/file-reader.test.ts', [
     ['readers that live at once are not one user', 'while (taken.has(number)) number += 1;', ''],

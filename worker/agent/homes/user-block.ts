@@ -120,6 +120,11 @@ function ownersIn(directory: string): number[] {
   }
 }
 
+/** The first id of the block that a directory's note names. @param noteDir the worker's own. */
+export function readFirst(noteDir: string): number | undefined {
+  return readNote(path.join(noteDir, noteName));
+}
+
 function readNote(file: string): number | undefined {
   try {
     return lstatSync(file).isFile() ? Number(readFileSync(file, 'utf8')) : undefined;

@@ -6,6 +6,7 @@ import type { Log } from '../../../shared/runtime/log.ts';
 import { createAgentUsers } from '../homes/agent-users.ts';
 import { hasEarlier, ownData, setAside } from '../homes/earlier-layout.ts';
 import { peopleName } from '../homes/home.ts';
+import { arePortsApart } from '../homes/ports-apart.ts';
 import { isPickedUid, pickBlock } from '../homes/user-block.ts';
 import type { UserBlock } from '../homes/user-block.ts';
 import { createAgentFiles } from './files.ts';
@@ -211,6 +212,10 @@ async function sayHow(
     if (!hidesProcesses(await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')))
       log.warn(
         'what a person’s commands are called with can be seen by what runs for another: /proc is not mounted with hidepid. docs/security.md tells what else a user does not hide',
+      );
+    if (!arePortsApart(block))
+      log.warn(
+        'a server that runs for one person on this computer can be reached by what runs for another: no packet rule keeps their ports apart (docs/security.md)',
       );
   } else
     log.warn(
