@@ -24,6 +24,12 @@ const is =
   (id: string) =>
   (live: LiveSession): boolean =>
     live.id === id;
+/** Whether it has ended by now. */
+function hasEnded(step: Promise<unknown>): () => boolean {
+  let ended = false;
+  void step.then(() => (ended = true));
+  return () => ended;
+}
 const never = (): boolean => false;
 const always = (): boolean => true;
 
@@ -55,6 +61,35 @@ test('another session goes beside one with work in the background, and closes on
   expect(idle.kept()).toEqual([]);
 });
 
+test('the next session does not wait for one that ends, and its own has ended before it goes on', async () => {
+  const idle = createIdleSessions(1000);
+  const old = unsavedSession('transcript', 300);
+  await idle.keep(person, old.live);
+  // As after /new: the old session ends beside the new one.
+  const begun = hasEnded(idle.take(person, never, always));
+  await vi.advanceTimersByTimeAsync(0);
+  expect([begun(), old.said]).toEqual([true, []]);
+  // As after /resume: nothing works in a session that still ends.
+  const resumed = hasEnded(idle.take(person, never, ({ id }) => id !== old.live.id));
+  await vi.advanceTimersByTimeAsync(299);
+  expect([resumed(), old.said, old.killed()]).toEqual([false, [], 0]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([resumed(), old.said]).toEqual([true, ['disk']]);
+});
+
+test('a process that does not end by itself is killed after a second', async () => {
+  const idle = createIdleSessions(1000);
+  const stuck = unsavedSession('transcript', 60_000);
+  await idle.keep(person, stuck.live);
+  const released = hasEnded(idle.release(person));
+  await vi.advanceTimersByTimeAsync(999);
+  expect([released(), stuck.killed()]).toEqual([false, 0]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(stuck.killed()).toBe(1);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(released()).toBe(true);
+});
+
 test('another worker gets everything of a conversation, also what has work in the background', async () => {
   const idle = createIdleSessions(1000);
   const [mine, other] = [session('a', true), session('b')];
@@ -68,13 +103,17 @@ test('another worker gets everything of a conversation, also what has work in th
 
 /**
  * A session whose process says at its end what it could not write, as Claude Code does: not when it
- * is killed before.
+ * is killed before. It takes `endingMs` to end.
  */
-function unsavedSession(lost: string): { live: LiveSession; said: string[]; killed: () => number } {
+function unsavedSession(
+  lost: string,
+  endingMs = 0,
+): { live: LiveSession; said: string[]; killed: () => number } {
   const said: string[] = [];
   let killed = 0;
   async function* run(prompts: AsyncIterable<SDKUserMessage>): AsyncGenerator<SDKMessage> {
     for await (const _ of prompts);
+    if (endingMs > 0) await new Promise((resolve) => setTimeout(resolve, endingMs));
     if (killed > 0) return;
     yield {
       type: 'system',
@@ -127,4 +166,8 @@ test('an idle process may say at its end what it could not save', async () => {
   await idle.keep(person, last.live);
   await idle.stop();
   expect([last.said, last.killed()]).toEqual([['disk'], 1]);
+  // So does one whose turn ends after that.
+  const late = unsavedSession('transcript');
+  await idle.keep(person, late.live);
+  expect(late.said).toEqual(['disk']);
 });

@@ -497,9 +497,24 @@ export const agent = [
     ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
     ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
     [
-      'a stop lets a process say it',
-      '.map((kept) => close(kept, graceMs))',
-      '.map((kept) => close(kept))',
+      'a turn that ends after the stop lets it say it',
+      'return await live.close(graceMs)',
+      'return await live.close()',
+    ],
+    [
+      'the next session does not wait for the last',
+      'other.conversation === conversation && !mayStay(other.live)',
+      'other.conversation === conversation',
+    ],
+    [
+      'its own session has ended before',
+      'other.conversation === conversation && !mayStay(other.live)',
+      'false',
+    ],
+    [
+      'another worker waits for the end',
+      'await settle((kept) => kept.conversation === conversation)',
+      '',
     ],
     [
       'it does not make room',

@@ -8,8 +8,8 @@ import type { LiveSession } from './session.ts';
 export type IdleSessions = {
   /**
    * Takes out the conversation's process that `isWanted`, if there is one, and closes the others,
-   * except those with work in the background that another session may go beside (`mayStay`). Waits
-   * for processes that are being closed.
+   * except those with work in the background that another session may go beside (`mayStay`). A
+   * process that may not stay has ended when this returns; the others end meanwhile.
    */
   take(
     conversation: string,
@@ -22,7 +22,7 @@ export type IdleSessions = {
   touch(live: LiveSession): void;
   /** Drops a process that has ended. */
   drop(live: LiveSession): void;
-  /** Closes the processes kept for a conversation. */
+  /** Closes the processes kept for a conversation; they have ended when this returns. */
   release(conversation: string): Promise<void>;
   /**
    * Starts closing the least recently used process that has no work in the background. Returns
@@ -35,59 +35,56 @@ export type IdleSessions = {
   stop(): Promise<void>;
 };
 
-/** How long an idle process may take to end by itself (ms), and to say what it could not save. */
+/**
+ * How long a process may take to end by itself (ms): it writes the rest of the session's transcript
+ * and says what it could not save. Claude Code takes 30 to 220 ms on two busy cores.
+ */
 const graceMs = 1000;
 
 type Kept = { conversation: string; live: LiveSession; timer: NodeJS.Timeout | undefined };
 
 export function createIdleSessions(idleMs: number): IdleSessions {
   const idle = new Map<LiveSession, Kept>();
-  const closing = new Map<string, Set<Promise<void>>>();
+  const closing = new Map<Kept, Promise<void>>();
   let stopped = false;
 
   const takeOut = (live: LiveSession): void => {
     clearTimeout(idle.get(live)?.timer);
     idle.delete(live);
   };
-  const close = async ({ conversation, live }: Kept, ms = 0): Promise<void> => {
-    takeOut(live);
-    const all = closing.get(conversation) ?? new Set();
-    closing.set(conversation, all);
-    const closed = live.close(ms).finally(() => {
-      all.delete(closed);
-      if (all.size === 0) closing.delete(conversation);
-    });
-    all.add(closed);
-    await closed;
+  const close = (kept: Kept): Promise<void> => {
+    takeOut(kept.live);
+    const closed = kept.live.close(graceMs).finally(() => closing.delete(kept));
+    closing.set(kept, closed);
+    return closed;
   };
-  const closeSoon = (kept: Kept): void => void close(kept, graceMs).catch(() => undefined);
+  const closeSoon = (kept: Kept): void => void close(kept).catch(() => undefined);
   const arm = (kept: Kept): void => {
     clearTimeout(kept.timer);
     kept.timer = kept.live.isBusy ? undefined : setTimeout(closeSoon, idleMs, kept).unref();
   };
   const keptFor = (conversation: string): Kept[] =>
     [...idle.values()].filter((kept) => kept.conversation === conversation);
-  const settle = async (conversation: string): Promise<void> =>
-    void (await Promise.all(closing.get(conversation) ?? []));
+  const settle = async (isAwaited: (kept: Kept) => boolean): Promise<void> => {
+    await Promise.all([...closing].flatMap(([kept, closed]) => (isAwaited(kept) ? [closed] : [])));
+  };
 
   return {
     async take(conversation, isWanted, mayStay) {
-      await settle(conversation);
       const kept = keptFor(conversation);
       const found = kept.find(({ live }) => isWanted(live));
       if (found) takeOut(found.live);
-      const others = kept.filter(
-        (other) => other !== found && !(other.live.isBusy && mayStay(other.live)),
-      );
-      await Promise.all(others.map((other) => close(other)));
+      for (const other of kept)
+        if (other !== found && !(other.live.isBusy && mayStay(other.live))) closeSoon(other);
+      await settle((other) => other.conversation === conversation && !mayStay(other.live));
       return found?.live;
     },
     async release(conversation) {
-      await Promise.all(keptFor(conversation).map((kept) => close(kept)));
-      await settle(conversation);
+      keptFor(conversation).forEach(closeSoon);
+      await settle((kept) => kept.conversation === conversation);
     },
     async keep(conversation, live) {
-      if (live.ended || stopped) return await live.close();
+      if (live.ended || stopped) return await live.close(graceMs);
       const kept: Kept = { conversation, live, timer: undefined };
       idle.set(live, kept);
       arm(kept);
@@ -108,8 +105,8 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     kept: () => [...idle.keys()],
     async stop() {
       stopped = true;
-      await Promise.all([...idle.values()].map((kept) => close(kept, graceMs)));
-      await Promise.all([...closing.keys()].map(settle));
+      [...idle.values()].forEach(closeSoon);
+      await settle(() => true);
     },
   };
 }
