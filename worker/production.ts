@@ -8,7 +8,7 @@ import { createAgentUsers } from './agent/homes/agent-users.ts';
 import { hasEarlier } from './agent/homes/earlier-layout.ts';
 import { createHomes } from './agent/homes/homes.ts';
 import { leaseGroups } from './agent/sandbox/group-lease.ts';
-import { bootWorker } from './process/boot.ts';
+import { bootWorker, lookAhead } from './process/boot.ts';
 import { parseWorkerConfig } from './config.ts';
 import { createProductionAgent } from './production-agent.ts';
 import { createFileReader } from './reading/file-reader.ts';
@@ -25,6 +25,12 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const asked = parseWorkerConfig(environment);
     // Installed before the first turn, whose content may be what freezes the worker.
     guardEventLoop('worker', log);
+    const ahead = lookAhead(asked, log);
+    // Claude Code's side loads while the agent's user is settled, which mostly waits for shells.
+    ahead.coming.then(
+      (coming) => coming && import('./agent/claude/agent.ts'),
+      () => undefined,
+    );
     // Runs before the boot is counted, which fences off every earlier one: a broken worker must not
     // end a working one.
     const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
@@ -58,7 +64,7 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       reader,
       log,
     });
-    const boot = await bootWorker(config, createAgent, log, { hidden, homes });
+    const boot = await bootWorker(config, createAgent, log, { hidden, homes, ahead });
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([
       import('./production-parts.ts'),

@@ -10,14 +10,8 @@ import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
-import type {
-  Agent,
-  AgentEvent,
-  ChatTools,
-  Effort,
-  PermissionMode,
-  Prompt,
-} from '../../worker/agent/agent.ts';
+import type { Agent, AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts';
+import type { Effort, PermissionMode } from '../../worker/agent/settings.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { createClaudeAgent } from '../../worker/agent/claude/agent.ts';
 import type {

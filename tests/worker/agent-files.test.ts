@@ -62,10 +62,10 @@ async function expectContract(files: AgentFiles, dir: string): Promise<void> {
   await expect(files.read(path.join(dir, 'pipe'), 9)).rejects.toMatchObject({ kind: 'missing' });
   await expect(files.read('/dev/zero', 9)).rejects.toMatchObject({ kind: 'missing' });
 
-  await files.makeDirectory(path.join(dir, 'one', 'two'));
-  await files.makeDirectory(path.join(dir, 'one', 'two'));
+  await files.makeDirectories([path.join(dir, 'one', 'two')]);
+  await files.makeDirectories([path.join(dir, 'one', 'two')]);
   expect((await stat(path.join(dir, 'one', 'two'))).isDirectory()).toBe(true);
-  await expect(files.makeDirectory(path.join(file, 'below a file'))).rejects.toThrow(
+  await expect(files.makeDirectories([path.join(file, 'below a file')])).rejects.toThrow(
     'below a file',
   );
   await expect(files.write(path.join(file, 'below a file'), bytes)).rejects.toThrow(
@@ -113,7 +113,7 @@ describe.skipIf(reason !== undefined)(
         await expect(
           files.write(path.join(dir, 'inbox', 'planted'), Buffer.from('x')),
         ).rejects.toThrow('was not written');
-        await expect(files.makeDirectory(path.join(dir, 'inbox', 'planted'))).rejects.toThrow(
+        await expect(files.makeDirectories([path.join(dir, 'inbox', 'planted')])).rejects.toThrow(
           'was not made',
         );
         expect(await readFile(secret, 'utf8')).toBe('the worker’s');

@@ -4,7 +4,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
-import type { PermissionMode } from '../../worker/agent/agent.ts';
+import type { PermissionMode } from '../../worker/agent/settings.ts';
 import type { DigestedProgram, WorkspaceReader } from '../../worker/agent/workspace/reader.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';

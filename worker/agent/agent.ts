@@ -1,3 +1,4 @@
+import type { Effort, PermissionMode } from './settings.ts';
 import type { BackgroundControl } from './background.ts';
 import type { Home } from './homes/home.ts';
 import type { WorkspaceGrants } from './workspace/grants.ts';
@@ -141,22 +142,6 @@ export type AskTools = {
  * for the model and never throw.
  */
 export type ChatTools = SendTools & SayTools & ScheduleTools & AskTools;
-
-/**
- * What needs the person's approval: every tool that could change something, everything but file
- * changes, or nothing.
- */
-export const permissionModes = ['ask', 'edits', 'all'] as const;
-export type PermissionMode = (typeof permissionModes)[number];
-
-/** How much Claude thinks before it answers, the least first; not every model has every level. */
-export const effortLevels = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
-export type Effort = (typeof effortLevels)[number];
-
-/** The level of that name; undefined for anything else, such as a later version's level. */
-export function readEffort(name: string | undefined): Effort | undefined {
-  return effortLevels.find((level) => level === name);
-}
 
 /**
  * Token counts and price of the requests behind an answer. Booked usage is already in the account,

@@ -1,6 +1,6 @@
 import type { Choices } from '../../shared/store/choices.ts';
-import { effortLevels, readEffort } from '../agent/agent.ts';
-import type { Effort } from '../agent/agent.ts';
+import { effortLevels, readEffort } from '../agent/settings.ts';
+import type { Effort } from '../agent/settings.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
 /** The lines of the list: title, and what the level means. */

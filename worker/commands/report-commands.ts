@@ -3,10 +3,10 @@ import { waitingQuestion } from '../../shared/store/conversation.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
 import { priceWords, taskLine } from '../background/describe.ts';
 import type { Awake } from '../background/describe.ts';
-import { readEffort } from '../agent/agent.ts';
+import { readEffort } from '../agent/settings.ts';
 import { costWords, dollars } from './format-cost.ts';
 import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
-import { permissionsOf } from './setting-commands.ts';
+import { permissionsOf } from '../agent/settings.ts';
 import type { Command, CommandCall, CommandParts } from './command.ts';
 
 /** Reports about the computer and its costs. */

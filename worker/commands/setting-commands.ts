@@ -1,5 +1,5 @@
-import { permissionModes } from '../agent/agent.ts';
-import type { PermissionMode } from '../agent/agent.ts';
+import { permissionModes, permissionsOf } from '../agent/settings.ts';
+import type { PermissionMode } from '../agent/settings.ts';
 import { namesOfAllowed } from '../questions/always-allowed.ts';
 import type { Command, CommandAnswer } from './command.ts';
 import { effortCommand } from './effort-command.ts';
@@ -89,9 +89,4 @@ function allowedWords(names: string[]): string[] {
   const more = names.length > named.length ? [`- and ${names.length - named.length} more`] : [];
   const intro = 'In this session I also do without asking, since you said always:';
   return ['', intro, ...named, ...more, 'Choosing a mode takes that back.'];
-}
-
-/** The effective mode: the person's choice, else the configured one. */
-export function permissionsOf(chosen: string | undefined, usual: PermissionMode): PermissionMode {
-  return permissionModes.find((mode) => mode === chosen) ?? usual;
 }

@@ -34,7 +34,7 @@ export function createCommandTranscriber({
     try {
       const file = path.join(directory, path.basename(name));
       const files = createAgentFiles(user);
-      await files.makeDirectory(directory, 0o700);
+      await files.makeDirectories([], [directory]);
       await files.write(file, bytes, 0o600);
       return checkTranscript(
         (

@@ -3,13 +3,13 @@ import { beginEpoch } from '../../shared/store/redis/epoch.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { readEffort } from '../agent/agent.ts';
+import { permissionsOf, readEffort } from '../agent/settings.ts';
 import type { Agent } from '../agent/agent.ts';
 import { createLateAgent } from '../agent/late-agent.ts';
 import type { LateAgent } from '../agent/late-agent.ts';
 import { countBoot, ownerOf } from './boot-number.ts';
 import { readComing } from './peek-turn.ts';
-import { permissionsOf } from '../commands/setting-commands.ts';
+import type { Coming } from './peek-turn.ts';
 import type { WorkerConfig } from '../config.ts';
 import { createHidden } from '../secrets/hidden.ts';
 import type { Hidden } from '../secrets/hidden.ts';
@@ -52,11 +52,24 @@ export type Boot = {
   ready: Promise<void>;
 };
 
+/** A connection, and what it told before the boot was counted. */
+export type Ahead = { redis: Redis; coming: Promise<Coming | undefined> };
+
+/** Connects to Redis and looks whose turn is next. Changes nothing there, so it may come first. */
+export function lookAhead({ REDIS_URL }: Pick<WorkerConfig, 'REDIS_URL'>, log: Log): Ahead {
+  const redis = connectRedis(REDIS_URL, 'patient', log);
+  const coming = readComing(redis);
+  // The boot sees the rejection, if there is one.
+  coming.catch(() => undefined);
+  return { redis, coming };
+}
+
 /**
  * The optional parts of a boot: `hidden` learns what is blanked in the log, `homes` are people's
- * places on this computer, below DATA_DIR and of the worker's own user unless given.
+ * places on this computer, below DATA_DIR and of the worker's own user unless given, `ahead` is the
+ * connection, if there is one already.
  */
-export type BootParts = { hidden?: Hidden; homes?: Homes | undefined };
+export type BootParts = { hidden?: Hidden; homes?: Homes | undefined; ahead?: Ahead };
 
 /**
  * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
@@ -71,13 +84,14 @@ export async function bootWorker(
   {
     hidden = createHidden(),
     homes = createHomes({ dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR }),
+    ahead = lookAhead(config, log),
   }: BootParts = {},
 ): Promise<Boot> {
-  const redis = connectRedis(config.REDIS_URL, 'patient', log);
+  const { redis } = ahead;
   try {
     const [boot, coming] = await Promise.all([
       countBoot(redis, config.WORKER_ID),
-      readComing(redis),
+      ahead.coming,
       beginEpoch(redis),
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chunk } from '../reply/chunk.ts';
-import type { PermissionMode } from '../agent/agent.ts';
+import type { PermissionMode } from '../agent/settings.ts';
 import type { Question } from './question.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
 import { showText } from './shown-text.ts';

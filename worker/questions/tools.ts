@@ -1,4 +1,5 @@
-import type { ApprovalRequest, Approval, AskTools, PermissionMode } from '../agent/agent.ts';
+import type { ApprovalRequest, Approval, AskTools } from '../agent/agent.ts';
+import type { PermissionMode } from '../agent/settings.ts';
 import type { AlwaysAllowed } from './always-allowed.ts';
 import { writeApproval } from './approval-question.ts';
 import type { ApprovalPages } from './approval-question.ts';

@@ -5,7 +5,7 @@ import type { Conversations } from '../../shared/store/conversation.ts';
 import { parseJson } from '../../shared/runtime/json.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
-import type { PermissionMode } from '../agent/agent.ts';
+import type { PermissionMode } from '../agent/settings.ts';
 import { grant, noGrants } from '../agent/workspace/grants.ts';
 import type { WorkspaceGrants } from '../agent/workspace/grants.ts';
 import type { DigestedProgram, WorkspaceLook, WorkspaceReader } from '../agent/workspace/reader.ts';

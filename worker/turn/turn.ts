@@ -1,7 +1,7 @@
 import type { TurnResult } from '../../shared/store/queues.ts';
-import type { ChatTools, PermissionMode } from '../agent/agent.ts';
-import { readEffort } from '../agent/agent.ts';
-import { permissionsOf } from '../commands/setting-commands.ts';
+import type { ChatTools } from '../agent/agent.ts';
+import type { PermissionMode } from '../agent/settings.ts';
+import { permissionsOf, readEffort } from '../agent/settings.ts';
 import { createAlwaysAllowed } from '../questions/always-allowed.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import { createAskTools } from '../questions/tools.ts';
@@ -116,7 +116,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
   );
   let window: ReturnType<typeof watchWindow> | undefined;
   try {
-    await createAgentFiles(home.user).makeDirectory(workspace);
+    await createAgentFiles(home.user).makeDirectories([workspace]);
     if (!(await steering.begin(first))) return;
     typing.begin();
     const { hasTemplate } = settings;

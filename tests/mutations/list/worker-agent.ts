@@ -280,8 +280,8 @@ export const agent = [
   ...mutationsOf('worker/agent/claude/start.ts', 'tests/worker/session-end.test.ts', [
     [
       'a session is resumed at its end',
-      '.then(() => platform.keepEnd(home, session))',
-      '',
+      'await platform.takeUp(home, id, workspace)',
+      'await platform.transcript(home, id, workspace)',
       { named: 'also when Claude' },
     ],
   ]),

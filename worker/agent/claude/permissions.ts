@@ -5,7 +5,8 @@ import type {
   PermissionUpdate,
 } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { AgentQuestion, ChatTools, PermissionMode } from '../agent.ts';
+import type { AgentQuestion, ChatTools } from '../agent.ts';
+import type { PermissionMode } from '../settings.ts';
 import { describeRequest } from './approval-request.ts';
 
 /** Claude Code's name for each mode. */

@@ -10,6 +10,7 @@ import { claudeModes } from './permissions.ts';
 import { createSessionOptions } from './options.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
 import type { SessionOptionParts, SessionSurroundings } from './options.ts';
+import type { TranscriptEntry } from './transcript/transcript.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
 export type SessionParts = {
@@ -40,17 +41,16 @@ export function settingsOf(
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { platform } = parts;
   const { conversation, home, workspace, session, grants = noGrants } = wanted;
-  const keep =
-    session === undefined
-      ? undefined
-      : parts.processes.endOthers(session, home.user).then(() => platform.keepEnd(home, session));
+  const takeUp = async (id: string): Promise<TranscriptEntry[]> => {
+    await parts.processes.endOthers(id, home.user);
+    return await platform.takeUp(home, id, workspace);
+  };
   const [environmentOf, model, root, written] = await Promise.all([
     platform.furnish(home, [workspace]),
     platform.admit(),
     platform.roots.of(workspace),
-    session === undefined ? [] : platform.transcript(home, session, workspace),
+    session === undefined ? [] : takeUp(session),
     platform.clean(home),
-    keep,
   ]);
   model.bind(conversation);
   const resumed = session !== undefined && written.length > 0;

@@ -73,8 +73,7 @@ export function createHomes({
       if (!isWithin) await makePersonal(imagesDir, person, home.user);
     } else {
       const files = createAgentFiles(home.user);
-      await files.makeDirectory(home.directory, 0o700);
-      await files.makeDirectory(home.temporary, 0o700);
+      await files.makeDirectories([], [home.directory, home.temporary]);
     }
     return home;
   };

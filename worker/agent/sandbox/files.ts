@@ -32,13 +32,18 @@ export type AgentFiles = {
    */
   write(file: string, bytes: Buffer, mode?: number): Promise<void>;
   /**
-   * Creates a directory and its parents; an existing one stays as it is, except for its permissions
-   * if `mode` is given. Throws when it cannot be created.
+   * Creates directories and their parents; existing ones stay as they are, except that those of
+   * `closed` are the user's alone (mode 700). Throws when one cannot be created.
    */
-  makeDirectory(directory: string, mode?: number): Promise<void>;
+  makeDirectories(directories: readonly string[], closed?: readonly string[]): Promise<void>;
 };
 
 const usualMode = 0o644;
+const closedMode = 0o700;
+
+/** Closes the first `$1` of the directories that it makes. */
+const makeAll = `closed=$1; shift; mkdir -p -- "$@" || exit
+while [ "$closed" -gt 0 ]; do chmod ${closedMode.toString(8)} "$1" || exit; shift; closed=$((closed - 1)); done`;
 
 /** Exit codes of the shell for the kinds of FileProblem, which no command here uses itself. */
 const problems = new Map([
@@ -67,9 +72,10 @@ const ownFiles: AgentFiles = {
     await writeFile(file, bytes, { mode });
     await chmod(file, mode);
   },
-  async makeDirectory(directory, mode) {
-    await mkdir(directory, { recursive: true });
-    if (mode !== undefined) await chmod(directory, mode);
+  async makeDirectories(directories, closed = []) {
+    for (const directory of [...closed, ...directories])
+      await mkdir(directory, { recursive: true });
+    for (const directory of closed) await chmod(directory, closedMode);
   },
 };
 
@@ -97,13 +103,14 @@ function filesOf(user: AgentUser): AgentFiles {
       );
       if (code !== 0) throw new Error(`${file} was not written: ${said}`);
     },
-    async makeDirectory(directory, mode) {
-      const change = mode === undefined ? '' : ' && chmod "$2" "$1"';
-      const { code, said } = await runAsAgent(user, `mkdir -p -- "$1"${change}`, [
-        directory,
-        (mode ?? 0).toString(8),
+    async makeDirectories(directories, closed = []) {
+      const { code, said } = await runAsAgent(user, makeAll, [
+        String(closed.length),
+        ...closed,
+        ...directories,
       ]);
-      if (code !== 0) throw new Error(`${directory} was not made: ${said}`);
+      const wanted = [...closed, ...directories].join(', ');
+      if (code !== 0) throw new Error(`${wanted} was not made: ${said}`);
     },
   };
 }

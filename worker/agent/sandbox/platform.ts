@@ -72,10 +72,10 @@ export type AgentPlatform = {
   /** The transcript of a session of the home; empty when there is none. */
   transcript(home: Home, session: string, workspace: string): Promise<TranscriptEntry[]>;
   /**
-   * Makes Claude Code resume a session at its transcript's end. No process may be in it. Throws
-   * when it could not.
+   * Makes Claude Code resume a session at its transcript's end, and returns the transcript as
+   * `transcript` does. No process may be in the session. Throws when it could not.
    */
-  keepEnd(home: Home, session: string): Promise<void>;
+  takeUp(home: Home, session: string, workspace: string): Promise<TranscriptEntry[]>;
   close(): Promise<void>;
 };
 
@@ -138,8 +138,7 @@ export function createAgentPlatform({
       const [{ environment }, git] = await Promise.all([
         reachModel(),
         settleOnce(files, home),
-        ...[home, temporary].map((own) => files.makeDirectory(own, 0o700)),
-        ...directories.map((own) => files.makeDirectory(own)),
+        files.makeDirectories(directories, [home, temporary]),
       ]);
       const known = user?.isPicked ? usualName : user?.name;
       const isRoot = (user?.uid ?? process.getuid?.()) === 0;
@@ -159,12 +158,17 @@ export function createAgentPlatform({
     },
     transcript: (home, session, workspace) =>
       readTranscript(session, workspace, createSessionStore(sessionFileOf(home))),
-    async keepEnd(home, session) {
-      if (!(await keepEnd(session, sessionFileOf(home)))) return;
-      log.warn(
-        { session },
-        'repaired the transcript: Claude Code would have resumed in the middle of the session',
-      );
+    async takeUp(home, session, workspace) {
+      const file = sessionFileOf(home);
+      // Each read is a process of the home's user.
+      const text = await file.read(session);
+      const known = { ...file, read: async () => text };
+      if (await keepEnd(session, known))
+        log.warn(
+          { session },
+          'repaired the transcript: Claude Code would have resumed in the middle of the session',
+        );
+      return await readTranscript(session, workspace, createSessionStore(known));
     },
     async close() {
       await Promise.all([(await proxy)?.stop(), roots.close()]);

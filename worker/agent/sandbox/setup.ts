@@ -257,7 +257,7 @@ async function findProblem({
     const shared = block ? [] : [dataDir, imagesDir];
     const problems = await Promise.all([
       ...shared.map(async (directory) => {
-        await files.makeDirectory(directory);
+        await files.makeDirectories([directory]);
         return (await may(user, '-w', directory))
           ? undefined
           : `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;

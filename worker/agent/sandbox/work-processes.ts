@@ -117,10 +117,15 @@ export function createWorkProcesses({
     },
     async endOthers(session, user) {
       await endProcesses(async (table) => {
-        const theirs = await marked(
-          (mark) => isOfSession(mark, session, dataDir) && !isOwn(mark),
-          only(user),
-        );
+        // What has a group of this worker's is its own; the marks are read for the rest only.
+        const isOthers = (entry: ProcessEntry): boolean =>
+          entry.uid === user?.uid && !groups?.isOurs(entry);
+        const isOfOther = (mark: string): boolean =>
+          isOfSession(mark, session, dataDir) && !isOwn(mark);
+        const theirs =
+          !groups || !user || table.some(isOthers)
+            ? await marked(isOfOther, only(user))
+            : new Set<number>();
         const heads = new Set(
           table
             .filter(({ pid }) => theirs.has(pid) && isWorking(pid, session))
