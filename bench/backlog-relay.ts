@@ -48,17 +48,17 @@ const deliver = createDelivery({
   now: Date.now,
 });
 const notices = createNotices(stores.ledger, deliver, log);
-const keeper = createVmKeeper({
+const keeper = createVmKeeper(
   redis,
-  metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))),
-  times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
+  {
+    url: config.WAKE_URL,
+    secret: config.WAKE_SECRET,
+    times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
+  },
+  { typing: createTyping(redis, messenger), notices, tellOwner: async () => undefined },
+  createMetrics(async () => Promise.reject(new Error('nobody asks'))),
   log,
-  notices,
-  tellOwner: async () => undefined,
-  wakeUrl: config.WAKE_URL,
-  wakeSecret: config.WAKE_SECRET,
-  typing: createTyping(redis, messenger),
-});
+);
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);
 const senders = createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
 await keeper.start();

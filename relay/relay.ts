@@ -125,17 +125,13 @@ export async function runRelay(
       log,
     });
     const metrics = createMetrics(() => readGauges(stores, Date.now()));
-    const keeper = createVmKeeper({
+    const keeper = createVmKeeper(
       redis,
+      { url: config.WAKE_URL, secret: config.WAKE_SECRET, times },
+      { typing: createTyping(redis, messenger), notices, tellOwner: tellOwnerNow },
       metrics,
-      times,
       log,
-      notices,
-      tellOwner: tellOwnerNow,
-      wakeUrl: config.WAKE_URL,
-      wakeSecret: config.WAKE_SECRET,
-      typing: createTyping(redis, messenger),
-    });
+    );
     const renderer = createPageRenderer();
     shutdown.add('page renderer', () => renderer.stop());
     const incoming = createIncoming(config, stores, list, keeper, log);

@@ -27,7 +27,7 @@ import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedules/processor.ts';
 import { createSecretDesk } from './secrets/secret-desk.ts';
-import type { TurnDeps, TurnSettings } from './turn/deps.ts';
+import type { TurnChat, TurnDeps, TurnMedia, TurnSettings, TurnStores } from './turn/deps.ts';
 import { createTurnProcessor } from './turn/processor.ts';
 import type { Thaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -68,18 +68,16 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
       deliver,
       Date.now,
     ),
-    schedules: createTickProcessor({
-      accept: createIntake(stores.turns, days),
-      allowed: stores.allowed,
-      schedules: stores.schedules,
-      onSetAside: (conversation) => tellOfSetAside(stores, conversation),
-      dead: createDeadLetters(redis, days),
-      runs: createScheduleRuns(redis),
-      outbox,
-      limits: settings.scheduleLimits,
-      log: parts.log,
-      now: Date.now,
-    }),
+    schedules: createTickProcessor(
+      { ...stores, runs: createScheduleRuns(redis), dead: createDeadLetters(redis, days) },
+      {
+        accept: createIntake(stores.turns, days),
+        onSetAside: (conversation) => tellOfSetAside(stores, conversation),
+        limits: settings.scheduleLimits,
+        log: parts.log,
+        now: Date.now,
+      },
+    ),
   };
 }
 
@@ -110,52 +108,63 @@ function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings 
 }
 
 /** What a turn uses of this worker. */
-function turnDepsOf(
-  { config, parts, boot, messenger, reader, log, ...own }: ProcessorParts,
-  settings: TurnSettings,
-): TurnDeps {
-  const { redis, memory } = own.stores;
-  const { media = {}, concurrency } = parts;
-  const { publicUrl } = settings;
-  const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
+function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
+  const { parts, boot, arrivals, thaw, log } = worker;
+  const stores = turnStoresOf(worker);
   return {
-    stores: {
-      ...own.stores,
-      pages,
-      snapshots: createSnapshots(redis),
-      homeOf: boot.homeOf,
-      secrets: createSecretDesk({
-        people: own.stores.people,
-        personOf: boot.personOf,
-        secrets: boot.secrets,
-        links: createLinks(redis),
-        sealed: createSealedSecrets(redis),
-        publicUrl,
-        shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
-      }),
-    },
+    stores,
     agent: boot.agent,
-    media: {
-      fetchMedia: createMediaFetch({
-        accountSid: config.TWILIO_ACCOUNT_SID,
-        authToken: config.TWILIO_AUTH_TOKEN,
-        apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
-        pausesMs: [500, 2000],
-      }),
-      reader,
-      transcribe: media.transcribe,
-      speak: media.speak,
-    },
-    chat: {
-      messenger,
-      typing: createTyping(redis, messenger),
-      writeAnswer: createAnswerWriter({ pages, publicUrl, log }),
-    },
+    media: turnMediaOf(worker),
+    chat: turnChatOf(worker, stores.pages),
     settings,
-    slots: createSlots(concurrency.turns),
-    arrivals: own.arrivals,
+    slots: createSlots(parts.concurrency.turns),
+    arrivals,
     claims: boot.claims,
-    thaw: own.thaw,
+    thaw,
     log,
+  };
+}
+
+function turnStoresOf({ config, stores, boot }: ProcessorParts): TurnStores {
+  const { redis, memory, people } = stores;
+  return {
+    ...stores,
+    pages: createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory),
+    snapshots: createSnapshots(redis),
+    homeOf: boot.homeOf,
+    secrets: createSecretDesk({
+      people,
+      personOf: boot.personOf,
+      secrets: boot.secrets,
+      links: createLinks(redis),
+      sealed: createSealedSecrets(redis),
+      publicUrl: config.PUBLIC_URL,
+      shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+    }),
+  };
+}
+
+function turnMediaOf({ config, parts: { media = {} }, reader }: ProcessorParts): TurnMedia {
+  return {
+    fetchMedia: createMediaFetch({
+      accountSid: config.TWILIO_ACCOUNT_SID,
+      authToken: config.TWILIO_AUTH_TOKEN,
+      apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
+      pausesMs: [500, 2000],
+    }),
+    reader,
+    transcribe: media.transcribe,
+    speak: media.speak,
+  };
+}
+
+function turnChatOf(
+  { config, stores, messenger, log }: ProcessorParts,
+  pages: TurnStores['pages'],
+): TurnChat {
+  return {
+    messenger,
+    typing: createTyping(stores.redis, messenger),
+    writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
   };
 }

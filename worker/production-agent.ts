@@ -22,12 +22,17 @@ const idleMs = 10 * 60_000;
 /** How long nothing may have started or ended before a process is prewarmed (ms). */
 const prewarmMs = 1500;
 
-export type ProductionAgentParts = {
-  config: WorkerConfig;
-  environment: Environment;
+/** What this machine has for the agent's processes. */
+export type AgentMachine = {
   users: AgentUsers | undefined;
   groups: GroupLease | undefined;
   chromium: string | undefined;
+};
+
+export type ProductionAgentParts = {
+  config: WorkerConfig;
+  environment: Environment;
+  machine: AgentMachine;
   reader: FileReader;
   log: Log;
 };
@@ -39,16 +44,14 @@ export type ProductionAgentParts = {
 export function createProductionAgent({
   config,
   environment,
-  users,
-  groups,
-  chromium,
+  machine: { users, groups, chromium },
   reader,
   log,
 }: ProductionAgentParts): CreateAgent {
   return async (owner, redis, secretsOf) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),
-      endLeft({ config, users, groups }),
+      endLeft(config, { users, groups }),
     ]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
@@ -104,11 +107,10 @@ export function accountingOf(
  * is dead. Ends all processes of a user only where that user is the agent's alone, and no other
  * worker on this machine has an agent of that user.
  */
-async function endLeft({
-  config,
-  users,
-  groups,
-}: Pick<ProductionAgentParts, 'config' | 'users' | 'groups'>): Promise<number> {
+async function endLeft(
+  config: WorkerConfig,
+  { users, groups }: Pick<AgentMachine, 'users' | 'groups'>,
+): Promise<number> {
   const marked = await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), {
     users,
   });

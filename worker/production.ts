@@ -58,9 +58,7 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const createAgent = createProductionAgent({
       config,
       environment,
-      users,
-      groups,
-      chromium,
+      machine: { users, groups, chromium },
       reader,
       log,
     });

@@ -8,7 +8,6 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
-import type { Redis } from '../shared/store/redis/redis.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createStores } from '../shared/store/stores.ts';
 import type { Stores } from '../shared/store/stores.ts';
@@ -16,7 +15,6 @@ import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
-import { createVmState } from '../shared/store/vm-state.ts';
 import type { Agent } from './agent/agent.ts';
 import { watchBackground } from './background/watch.ts';
 import type { BackgroundWatch } from './background/watch.ts';
@@ -29,7 +27,6 @@ import { createLateProcessors } from './process/late-processors.ts';
 import { createFileLifetimes } from './process/file-lifetimes.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createLease } from './process/lease.ts';
-import type { Lease } from './process/lease.ts';
 import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
 import { watchLateSchedules } from './schedules/late-schedules.ts';
@@ -38,17 +35,11 @@ import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
 import { createFileReader } from './reading/file-reader.ts';
 import { createRunningJobs } from './process/running-jobs.ts';
-import { createSleep } from './process/sleep.ts';
-import type { Sleep } from './process/sleep.ts';
+import { createOnStranded } from './process/stranded.ts';
+import { createWorkerSleep } from './process/worker-sleep.ts';
 import { watchThaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import { workspaceName } from './agent/homes/home.ts';
-
-/**
- * The worker stays awake for a job that is due within the idle time, up to this limit (ms):
- * stopping and waking takes about as long.
- */
-const longestSoonMs = 60_000;
 
 /** How many turns may be queued for a slot besides those at work. */
 const longestLine = 50;
@@ -155,7 +146,11 @@ export async function runWorker(
     });
     // Claude Code says at its end what it could not save; the background notes it.
     shutdown.add('agent’s processes', () => agent.stop());
-    const sleep = createSleepOf({ config, parts, redis, lease, workers, agent, onStranded, log });
+    const sleep = createWorkerSleep(
+      config,
+      { lease, workers, agent },
+      { redis, onStranded, onAsleep: parts.onAsleep, log },
+    );
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
@@ -266,28 +261,6 @@ function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
 }
 
-type StrandedDeps = {
-  sweepBackoff: SweepBackoff;
-  stores: Stores;
-  log: Log;
-};
-
-/**
- * Creates jobs for conversations with items that wait without one; after a failure the backoff
- * applies.
- */
-function createOnStranded({
-  sweepBackoff,
-  stores: { redis, turns, deliveries },
-  log,
-}: StrandedDeps): (conversations: string[]) => Promise<void> {
-  return async (conversations) => {
-    const due = conversations.filter((conversation) => !sweepBackoff.isPending(conversation));
-    const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
-    if (added > 0) log.warn({ added }, 'created jobs for stranded conversations');
-  };
-}
-
 /** Watches the agent's work in the background; undefined when it has none. */
 function watchWork({
   config,
@@ -316,48 +289,4 @@ function watchWork({
       now: Date.now,
     })
   );
-}
-
-type SleepDeps = {
-  config: WorkerConfig;
-  parts: WorkerParts;
-  redis: Redis;
-  lease: Lease;
-  workers: Map<QueueName, Worker>;
-  agent: Agent;
-  onStranded: (conversations: string[]) => Promise<void>;
-  log: Log;
-};
-
-/** Creates the worker's sleep; undefined when it never sleeps. */
-function createSleepOf({
-  config,
-  parts,
-  redis,
-  lease,
-  workers,
-  agent,
-  onStranded,
-  log,
-}: SleepDeps): Sleep | undefined {
-  const { onAsleep } = parts;
-  if (config.IDLE_MINUTES === undefined) return undefined;
-  const vm = createVmState(redis);
-  const idleMs = config.IDLE_MINUTES * 60_000;
-  return createSleep({
-    idleMs,
-    onAsleep,
-    log,
-    isBusy: () => (agent.background?.count() ?? 0) > 0,
-    pause: async () => {
-      lease.pause();
-      await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
-    },
-    resume: async () => {
-      lease.start();
-      await Promise.all([...workers.values()].map((worker) => worker.resume()));
-    },
-    fallAsleep: () =>
-      vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs), onStranded),
-  });
 }

@@ -54,30 +54,36 @@ ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`
   );
 }
 
-function facts(
-  {
-    state,
-    conversation,
-    addedAt,
-    startedAt,
-    finishedAt,
-    attempts,
-    worker,
-    result,
-    use,
-    messages,
-  }: TurnStory,
-  isPretend: boolean,
-): Html {
-  const firstAt = messages[0] ? Date.parse(messages[0].at) : addedAt;
-  const rows: [string, string | undefined][] = [
+/** A row of the facts; it is left out when its value is undefined. */
+type Fact = [name: string, value: string | undefined];
+
+function facts(story: TurnStory, isPretend: boolean): Html {
+  const { conversation, startedAt, attempts, worker } = story;
+  const rows: Fact[] = [
     ['With', conversation],
+    ...timesOf(story),
+    ...costsOf(story, isPretend),
+    ['Began', startedAt === undefined ? undefined : momentWords(startedAt)],
+    ['Attempts', String(attempts)],
+    ['Worker', worker],
+  ];
+  return html`<dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
+}
+
+function timesOf({ state, messages, addedAt, finishedAt, result }: TurnStory): Fact[] {
+  const firstAt = messages[0] ? Date.parse(messages[0].at) : addedAt;
+  return [
     ['First message', momentWords(firstAt)],
     [
       state === 'failed' ? 'Failed after' : 'Answered after',
       finishedAt === undefined ? undefined : durationWords(finishedAt - firstAt),
     ],
     ['Claude worked', result && durationWords(result.durationMs)],
+  ];
+}
+
+function costsOf({ result, use }: TurnStory, isPretend: boolean): Fact[] {
+  return [
     [
       'Cost',
       result
@@ -97,11 +103,7 @@ function facts(
         ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd, isPretend)}`
         : undefined,
     ],
-    ['Began', startedAt === undefined ? undefined : momentWords(startedAt)],
-    ['Attempts', String(attempts)],
-    ['Worker', worker],
   ];
-  return html`<dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
 }
 
 function replyRow({ text, file, status, attempts, code, at, sid }: Reply): Html {

@@ -14,18 +14,15 @@ import { createWakeCall } from './wake-call.ts';
 import { createWaker } from './waker.ts';
 import type { WakerTimes } from './waker.ts';
 
-export type VmKeeperParts = {
-  redis: Redis;
-  /** The VM's wake address; without it the worker is always on and nothing is done. */
-  wakeUrl: string | undefined;
-  wakeSecret: string | undefined;
-  typing: Typing;
-  notices: Notices;
-  tellOwner: TellOwner;
-  metrics: Metrics;
+/** How the VM is woken; without a `url` the worker is always on and nothing is done. */
+export type WakeSettings = {
+  url: string | undefined;
+  secret: string | undefined;
   times: WakerTimes;
-  log: Log;
 };
+
+/** What reaches the people who wait, and the owner. */
+export type WakeChat = { typing: Typing; notices: Notices; tellOwner: TellOwner };
 
 /** Wakes the VM when it has work, and tells waiting people how it stands. */
 export type VmKeeper = {
@@ -56,17 +53,13 @@ const longestWake = 3600_000;
 const failedWakeWords =
   'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
 
-export function createVmKeeper({
-  redis,
-  wakeUrl,
-  wakeSecret,
-  typing,
-  notices,
-  tellOwner,
-  metrics,
-  times,
-  log,
-}: VmKeeperParts): VmKeeper {
+export function createVmKeeper(
+  redis: Redis,
+  { url, secret, times }: WakeSettings,
+  { typing, notices, tellOwner }: WakeChat,
+  metrics: Metrics,
+  log: Log,
+): VmKeeper {
   const vm = createVmState(redis);
   /** The last messages of the people who wrote last, for their typing indicators. */
   const lastMessages = new Map<string, string>();
@@ -103,8 +96,8 @@ export function createVmKeeper({
     times,
     log,
     now: Date.now,
-    call: wakeUrl
-      ? createWakeCall(wakeUrl, wakeSecret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
+    call: url
+      ? createWakeCall(url, secret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
       : async () => undefined,
     begin: async (now) => {
       await redis.set(keys.waking, now, 'PX', longestWake, 'NX');
@@ -138,13 +131,13 @@ export function createVmKeeper({
     onAccepted({ conversation, id }) {
       noteLast(conversation, id);
       void typing.show(conversation, id);
-      if (wakeUrl) waker.look();
+      if (url) waker.look();
     },
     look() {
-      if (wakeUrl) waker.look();
+      if (url) waker.look();
     },
     async start() {
-      if (!wakeUrl) return { stop: async () => undefined };
+      if (!url) return { stop: async () => undefined };
       const onControl = (said: Control): void => {
         // From here on the worker shows “typing…” itself.
         if (said.kind === 'awake') lastMessages.clear();

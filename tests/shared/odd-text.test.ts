@@ -160,18 +160,12 @@ function partsOn(redis: Redis) {
     dead: createDeadLetters(redis),
     pages: createPageStore(redis),
     files: createFileStore(redis),
-    tools: createScheduleTools({
-      hasTemplate: false,
-      run: 1,
-      schedules,
-      conversations,
-      outbox,
-      limits: { minutesApart: 15, runsPerDay: 100 },
-      turn: 'held',
-      conversation,
-      fence,
-      now: Date.now,
-    }),
+    tools: createScheduleTools(
+      { schedules, conversations, outbox },
+      { turn: 'held', run: 1, conversation, fence },
+      { limits: { minutesApart: 15, runsPerDay: 100 }, hasTemplate: false },
+      Date.now,
+    ),
   };
 }
 

@@ -208,18 +208,22 @@ test('a schedule whose last seven answers wait for the person is paused, says so
         );
     };
     const log = createLog('test', 'silent');
-    const processTick = createTickProcessor({
-      accept: createIntake(turns),
-      allowed: createAllowed(redis),
-      onSetAside: async () => undefined,
-      dead: createDeadLetters(redis),
-      runs,
-      schedules,
-      outbox,
-      limits: { minutesApart: 15, runsPerDay: 97 },
-      log,
-      now: Date.now,
-    });
+    const processTick = createTickProcessor(
+      {
+        allowed: createAllowed(redis),
+        schedules,
+        runs,
+        outbox,
+        dead: createDeadLetters(redis),
+      },
+      {
+        accept: createIntake(turns),
+        onSetAside: async () => undefined,
+        limits: { minutesApart: 15, runsPerDay: 97 },
+        log,
+        now: Date.now,
+      },
+    );
     const tick = async (due: number): Promise<{ turn: string }> =>
       await processTick({ id: `repeat:15551230001-1:${due}`, data: schedule } as never);
     await write(Date.now() - 3 * windowMs);

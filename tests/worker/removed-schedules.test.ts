@@ -11,7 +11,7 @@ import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import type { Schedule } from '../../shared/store/schedules.ts';
 import { createTickProcessor } from '../../worker/schedules/processor.ts';
-import type { TickParts } from '../../worker/schedules/processor.ts';
+import type { TickParts, TickStores } from '../../worker/schedules/processor.ts';
 import { withRedis } from '../support/redis.ts';
 
 const removed = '+15551230002';
@@ -26,13 +26,15 @@ test('a schedule of a person who may not write any more does not run: all of the
     ];
     await redis.set(fence.lock, fence.token);
     const told: string[] = [];
-    const parts: TickParts = {
-      accept: createIntake(turns),
+    const stores: TickStores = {
       allowed: createAllowed(redis),
       schedules,
-      dead: createDeadLetters(redis),
       runs: createScheduleRuns(redis),
       outbox: createOutbox(redis, deliveries),
+      dead: createDeadLetters(redis),
+    };
+    const parts: TickParts = {
+      accept: createIntake(turns),
       onSetAside: async (conversation) => void told.push(conversation),
       // The day's runs are used up, which would want a word.
       limits: { minutesApart: 15, runsPerDay: 0 },
@@ -61,7 +63,7 @@ test('a schedule of a person who may not write any more does not run: all of the
       '+15551230001': 'allowed since the beginning, by a test',
     });
 
-    expect(await createTickProcessor(parts)(jobOf(once))).toEqual({ turn: '' });
+    expect(await createTickProcessor(stores, parts)(jobOf(once))).toEqual({ turn: '' });
     expect([
       told,
       await schedules.list(removed),
@@ -72,12 +74,11 @@ test('a schedule of a person who may not write any more does not run: all of the
     ).toBe(0);
 
     // Taken out between the look and the step that would accept the message.
-    const late = {
-      ...parts,
-      allowed: { has: async () => true },
-      limits: { minutesApart: 15, runsPerDay: 10 },
-    };
-    expect(await createTickProcessor(late)(jobOf(daily))).toEqual({ turn: '' });
+    const late = createTickProcessor(
+      { ...stores, allowed: { has: async () => true } },
+      { ...parts, limits: { minutesApart: 15, runsPerDay: 10 } },
+    );
+    expect(await late(jobOf(daily))).toEqual({ turn: '' });
     expect([told.length, await redis.exists(keys.inbox(removed), keys.outbox(removed))]).toEqual([
       2, 0,
     ]);

@@ -16,18 +16,16 @@ test('a call that is made again plans nothing twice, and neither does a turn tha
     await redis.set('a lock', 'a token');
     let ahead = 0;
     const toolsOf = (run: number, turn = 'turn'): ScheduleTools =>
-      createScheduleTools({
-        schedules,
-        conversations: createConversations(redis),
-        outbox: createOutbox(redis, deliveries),
-        limits: { minutesApart: 15, runsPerDay: 97 },
-        hasTemplate: false,
-        turn,
-        run,
-        conversation: phone,
-        fence: { lock: 'a lock', token: 'a token' },
-        now: () => Date.now() + ahead,
-      });
+      createScheduleTools(
+        {
+          schedules,
+          conversations: createConversations(redis),
+          outbox: createOutbox(redis, deliveries),
+        },
+        { turn, run, conversation: phone, fence: { lock: 'a lock', token: 'a token' } },
+        { limits: { minutesApart: 15, runsPerDay: 97 }, hasTemplate: false },
+        () => Date.now() + ahead,
+      );
     const plan = async (
       run: number,
       callId: string,
@@ -69,18 +67,16 @@ test('repeating schedules are counted by person, over both of their conversation
     for (const address of [phone, 'US.1']) await people.idOf(address);
     await proveAddresses(redis, phone, 'US.1');
     const plan = async (conversation: string, cron: string): Promise<string> =>
-      await createScheduleTools({
-        schedules,
-        conversations: createConversations(redis),
-        outbox: createOutbox(redis, deliveries),
-        limits: { minutesApart: 15, runsPerDay: 25 },
-        hasTemplate: false,
-        turn: 'turn',
-        run: 1,
-        conversation,
-        fence: { lock: 'a lock', token: 'a token' },
-        now: Date.now,
-      }).scheduleTurn({ prompt: 'look', cron, timezone: 'UTC' });
+      await createScheduleTools(
+        {
+          schedules,
+          conversations: createConversations(redis),
+          outbox: createOutbox(redis, deliveries),
+        },
+        { turn: 'turn', run: 1, conversation, fence: { lock: 'a lock', token: 'a token' } },
+        { limits: { minutesApart: 15, runsPerDay: 25 }, hasTemplate: false },
+        Date.now,
+      ).scheduleTurn({ prompt: 'look', cron, timezone: 'UTC' });
     try {
       expect(await plan('US.1', '0 * * * *')).toContain('Scheduled as number 1');
       expect(await plan(otherPhone, '5 * * * *')).toContain('Scheduled as number 1');

@@ -16,14 +16,17 @@ import { isTooDense } from './limits.ts';
 import type { ScheduleLimits } from './limits.ts';
 import { denseScheduleWords, fullDayWords, pausedScheduleWords, tickText } from './describe.ts';
 
-export type TickParts = {
-  accept: Intake;
+export type TickStores = {
   allowed: Pick<Allowed, 'has'>;
   schedules: Pick<Schedules, 'setAside' | 'pause'>;
-  onSetAside: (conversation: string) => Promise<void>;
-  dead: DeadLetters;
   runs: ScheduleRuns;
   outbox: Pick<Outbox, 'put'>;
+  dead: DeadLetters;
+};
+
+export type TickParts = {
+  accept: Intake;
+  onSetAside: (conversation: string) => Promise<void>;
   limits: ScheduleLimits;
   log: Log;
   now: () => number;
@@ -42,18 +45,10 @@ const mostParked = 7;
  * answers all wait for the person to write is paused, and the person is notified. A schedule of a
  * person who is no longer allowed to write does not run: all of theirs are set aside.
  */
-export function createTickProcessor({
-  accept,
-  allowed,
-  schedules,
-  onSetAside,
-  dead,
-  runs,
-  outbox,
-  limits,
-  log,
-  now,
-}: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
+export function createTickProcessor(
+  { allowed, schedules, runs, outbox, dead }: TickStores,
+  { accept, onSetAside, limits, log, now }: TickParts,
+): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
   const runsTooOften = (schedule: Schedule, at: number): boolean => {
     const name = `${schedule.cron}|${schedule.timezone}`;

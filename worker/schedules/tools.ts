@@ -13,37 +13,31 @@ import type { ScheduleLimits } from './limits.ts';
 import { closedWindowWords, windowMs } from '../turn/window.ts';
 import { newScheduleWords, scheduleLine, scheduleWords } from './describe.ts';
 
-export type ScheduleToolParts = {
+export type ScheduleToolStores = {
   schedules: Schedules;
   conversations: Conversations;
   outbox: Outbox;
+};
+
+/** The requesting turn, and the number of this run of it. */
+export type RequestingTurn = { turn: string; run: number; conversation: string; fence: Fence };
+
+export type ScheduleToolSettings = {
   limits: ScheduleLimits;
   /** Whether a WhatsApp template announces waiting answers. */
   hasTemplate: boolean;
-  /** The requesting turn, and the number of this run of it. */
-  turn: string;
-  run: number;
-  conversation: string;
-  fence: Fence;
-  now: () => number;
 };
 
 /** Limit on schedules per person. */
 export const mostSchedules = 50;
 
 /** The tools by which Claude plans its own turns. They answer the model in sentences. */
-export function createScheduleTools({
-  schedules,
-  conversations,
-  outbox,
-  limits,
-  hasTemplate,
-  turn,
-  run,
-  conversation,
-  fence,
-  now,
-}: ScheduleToolParts): ScheduleTools {
+export function createScheduleTools(
+  { schedules, conversations, outbox }: ScheduleToolStores,
+  { turn, run, conversation, fence }: RequestingTurn,
+  { limits, hasTemplate }: ScheduleToolSettings,
+  now: () => number,
+): ScheduleTools {
   /**
    * Announces a repeating schedule to the person, independent of Claude. The reply's id derives
    * from the schedule, so that it is sent once.

@@ -171,20 +171,14 @@ function createTools(
   permissions: PermissionMode,
 ): ChatTools {
   const { conversation, turn, fence, job, signal } = context;
-  const { schedules, conversations, outbox, pages } = stores;
+  const { conversations, pages } = stores;
   const { scheduleLimits: limits, hasTemplate, publicUrl } = settings;
-  const scheduleTools = createScheduleTools({
-    schedules,
-    conversations,
-    outbox,
-    limits,
-    hasTemplate,
-    run: job.attemptsStarted,
-    turn,
-    conversation,
-    fence,
-    now: Date.now,
-  });
+  const scheduleTools = createScheduleTools(
+    stores,
+    { turn, run: job.attemptsStarted, conversation, fence },
+    { limits, hasTemplate },
+    Date.now,
+  );
   const askTools = createAskTools(questions, budget, {
     mode: permissions,
     allowed: createAlwaysAllowed(conversations, context, dispatch.session),

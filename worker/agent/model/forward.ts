@@ -40,34 +40,31 @@ const hopByHop: ReadonlySet<string> = new Set([
 const kept =
   /^(?:content-length|expect|host|accept-encoding|cookie|authorization|x-api-key|forwarded|x-forwarded-.*|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override)$/;
 
-export type Forwarding = {
+/** A request of Claude Code's; `body` is undefined for a request without one. */
+export type Exchange = {
   request: IncomingMessage;
   response: ServerResponse;
-  /** The whole body; undefined for a request without one. */
   body: Buffer | undefined;
+};
+
+/** Where a request goes, and with which key. */
+export type Upstream = {
   target: URL;
   agent: HttpAgent;
   credential: { header: string; value: string };
-  /** Books the request; undefined for requests that cost nothing. */
-  entry: Entry | undefined;
-  log: Log;
 };
 
 /**
  * Forwards a request, streams its answer back, and books the usage as it passes. When one side ends
  * early, so does the other. The answer is requested uncompressed, so that each piece can be read as
- * it passes.
+ * it passes. `entry` books the request; undefined for requests that cost nothing.
  */
-export function forward({
-  request,
-  response,
-  body,
-  target,
-  agent,
-  credential,
-  entry,
-  log,
-}: Forwarding): void {
+export function forward(
+  { request, response, body }: Exchange,
+  { target, agent, credential }: Upstream,
+  entry: Entry | undefined,
+  log: Log,
+): void {
   const headers: OutgoingHttpHeaders = {
     ...onward(request.headers),
     host: target.host,

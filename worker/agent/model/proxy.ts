@@ -124,8 +124,9 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     const target = new URL(
       `${service.origin}${service.pathname.replace(/\/$/, '')}${route.target}`,
     );
-    const onward = { request, response, target, agent, credential: { header, value }, log };
-    if (route.kind === 'models') return forward({ ...onward, body: undefined, entry: undefined });
+    const upstream = { target, agent, credential: { header, value } };
+    if (route.kind === 'models')
+      return forward({ request, response, body: undefined }, upstream, undefined, log);
     let own = 0;
     response.once('close', () => (held -= own));
     const body = await readBody(request, (size) => {
@@ -138,14 +139,15 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
       return refuse(response, ...body.refused, { Connection: 'close' });
     }
     const { bytes } = body;
-    if (route.kind === 'count-tokens') return forward({ ...onward, body: bytes, entry: undefined });
+    const exchange = { request, response, body: bytes };
+    if (route.kind === 'count-tokens') return forward(exchange, upstream, undefined, log);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const { entry, refused } = await account.open(session, conversation, bytes, gone.signal);
     if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
     // The client gave up while the request was being recorded; nothing has gone out.
     if (response.destroyed) return entry.settle(undefined, true);
-    forward({ ...onward, body: bytes, entry });
+    forward(exchange, upstream, entry, log);
   };
 
   const server = createServer((request, response) => {

@@ -110,7 +110,7 @@ function runFirst(callbacks: HookCallback[], source: 'startup' | 'resume'): Hook
 type HookProgram = Extract<WorkspaceGrants['programs'][number], { kind: 'hook' }>;
 
 function createCallback(
-  { workspace, env, user, reader }: ProjectHookParts,
+  { reader, ...place }: ProjectHookParts,
   program: HookProgram,
   ms: number,
   tell: (text: string) => void,
@@ -118,13 +118,13 @@ function createCallback(
   const { event, command } = program.hook;
   const named = `The project's hook for ${event} (${inLine(command)})`;
   return async (input, _id, { signal }) => {
-    if ((await reader.digest(workspace, program)) !== program.digest) {
+    if ((await reader.digest(place.workspace, program)) !== program.digest) {
       tell(
         `${named} was left out: its file has changed since you said yes. I ask again at your next message.`,
       );
       return {};
     }
-    const ran = await runHook({ command, workspace, env, user, input, ms, signal });
+    const ran = await runHook({ command, ms }, place, input, signal);
     if (ran.kind === 'too-long') {
       tell(`${named} did not end within ${Math.round(ms / 1000)} s, so I ended it and went on.`);
       return {};
@@ -143,29 +143,22 @@ type HookRun =
   | { kind: 'too-long' }
   | { kind: 'failed'; said: string };
 
-type HookCommand = {
-  command: string;
-  workspace: string;
-  env: Record<string, string>;
-  user: AgentUser | undefined;
-  input: HookInput;
-  ms: number;
-  signal: AbortSignal;
-};
+/** A hook's command, and how long it may take (ms). */
+type HookCommand = { command: string; ms: number };
+
+/** Where hooks run, and as which user. */
+type HookPlace = Pick<ProjectHookParts, 'workspace' | 'env' | 'user'>;
 
 /**
  * Runs it as the leader of a process group, so that killing the group ends all its foreground
  * processes. Never rejects.
  */
-async function runHook({
-  command,
-  workspace,
-  env,
-  user,
-  input,
-  ms,
-  signal,
-}: HookCommand): Promise<HookRun> {
+async function runHook(
+  { command, ms }: HookCommand,
+  { workspace, env, user }: HookPlace,
+  input: HookInput,
+  signal: AbortSignal,
+): Promise<HookRun> {
   const { ANTHROPIC_API_KEY: _key, CLAUDE_CODE_OAUTH_TOKEN: _token, ...rest } = env;
   const started = asAgent(user, { command: '/bin/bash', args: ['-c', command], cwd: workspace });
   const child = spawn(started.command, started.args, {
