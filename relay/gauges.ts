@@ -3,8 +3,8 @@ import type { Turns } from '../shared/store/queues.ts';
 import type { MemoryUse, RedisMemory } from '../shared/store/redis/redis-memory.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { readReplyCounts } from '../shared/store/reply-counts.ts';
-import { dayOf, total, totalUse } from '../shared/store/spend.ts';
-import type { ModelUse, Spend } from '../shared/store/spend.ts';
+import { dayOf, total, totalUse } from '../shared/store/money/spend.ts';
+import type { ModelUse, Spend } from '../shared/store/money/spend.ts';
 import { createVmState } from '../shared/store/vm-state.ts';
 
 /**

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { Environment } from '../shared/runtime/env.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createModelPrices } from '../shared/runtime/model-prices.ts';
-import { createModelRequests } from '../shared/store/model-requests.ts';
+import { createModelRequests } from '../shared/store/money/model-requests.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { usualName } from './agent/sandbox/user.ts';
 import type { AgentPlatformOptions } from './agent/sandbox/platform.ts';

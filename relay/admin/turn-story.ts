@@ -4,8 +4,8 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { TurnData, TurnMessage, TurnResult, Turns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { Reply } from '../../shared/store/reply.ts';
-import { createSpend } from '../../shared/store/spend.ts';
-import type { ModelUse } from '../../shared/store/spend.ts';
+import { createSpend } from '../../shared/store/money/spend.ts';
+import type { ModelUse } from '../../shared/store/money/spend.ts';
 import { isAsking, turnState } from './turn-line.ts';
 import type { TurnState } from './turn-line.ts';
 

@@ -27,8 +27,8 @@ import { createSetAside } from './boxes/set-aside.ts';
 import type { SetAside } from './boxes/set-aside.ts';
 import { createSessions } from './sessions.ts';
 import type { Sessions } from './sessions.ts';
-import { createSpend } from './spend.ts';
-import type { Spend } from './spend.ts';
+import { createSpend } from './money/spend.ts';
+import type { Spend } from './money/spend.ts';
 
 /** Everything that relay and worker keep in Redis. */
 export type Stores = Queues & {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf, monthOf } from '../../shared/store/spend.ts';
+import { createSpend, dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import type { BillEntry } from '../model/bill.ts';
 
 /** The model's bill and the product's own count: requests, and all of their tokens. */

@@ -71,7 +71,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: 'Claude suggests what may come next (SUGGESTIONS=1)',
         parts: { withSuggestion: 'none' },
       },
-      { file: 'worker/turn/renewal.ts', when: 'the API refuses the conversation’s history' },
+      { file: 'worker/turn/ending/renewal.ts', when: 'the API refuses the conversation’s history' },
       { file: 'worker/turn/answered-before.ts', when: 'Redis has lost its latest moments' },
       {
         file: 'worker/tools/outgoing-file.ts',
@@ -148,7 +148,10 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
   {
     title: 'When something failed',
     occasions: [
-      { file: 'worker/turn/failure-sentence.ts', when: 'a turn is given up or waits for a limit' },
+      {
+        file: 'worker/turn/ending/failure-sentence.ts',
+        when: 'a turn is given up or waits for a limit',
+      },
       {
         file: 'worker/agent/claude/local-command.ts',
         when: 'a command of Claude Code’s cannot run here',
@@ -192,7 +195,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: '/stop with a number, while something runs in the background',
         parts: { olderWords: '/retry, with more than can be listed' },
       },
-      { file: 'worker/turn/outcome.ts', when: 'a stop during work' },
+      { file: 'worker/turn/ending/outcome.ts', when: 'a stop during work' },
       {
         file: 'worker/turn/format-messages.ts',
         when: 'a message is named',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { password, phone } from '../support/pipeline.ts';
 import { messageForm, withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { signIn } from '../support/admin-client.ts';

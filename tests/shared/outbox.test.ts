@@ -7,7 +7,7 @@ import type { Outbox, Settlement } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
-import { createSpend } from '../../shared/store/spend.ts';
+import { createSpend } from '../../shared/store/money/spend.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

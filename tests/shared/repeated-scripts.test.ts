@@ -5,7 +5,7 @@ import { createFailedMessages } from '../../shared/store/boxes/failed-messages.t
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
-import { createModelRequests } from '../../shared/store/model-requests.ts';
+import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createDecisions } from '../../shared/store/people/decisions.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf, total } from '../../shared/store/spend.ts';
+import { createSpend, dayOf, total } from '../../shared/store/money/spend.ts';
 import { withRedis } from '../support/redis.ts';
 
 const me = '+15551230001';

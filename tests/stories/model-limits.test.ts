@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
-import { failureSentence, limitWithoutTime } from '../../worker/turn/failure-sentence.ts';
+import { failureSentence, limitWithoutTime } from '../../worker/turn/ending/failure-sentence.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';

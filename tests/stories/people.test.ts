@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
 import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { failureSentence } from '../../worker/turn/failure-sentence.ts';
+import { failureSentence } from '../../worker/turn/ending/failure-sentence.ts';
 import { atGate } from '../support/gate-story.ts';
 import { holdOpen } from '../support/hold-open.ts';
 import { phone } from '../support/pipeline.ts';

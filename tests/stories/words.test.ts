@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { failureSentence } from '../../worker/turn/failure-sentence.ts';
+import { failureSentence } from '../../worker/turn/ending/failure-sentence.ts';
 import { atGate, openGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';

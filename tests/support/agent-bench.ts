@@ -5,7 +5,7 @@ import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createModelPrices } from '../../shared/runtime/model-prices.ts';
-import { createModelRequests } from '../../shared/store/model-requests.ts';
+import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';

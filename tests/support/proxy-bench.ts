@@ -3,11 +3,11 @@ import type { IncomingMessage, OutgoingHttpHeaders, RequestListener } from 'node
 import type { AddressInfo } from 'node:net';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createModelPrices } from '../../shared/runtime/model-prices.ts';
-import { createModelRequests } from '../../shared/store/model-requests.ts';
-import type { Limits } from '../../shared/store/model-requests.ts';
+import { createModelRequests } from '../../shared/store/money/model-requests.ts';
+import type { Limits } from '../../shared/store/money/model-requests.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { createSpend, dayOf } from '../../shared/store/spend.ts';
-import type { ModelUse, Spend } from '../../shared/store/spend.ts';
+import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
+import type { ModelUse, Spend } from '../../shared/store/money/spend.ts';
 import type { ModelAccountParts } from '../../worker/agent/model/account.ts';
 import { runModelProxy } from '../../worker/agent/model/proxy.ts';
 import type { ModelKeys, ModelSession } from '../../worker/agent/model/sessions.ts';

@@ -13,7 +13,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createSessions } from '../../shared/store/sessions.ts';
-import { createSpend } from '../../shared/store/spend.ts';
+import { createSpend } from '../../shared/store/money/spend.ts';
 import { withRedis } from './redis.ts';
 
 export const conversation = '+15551230001';

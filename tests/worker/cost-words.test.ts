@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Spent } from '../../shared/store/spend.ts';
+import type { Spent } from '../../shared/store/money/spend.ts';
 import { costWords, dollars } from '../../worker/commands/format-cost.ts';
 
 const me = '+15551230001';

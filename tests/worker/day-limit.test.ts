@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
-import { createModelRequests } from '../../shared/store/model-requests.ts';
+import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createPeopleStore, limitOf, limitWords } from '../../shared/store/people.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { createBudget } from '../../worker/questions/budget.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
-import { describeFailure } from '../../worker/turn/failure-sentence.ts';
+import { describeFailure } from '../../worker/turn/ending/failure-sentence.ts';
 import { proveAddresses } from '../support/prove-addresses.ts';
 import { withRedis } from '../support/redis.ts';
 

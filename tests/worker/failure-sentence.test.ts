@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
-import { failureSentence, limitWithoutTime } from '../../worker/turn/failure-sentence.ts';
-import { planWait } from '../../worker/turn/retry-plan.ts';
+import { failureSentence, limitWithoutTime } from '../../worker/turn/ending/failure-sentence.ts';
+import { planWait } from '../../worker/turn/ending/retry-plan.ts';
 
 const now = new Date('2026-01-05T13:00:00Z');
 

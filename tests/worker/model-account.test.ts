@@ -4,9 +4,9 @@ import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { noTokens } from '../../shared/runtime/model-prices.ts';
-import { createModelRequests } from '../../shared/store/model-requests.ts';
-import type { OpenRequest } from '../../shared/store/model-requests.ts';
-import { createSpend } from '../../shared/store/spend.ts';
+import { createModelRequests } from '../../shared/store/money/model-requests.ts';
+import type { OpenRequest } from '../../shared/store/money/model-requests.ts';
+import { createSpend } from '../../shared/store/money/spend.ts';
 import {
   ann,
   aRequest,

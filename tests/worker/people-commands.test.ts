@@ -13,7 +13,7 @@ import { createQueues } from '../../shared/store/all-queues.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { dayOf } from '../../shared/store/spend.ts';
+import { dayOf } from '../../shared/store/money/spend.ts';
 import { createStores } from '../../shared/store/stores.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import type { CommandAnswer, CommandCall, CommandParts } from '../../worker/commands/command.ts';

@@ -3,7 +3,7 @@ import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
 import { classifyRefusal, quoteRefusal, readLimitEnd } from '../../worker/agent/claude/refusals.ts';
 import type { Refusal } from '../../worker/agent/claude/refusals.ts';
-import { describeFailure } from '../../worker/turn/failure-sentence.ts';
+import { describeFailure } from '../../worker/turn/ending/failure-sentence.ts';
 
 const usageLimits =
   'API Error: 400 You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.';

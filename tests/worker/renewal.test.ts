@@ -8,14 +8,14 @@ import type { NewReply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
-import { failureSentence } from '../../worker/turn/failure-sentence.ts';
+import { failureSentence } from '../../worker/turn/ending/failure-sentence.ts';
 import {
   isRenewed,
   mostRenewals,
   planRenewal,
   renewSession,
   renewalSentence,
-} from '../../worker/turn/renewal.ts';
+} from '../../worker/turn/ending/renewal.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

@@ -7,8 +7,8 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { isStop } from '../../worker/turn/stop.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
-import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn/outcome.ts';
-import type { EndingParts, TurnStand } from '../../worker/turn/outcome.ts';
+import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn/ending/outcome.ts';
+import type { EndingParts, TurnStand } from '../../worker/turn/ending/outcome.ts';
 
 const conversation = '+15551230001';
 const message = (id: string): Message => ({

@@ -1,5 +1,5 @@
-import { total } from '../../shared/store/spend.ts';
-import type { ModelUse, Spending, Spent } from '../../shared/store/spend.ts';
+import { total } from '../../shared/store/money/spend.ts';
+import type { ModelUse, Spending, Spent } from '../../shared/store/money/spend.ts';
 
 export type CostReport = {
   conversation: string;

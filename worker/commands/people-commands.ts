@@ -2,7 +2,7 @@ import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
 import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import { limitOf, limitWords } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
-import { dayOf } from '../../shared/store/spend.ts';
+import { dayOf } from '../../shared/store/money/spend.ts';
 import type { CommandParts, Command } from './command.ts';
 import { agoInWords } from './format-age.ts';
 import { dollars } from './format-cost.ts';

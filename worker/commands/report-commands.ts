@@ -1,6 +1,6 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { waitingQuestion } from '../../shared/store/conversation.ts';
-import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
+import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
 import { priceWords, taskLine } from '../background/describe.ts';
 import type { Awake } from '../background/describe.ts';
 import { readEffort } from '../agent/settings.ts';

@@ -1,6 +1,6 @@
 import type { Conversations } from '../../shared/store/conversation.ts';
-import { dayOf } from '../../shared/store/spend.ts';
-import type { Spend } from '../../shared/store/spend.ts';
+import { dayOf } from '../../shared/store/money/spend.ts';
+import type { Spend } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import { dollars } from '../commands/format-cost.ts';
 import type { Question } from './question.ts';
@@ -31,7 +31,7 @@ const goOnWords = (isPretend: boolean): string =>
 /**
  * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
  * with the person's approval. Whether one model request exceeds it is decided in
- * `shared/store/model-requests.ts`. Without approval `ending` ends the turn.
+ * `shared/store/money/model-requests.ts`. Without approval `ending` ends the turn.
  */
 export function createBudget(
   { budgets, conversations, spend }: BudgetParts,

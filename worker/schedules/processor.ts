@@ -11,7 +11,7 @@ import { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { ScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { Schedule, tickId } from '../../shared/store/schedules.ts';
 import type { Schedules } from '../../shared/store/schedules.ts';
-import { dayOf } from '../../shared/store/spend.ts';
+import { dayOf } from '../../shared/store/money/spend.ts';
 import { isTooDense } from './limits.ts';
 import type { ScheduleLimits } from './limits.ts';
 import { denseScheduleWords, fullDayWords, pausedScheduleWords, tickText } from './describe.ts';

@@ -16,11 +16,11 @@ import type { NextStep } from './next-step.ts';
 import { answersByFile } from '../questions/question.ts';
 import type { Questions } from '../questions/questions.ts';
 import { chunk } from '../reply/chunk.ts';
-import { isRenewed } from './renewal.ts';
+import { isRenewed } from './ending/renewal.ts';
 import { isStop } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
-import { giveUp } from './outcome.ts';
+import { giveUp } from './ending/outcome.ts';
 
 /**
  * Limit on messages per turn; the rest waits for the next turn, so that no job grows without bound.

@@ -1,6 +1,6 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { isWorkId } from '../../shared/store/message.ts';
-import { dayOf } from '../../shared/store/spend.ts';
+import { dayOf } from '../../shared/store/money/spend.ts';
 import type { AgentEvent, Words } from '../agent/agent.ts';
 import { wordsReplyId } from '../reply/say-words.ts';
 import type { VoiceAnswers } from '../reply/voice-answers.ts';

@@ -15,8 +15,8 @@ import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { callOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import type { ScriptInput } from '../redis/script.ts';
-import { priceOf } from '../spend.ts';
-import type { SpendEntry } from '../spend.ts';
+import { priceOf } from '../money/spend.ts';
+import type { SpendEntry } from '../money/spend.ts';
 
 /**
  * The store has lost an answer of this turn, as a restored copy has: its message waits again. The

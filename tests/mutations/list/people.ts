@@ -94,7 +94,7 @@ export const persons = [
   ...mutationsOf('worker/commands/invite-commands.ts', commands, [
     ['a text is no tap', 'if (message.choice?.id !== `/${kind} ${argument}`)', 'if (false)'],
   ]),
-  ...mutationsOf('shared/store/lua/model-open.lua', limit, [
+  ...mutationsOf('shared/store/money/lua/model-open.lua', limit, [
     ['the owner’s limit goes before the budget', 'own or tonumber(dayLimit)', 'tonumber(dayLimit)'],
     ['a person does not raise the owner’s limit', 'if not own and on == day', 'if on == day'],
     [

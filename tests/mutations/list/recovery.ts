@@ -314,7 +314,7 @@ export const recovery = [
     ],
     ['a raised budget is for all', 'if (note.startsWith(raisedNote)) return true;', ''],
   ]),
-  ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/remembered-answer.test.ts', [
+  ...mutationsOf('worker/turn/ending/outcome.ts', 'tests/worker/remembered-answer.test.ts', [
     ['a lost answer is no failure', ' || error instanceof LostAnswerError', ''],
   ]),
   ...mutationsOf('worker/turn/events.ts', 'tests/worker/remembered-answer.test.ts', [

@@ -133,7 +133,7 @@ export const keeping = [
       `if not redis.call('SET', price.answer, price.conversation,`,
     ],
   ]),
-  ...mutationsOf('shared/store/spend.ts', 'tests/shared/spend.test.ts', [
+  ...mutationsOf('shared/store/money/spend.ts', 'tests/shared/spend.test.ts', [
     ['a person’s day is that of their clocks', `timeZone: timezone, year`, `timeZone: 'UTC', year`],
     [
       'an answer that cost nothing leaves its id free',

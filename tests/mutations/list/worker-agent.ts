@@ -83,7 +83,7 @@ export const agent = [
       { test: account, ...budgets },
     ],
   ]),
-  ...mutationsOf('shared/store/lua/model-open.lua', account, [
+  ...mutationsOf('shared/store/money/lua/model-open.lua', account, [
     [
       'a day’s budget that is used up',
       `if spent >= limit then return 'day' end`,
@@ -104,7 +104,7 @@ export const agent = [
       budgets,
     ],
   ]),
-  ...mutationsOf('shared/store/lua/model-book.lua', account, [
+  ...mutationsOf('shared/store/money/lua/model-book.lua', account, [
     [
       'a step that is repeated books nothing twice',
       'amount - (note.booked[field] or 0)',
@@ -121,7 +121,7 @@ export const agent = [
       },
     ],
   ]),
-  ...mutationsOf('shared/store/lua/model-orphans.lua', account, [
+  ...mutationsOf('shared/store/money/lua/model-orphans.lua', account, [
     [
       'what a living worker has open is left alone',
       'tonumber(boot) < tonumber(ownBoot)',

@@ -165,7 +165,7 @@ export const turns = [
       counted,
     ],
   ]),
-  ...mutationsOf('worker/turn/outcome.ts', poison, [
+  ...mutationsOf('worker/turn/ending/outcome.ts', poison, [
     [
       'a deploy is no attempt',
       `'turn interrupted');\n    await attempts.giveBack();`,
@@ -268,7 +268,7 @@ export const turns = [
       { test: 'tests/stories/refused-history.test.ts' },
     ],
   ]),
-  ...mutationsOf('worker/turn/renewal.ts', 'tests/worker/renewal.test.ts', [
+  ...mutationsOf('worker/turn/ending/renewal.ts', 'tests/worker/renewal.test.ts', [
     [
       'a message begins a session anew once',
       'if (waiting.some((message) => isRenewed(conversation, message))) return undefined;',

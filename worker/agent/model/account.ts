@@ -8,8 +8,8 @@ import type {
   ModelRequests,
   OpenRequest,
   Snapshot,
-} from '../../../shared/store/model-requests.ts';
-import { dayOf } from '../../../shared/store/spend.ts';
+} from '../../../shared/store/money/model-requests.ts';
+import { dayOf } from '../../../shared/store/money/spend.ts';
 import { addUse } from './sessions.ts';
 import type { SessionState } from './sessions.ts';
 import type { SeenUsage } from './usage-reader.ts';

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '../../../shared/runtime/log.ts';
-import type { Booking } from '../../../shared/store/model-requests.ts';
+import type { Booking } from '../../../shared/store/money/model-requests.ts';
 import { within } from '../../../shared/runtime/timeout.ts';
 
 /** Credentials for the model: an API key, the token of a subscription, or both. */

@@ -1,23 +1,23 @@
 import { UnrecoverableError } from 'bullmq';
-import { cut } from '../../shared/runtime/cut.ts';
-import { reportError } from '../../shared/runtime/errors.ts';
-import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import { LostAnswerError } from '../../shared/store/boxes/outbox.ts';
-import type { Message } from '../../shared/store/message.ts';
-import { AgentFailure } from '../agent/agent.ts';
-import { taskLine } from '../background/describe.ts';
-import { mostAttempts } from './attempts.ts';
-import type { Attempts } from './attempts.ts';
+import { cut } from '../../../shared/runtime/cut.ts';
+import { reportError } from '../../../shared/runtime/errors.ts';
+import { FencedError } from '../../../shared/store/boxes/inbox.ts';
+import { LostAnswerError } from '../../../shared/store/boxes/outbox.ts';
+import type { Message } from '../../../shared/store/message.ts';
+import { AgentFailure } from '../../agent/agent.ts';
+import { taskLine } from '../../background/describe.ts';
+import { mostAttempts } from '../attempts.ts';
+import type { Attempts } from '../attempts.ts';
 import { describeFailure } from './failure-sentence.ts';
-import { delayJob, handBack } from '../process/job-moves.ts';
-import { quoteMessages, withdrawnWords } from './format-messages.ts';
-import type { TurnContext } from './context.ts';
-import type { TurnDeps, TurnSettings, TurnStores } from './deps.ts';
+import { delayJob, handBack } from '../../process/job-moves.ts';
+import { quoteMessages, withdrawnWords } from '../format-messages.ts';
+import type { TurnContext } from '../context.ts';
+import type { TurnDeps, TurnSettings, TurnStores } from '../deps.ts';
 import { renewSession } from './renewal.ts';
 import type { FailedSession } from './renewal.ts';
 import { planWait } from './retry-plan.ts';
-import type { StopRequest } from './stop.ts';
-import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
+import type { StopRequest } from '../stop.ts';
+import { closingTime, closingWindowWords, mayOutlast } from '../window.ts';
 
 /** The worker's parts that end a turn. */
 export type EndingParts = Pick<TurnDeps, 'stores' | 'settings'>;

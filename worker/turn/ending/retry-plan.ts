@@ -1,4 +1,4 @@
-import type { AgentFailure } from '../agent/agent.ts';
+import type { AgentFailure } from '../../agent/agent.ts';
 import { failureSentence, limitWithoutTime } from './failure-sentence.ts';
 
 /** How long a turn is delayed (ms), and the message to the person. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { keys, prefix } from './redis/keys.ts';
-import type { ModelTokens } from '../runtime/model-prices.ts';
-import type { Redis } from './redis/redis.ts';
-import { runScript } from './redis/script.ts';
-import { loadScript } from './redis/script-file.ts';
+import { keys, prefix } from '../redis/keys.ts';
+import type { ModelTokens } from '../../runtime/model-prices.ts';
+import type { Redis } from '../redis/redis.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 import { monthOf } from './spend.ts';
 
 /** A request to the model, recorded before it is sent. Money is in millionths of a dollar. */

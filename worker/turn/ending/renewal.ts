@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { Change, Conversation, Conversations } from '../../shared/store/conversation.ts';
-import type { Message } from '../../shared/store/message.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import { dayOf } from '../../shared/store/spend.ts';
-import { parseJson } from '../../shared/runtime/json.ts';
-import type { AgentFailure } from '../agent/agent.ts';
-import type { TurnContext } from './context.ts';
+import type { Change, Conversation, Conversations } from '../../../shared/store/conversation.ts';
+import type { Message } from '../../../shared/store/message.ts';
+import type { Outbox } from '../../../shared/store/boxes/outbox.ts';
+import { dayOf } from '../../../shared/store/money/spend.ts';
+import { parseJson } from '../../../shared/runtime/json.ts';
+import type { AgentFailure } from '../../agent/agent.ts';
+import type { TurnContext } from '../context.ts';
 
 /** How often in a day a conversation's session is begun anew without being asked. */
 export const mostRenewals = 3;

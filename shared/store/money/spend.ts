@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { keys } from './redis/keys.ts';
-import { callKey } from './redis/idempotent.ts';
-import type { Redis } from './redis/redis.ts';
-import { runScript } from './redis/script.ts';
-import { loadScript } from './redis/script-file.ts';
+import { keys } from '../redis/keys.ts';
+import { callKey } from '../redis/idempotent.ts';
+import type { Redis } from '../redis/redis.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /**
  * Spend: dollars according to the price table, tokens (all input, and all output), and the number
