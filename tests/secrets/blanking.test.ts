@@ -23,8 +23,28 @@ test('its usual encodings are blanked: base64 at any place, addresses, JSON, HTM
     `'${odd.replaceAll("'", String.raw`'\''`)}'`,
     encodeURIComponent(odd),
     odd.replaceAll('\n', '\r\n'),
+    // Python's and Node's.
+    String.raw`'a\'b"c&d<e>\\f\ng'`,
+    // A template's.
+    'a&#39;b&#34;c&amp;d&lt;e&gt;\\f\ng',
   ])
     expect(hides(text)).toContain(blankMark('ODD'));
+  const [pass, word] = ['p$a`b"c\\d/é_ !', "it's-é/long enough"];
+  const hidesBoth = createBlank([
+    { name: 'PASS', value: pass },
+    { name: 'WORD', value: word },
+  ]);
+  for (const text of [
+    // `declare -p`, `printf %q`, PHP's JSON, Python's, `sh` with its `export -p`, `xxd -p -u`.
+    'declare -x PASS="p\\$a\\`b\\"c\\\\d/é_ !"',
+    'p\\$a\\`b\\"c\\\\d/\\é_\\ \\!',
+    '{"pass":"p$a`b\\"c\\\\d\\/é_ !"}',
+    '{"pass": "p$a`b\\"c\\\\d/\\u00e9_ !"}',
+    `export WORD='it'"'"'s-é/long enough'`,
+    '<a title="it&#x27;s-é/long enough">',
+    Buffer.from(word).toString('hex').toUpperCase(),
+  ])
+    expect(hidesBoth(text)).toContain('•••');
   for (const text of [
     encodeURIComponent(value),
     encodeURIComponent(value).replaceAll(/%[0-9A-F]{2}/g, (found) => found.toLowerCase()),

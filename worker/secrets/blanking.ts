@@ -20,7 +20,7 @@ export function blankMark(name: string): string {
 
 /**
  * Builds the blanking of these secrets: as they are, line by line, in JSON, in an address, in HTML,
- * and in base64 wherever in the encoded text they begin. A text that was cut within a secret ends
+ * quoted for a shell, in hexadecimal, and in base64 wherever in the encoded text they begin. A text that was cut within a secret ends
  * with “…”: what is left of the secret before it goes, too.
  */
 export function createBlank(secrets: readonly NamedSecret[]): Blank {
@@ -45,20 +45,61 @@ function formsOf(value: string): Set<string> {
     value,
     value.replaceAll('\n', '\r\n'),
     ...(lines.length > 1 ? lines.filter((line) => !line.startsWith('-----')) : []),
-    JSON.stringify(value).slice(1, -1),
-    JSON.stringify(JSON.stringify(value).slice(1, -1)).slice(1, -1),
+    ...jsonForms(value),
     ...addressForms(value),
-    value
-      .replaceAll('&', '&amp;')
-      .replaceAll('<', '&lt;')
-      .replaceAll('>', '&gt;')
-      .replaceAll('"', '&quot;'),
-    // As a shell quotes it.
-    value.replaceAll("'", String.raw`'\''`),
-    Buffer.from(value).toString('hex'),
+    ...htmlForms(value),
+    ...shellForms(value),
+    ...hexForms(value),
     ...base64Forms(value),
   ];
   return new Set(forms.filter((form) => form.length >= shortestPiece));
+}
+
+/** As a text within JSON, within JSON in JSON, in ASCII, and as Python and Node.js show a text. */
+function jsonForms(value: string): string[] {
+  const inner = (text: string): string => JSON.stringify(text).slice(1, -1);
+  const json = inner(value);
+  const ascii = json.replaceAll(
+    /[\u0080-\uffff]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  const shown = json.replaceAll('\\"', '"');
+  return [
+    json,
+    inner(json),
+    ascii,
+    json.replaceAll('/', '\\/'),
+    shown,
+    shown.replaceAll("'", "\\'"),
+  ];
+}
+
+/** The quotation marks have several escapes. */
+function htmlForms(value: string): string[] {
+  const text = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const marked = text.replaceAll('"', '&quot;');
+  return [
+    text,
+    marked,
+    ...['&#39;', '&#x27;', '&apos;'].map((escape) => marked.replaceAll("'", escape)),
+    text.replaceAll('"', '&#34;').replaceAll("'", '&#39;'),
+  ];
+}
+
+/** Between single marks, as people and `sh` write it, as `declare -p` prints it, and as `printf %q`. */
+function shellForms(value: string): string[] {
+  return [
+    value.replaceAll("'", String.raw`'\''`),
+    value.replaceAll("'", `'"'"'`),
+    value.replaceAll(/[$`"\\]/g, String.raw`\$&`),
+    value.replaceAll(/[^\w@%+=:,./-]/g, String.raw`\$&`),
+  ];
+}
+
+/** In both cases, also in the lines of `xxd -p`. */
+function hexForms(value: string): string[] {
+  const hex = Buffer.from(value).toString('hex');
+  return [hex, hex.toUpperCase(), ...wrap(hex, 60)];
 }
 
 /** As in a path, in a query, and in a form; escapes come in both cases. */

@@ -127,6 +127,8 @@ export const secrets = [
       "return blanked.includes('…') ? blankCuts(blanked, forms) : blanked;",
       'return blanked;',
     ],
+    ['a value that a shell has quoted is blanked', '...shellForms(value),', ''],
+    ['hexadecimal comes in both cases', '[hex, hex.toUpperCase(), ', '[hex, '],
     ['escapes come in both cases', ', (escape) => escape.toLowerCase()', ', (escape) => escape'],
     ['the longest goes first', 'other.length - one.length', 'one.length - other.length'],
   ]),
