@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { numberedText } from '../../shared/store/choices.ts';
 import { fitQuestion } from '../../worker/questions/fit-question.ts';
 import type { FittedQuestion } from '../../worker/questions/fit-question.ts';
-import { writeQuestion } from '../../worker/questions/question.ts';
-import type { Question } from '../../worker/questions/question.ts';
+import { readAnswer, writeQuestion } from '../../worker/questions/question.ts';
+import type { OpenQuestion, Question } from '../../worker/questions/question.ts';
 import { anyCharacter } from '../support/any-character.ts';
 
 const ask = (change: Partial<Question>): FittedQuestion =>
@@ -75,4 +75,27 @@ test('whatever Claude asks, it takes at most six messages, each of which WhatsAp
     ),
     { numRuns: 200 },
   );
+});
+
+test('a written label means itself, whatever place it has and whichever other one is like it', () => {
+  const read = (labels: string[], text: string, more: Partial<OpenQuestion> = {}) =>
+    readAnswer(
+      { id: 'q', kind: 'choice', text: '', labels, multiple: false, deadline: 0, ...more },
+      { id: 'SM1', conversation: '', at: '2026-01-02T03:04:05.678Z', text, media: [], human: true },
+      undefined,
+    );
+  const counts = ['5', '10', '2'];
+  for (const count of counts) expect(read(counts, count)).toEqual([count]);
+  expect(read(counts, '3')).toEqual(['2']);
+  const languages = ['C', 'C++', 'C#'];
+  for (const language of languages)
+    expect(read(languages, ` ${language.toLowerCase()} `)).toEqual([language]);
+  expect(read(['-1', '1'], '1')).toEqual(['1']);
+  expect(read(['👍', '👎'], '👎')).toEqual(['👎']);
+  // Beside numbers on the screen a number is one of those.
+  expect(read(counts, '2', { multiple: true })).toEqual(['10']);
+  const many = Array.from({ length: 11 }, (_, index) => String(index));
+  expect(read(many, '2')).toEqual(['1']);
+  // Two are meant alike: the words themselves are the answer.
+  expect(read(['C++', 'C#'], 'C', { at: 0 })).toEqual(['C']);
 });

@@ -529,25 +529,6 @@ describe('leave', () => {
       'Blue',
     ]);
   });
-
-  test('a written label means itself, whatever place it has and whichever other one is like it', () => {
-    const read = (labels: string[], text: string, more: Partial<OpenQuestion> = {}) =>
-      readAnswer({ ...open('choice', labels), ...more }, message(text), undefined);
-    const counts = ['5', '10', '2'];
-    for (const count of counts) expect(read(counts, count)).toEqual([count]);
-    expect(read(counts, '3')).toEqual(['2']);
-    const languages = ['C', 'C++', 'C#'];
-    for (const language of languages)
-      expect(read(languages, ` ${language.toLowerCase()} `)).toEqual([language]);
-    expect(read(['-1', '1'], '1')).toEqual(['1']);
-    expect(read(['👍', '👎'], '👎')).toEqual(['👎']);
-    // Beside numbers on the screen a number is one of those.
-    expect(read(counts, '2', { multiple: true })).toEqual(['10']);
-    const many = Array.from({ length: 11 }, (_, index) => String(index));
-    expect(read(many, '2')).toEqual(['1']);
-    // Two are meant alike: the words themselves are the answer.
-    expect(read(['C++', 'C#'], 'C', { at: 0 })).toEqual(['C']);
-  });
 });
 
 describe('who speaks', () => {

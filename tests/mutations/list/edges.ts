@@ -168,6 +168,15 @@ export const edges = [
       'false',
     ],
   ]),
+  ...mutationsOf('worker/questions/question.ts', 'tests/worker/fit-question.test.ts', [
+    [
+      'a label that is a number means itself',
+      'if (label !== undefined && !isNumbered) return [label];',
+      '',
+    ],
+    ['a label is not taken for one that is like it', 'near.length === 1 ?', 'near.length > 0 ?'],
+    ['a label as it is written comes first', 'if (exact !== undefined) return exact;', ''],
+  ]),
   ...mutationsOf('worker/questions/look-alikes.ts', 'tests/worker/shown-text.test.ts', [
     ['a word of look-alikes alone is pointed out', 'letters.length > 0 &&', 'false &&'],
     [

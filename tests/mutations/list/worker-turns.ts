@@ -383,13 +383,6 @@ export const turns = [
     ['what is allowed always has a bound', '.slice(-most);', ';'],
   ]),
   ...mutationsOf('worker/questions/question.ts', answers, [
-    [
-      'a label that is a number means itself',
-      'if (label !== undefined && !isNumbered) return [label];',
-      '',
-    ],
-    ['a label is not taken for one that is like it', 'near.length === 1 ?', 'near.length > 0 ?'],
-    ['a label as it is written comes first', 'if (exact !== undefined) return exact;', ''],
     ['only a person answers', 'if (!isFromPerson(message)) return undefined;', ''],
     [
       'a tap under something else is about that',
