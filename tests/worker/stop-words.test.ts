@@ -26,7 +26,7 @@ arrête | arrêtez svp | arrete tout | para | para ya | detente por favor | bast
 ferma tutto | fermati subito | pare agora | parar tudo | stoppen alsjeblieft | zatrzymaj teraz | przestań proszę
 dur | hemen durdur | стоп | остановись пожалуйста | хватит
 hör auf | Hör auf bitte! | hou op | arrête ça tout de suite | arrête, s’il te plaît | Stoppp | STOOOP!!
-توقف | توقف من فضلك | रुको | बंद करो | 停止 | 请停止 | やめて | ストップ | 멈춰 | 🛑 | 🛑🛑 | ⏹️ | ⛔ stop
+ＳＴＯＰ | ｓｔｏｐ！ | Ｓｔｏｐ ｎｏｗ | توقف | توقف من فضلك | रुको | बंद करो | 停止 | 请停止 | やめて | ストップ | 멈춰 | 🛑 | 🛑🛑 | ⏹️ | ⛔ stop
 `;
 /** Fifty texts that are work, some with such a word in them. */
 const work = `
@@ -40,7 +40,7 @@ fermata symbol is drawn wrong | parar de enviar e-mails quando o usuário sai do
 durdurma düğmesi ekle | hastane durağı sayfasını aç | остановка автобуса на карте | отменаем скидки в корзине
 annuleringsformulier nakijken | przestankowanie w tekście popraw | alto adige page | halting problem | full-stop rule
 cancellation policy page | cancelled orders | stops at the third step of the wizard, look at it | a pare of shoes
-hör aufmerksam zu und fasse es zusammen | 取消按钮坏了 | 停车场页面坏了 | やめてほしい機能の一覧 | 그만큼 느려요 | 👍 | ✋ | don't stop | please do not stop | Don’t stop!
+hör aufmerksam zu und fasse es zusammen | 取消按钮坏了 | 停车场页面坏了 | ＳＴＯＰボタンを直してください | やめてほしい機能の一覧 | 그만큼 느려요 | 👍 | ✋ | don't stop | please do not stop | Don’t stop!
 now please look at it | please | now | it | all | ok | thanks | that | por favor | bitte | merci | grazie
 `;
 const lines = (text: string): string[] =>

@@ -100,16 +100,26 @@ function asWritten(word: string): string {
   return stops.has(plain) || quiet.has(plain) ? plain : plain.replaceAll(/(\p{L})\1{2,}/gu, '$1');
 }
 
+/** From an ASCII letter to its wide form (Unicode's block “Halfwidth and Fullwidth Forms”). */
+const wideOffset = 0xfee0;
+
 /** Right before a stop word they ask to go on: “don't stop”. */
 const negations = new Set(["don't", 'dont', 'not', 'never', 'nicht']);
 
 /** The most words of a text that only says stop, and of one that may mean it. */
 const [mostOfStop, mostOfMaybe] = [4, 8];
 
+/** A word in the wide Latin letters of a Japanese or Chinese keyboard. */
+function toWide(word: string): string {
+  return word.replaceAll(/[a-z]/g, (letter) =>
+    String.fromCharCode(letter.charCodeAt(0) + wideOffset),
+  );
+}
+
 /** Every stop word as it may occur in a message, for a search before the message is parsed. */
 export const anyStopWord = new RegExp(
   [...stops]
-    .flatMap((word) => [word, word.normalize('NFD')])
+    .flatMap((word) => [word, word.normalize('NFD'), toWide(word)])
     .map((word) => word.replaceAll(/\p{L}/gu, '$&+').replaceAll(' ', '\\s+'))
     .join('|'),
   'iu',
@@ -129,8 +139,8 @@ export function readStop(text: string, isStrict = false): 'stop' | 'maybe' | und
   // Longer than any text of eight words that could mean it.
   if (text.length > 200 || numbered.test(text)) return undefined;
   const counted = isStrict ? strong : stops;
-  // A phone may choose the apostrophe, and mark a sign as a picture.
-  const plain = text.normalize('NFC').toLowerCase().replaceAll('’', "'").replaceAll('\uFE0F', '');
+  // A phone may choose the apostrophe, wide letters, and mark a sign as a picture.
+  const plain = text.normalize('NFKC').toLowerCase().replaceAll('’', "'").replaceAll('\uFE0F', '');
   const words = (plain.match(oneWord) ?? []).map(asWritten);
   const [first = '', last = ''] = [words[0], words.at(-1)];
   const isAllStop = words.every((word) => counted.has(word) || quiet.has(word));
