@@ -1,6 +1,10 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readHookResult } from '../../worker/agent/workspace/project-hooks.ts';
+import { projectHooks, readHookResult } from '../../worker/agent/workspace/project-hooks.ts';
 import { digestOf, readWorkspacePrograms } from '../../worker/agent/workspace/programs.ts';
+import { lockSession, secretVariablesOf } from '../../worker/agent/sandbox/session-locks.ts';
 import type { WorkspaceFinds } from '../../worker/agent/workspace/programs.ts';
 
 const read = (files: { mcp?: unknown; settings?: unknown; local?: unknown }): WorkspaceFinds =>
@@ -282,6 +286,62 @@ test('a hook can forbid, tell and end, by Claude Code’s protocol, and can allo
   ];
   for (const output of allowing) expect(result('PreToolUse', output)).toEqual({});
   expect(result('PreToolUse', '{"not json')).toEqual({});
+});
+
+test('variables that load code reach a hook’s command, and not what gives the worker’s rights up before it', async () => {
+  const place = await mkdtemp(path.join(tmpdir(), 'sidepocket-hook-'));
+  try {
+    // Stands where the worker still has its rights, and notes what it is given.
+    const setpriv = path.join(place, 'setpriv');
+    const dropping = `#!/bin/sh\nenv > ${place}/given\nuntil [ "$1" = -- ]; do shift; done\nshift\nexec "$@"\n`;
+    await writeFile(setpriv, dropping);
+    await chmod(setpriv, 0o755);
+    const values = { LD_PRELOAD: '/no/such.so', BASH_ENV: '/no/such', LANG: 'xx', WORD: `a'b$(c)` };
+    const settings = {
+      hooks: { UserPromptSubmit: [hook('echo "$WORD $LD_PRELOAD $BASH_ENV $LANG"')] },
+      env: values,
+    };
+    const programs = read({ settings }).programs.map((program) => ({ ...program, digest: 'd' }));
+    const hooks = projectHooks({
+      grants: { programs, rules: { deny: [], ask: [] } },
+      workspace: place,
+      isResumed: false,
+      env: { PATH: `${place}:${process.env['PATH'] ?? ''}`, LANG: 'C' },
+      variables: values,
+      user: { name: 'x', uid: 4711, gid: 4711 },
+      reader: {
+        look: async () => ({ programs, rules: { deny: [], ask: [] }, off: [] }),
+        digest: async () => 'd',
+      },
+      tell: () => undefined,
+    });
+    const [callback] = hooks.UserPromptSubmit?.[0]?.hooks ?? [];
+    const about = { session_id: 's', transcript_path: 't', cwd: place, prompt: 'p' };
+    const said = await present(callback)(
+      { ...about, hook_event_name: 'UserPromptSubmit' },
+      undefined,
+      { signal: new AbortController().signal },
+    );
+    expect(JSON.stringify(said)).toContain(`a'b$(c) /no/such.so /no/such C`);
+    const given = await readFile(path.join(place, 'given'), 'utf8');
+    expect(given).toContain('CLAUDE_PROJECT_DIR=');
+    expect(given).not.toMatch(/^(?:LD_PRELOAD|BASH_ENV|WORD)=/m);
+  } finally {
+    await rm(place, { recursive: true });
+  }
+});
+
+test('of a project’s variables, those named like a secret are in the environment, the others in the settings, and none changes one of the worker’s', () => {
+  const values = { DEPLOY_TOKEN: 't', LD_KEY: 'x', COLOUR: 'blue', LANG: 'xx' };
+  const programs = read({ settings: { env: values } }).programs.map((program) => ({
+    ...program,
+    digest: 'd',
+  }));
+  const grants = { programs, rules: { deny: [], ask: [] } };
+  const { settings } = lockSession({ env: { LANG: 'C' }, root: '/r', grants, workspace: '/w' });
+  expect(settings).toMatchObject({ env: { COLOUR: 'blue', LANG: 'C' } });
+  expect(JSON.stringify(settings)).not.toContain('TOKEN');
+  expect(secretVariablesOf(grants)).toEqual({ DEPLOY_TOKEN: 't' });
 });
 
 function present<T>(value: T | undefined): T {

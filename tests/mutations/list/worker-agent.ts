@@ -331,6 +331,18 @@ export const agent = [
     ['a project does not redirect the model', `'ANTHROPIC_', `, ''],
     ['a project does not change the path', `'PATH$', `, ''],
   ]),
+  ...mutationsOf('worker/agent/workspace/project-hooks.ts', programs, [
+    [
+      'a project’s variables load no code with the worker’s rights',
+      'SIDEPOCKET_PROJECT_VARIABLES: exports }',
+      'SIDEPOCKET_PROJECT_VARIABLES: exports, ...variables }',
+    ],
+    [
+      'a project changes no variable of the worker’s for its hooks',
+      '.filter(([name]) => env[name] === undefined)',
+      '',
+    ],
+  ]),
   ...mutationsOf('worker/questions/workspace-trust.ts', 'tests/worker/workspace-trust.test.ts', [
     [
       'what the person has not agreed to does not run',

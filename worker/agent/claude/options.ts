@@ -14,7 +14,12 @@ import type { LiveSession } from './session.ts';
 import { createCanUseTool } from './permissions.ts';
 import { createSpawn } from '../sandbox/processes.ts';
 import { projectHooks } from '../workspace/project-hooks.ts';
-import { lockSession, serversOf, variablesOf } from '../sandbox/session-locks.ts';
+import {
+  lockSession,
+  secretVariablesOf,
+  serversOf,
+  variablesOf,
+} from '../sandbox/session-locks.ts';
 import { createToolPictures } from './tool-pictures.ts';
 import { noGrants } from '../workspace/grants.ts';
 import type { WorkspaceGrants } from '../workspace/grants.ts';
@@ -76,14 +81,14 @@ export function createSessionOptions(
       ...(bounds ? { bounds } : {}),
     }));
   };
-  const variables = { ...variablesOf(grants), ...env };
+  const variables = variablesOf(grants);
   const reads = { user, reader: createWorkspaceReader(user) };
   const hooks = project
-    ? projectHooks({ ...project, ...reads, env: variables, tell: (text) => live()?.tell(text) })
+    ? projectHooks({ ...project, ...reads, env, variables, tell: (text) => live()?.tell(text) })
     : {};
   const refine = reader && createToolPictures(reader);
   return {
-    env,
+    env: { ...secretVariablesOf(grants), ...env },
     allowDangerouslySkipPermissions: true,
     // A stop ends what the turn does; what runs in the background is ended one by one.
     perTaskStopAffordance: true,
@@ -99,7 +104,7 @@ export function createSessionOptions(
     // Keeps them off the command line, which others on the machine can read.
     mcpServersDelivery: 'initialize',
     mcpServers: {
-      ...(project ? serversOf(grants, project.workspace, variables) : {}),
+      ...(project ? serversOf(grants, project.workspace, { ...variables, ...env }) : {}),
       playwright: browserServer(startBrowser, refine),
       whatsapp: chatServer(() => live()?.chat),
     },

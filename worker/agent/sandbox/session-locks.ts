@@ -50,16 +50,15 @@ export function lockSession({
     workspace === undefined
       ? []
       : rules.map((rule) => rule.replace(/^(\w+)\(\/(?!\/)/, `$1(/${workspace}/`));
-  const variables = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !isSecret.test(name)),
-  );
+  const variables = { ...variablesOf(grants), ...env };
+  const shown = Object.entries(variables).filter(([name]) => !isSecret.test(name));
   return {
     settingSources: ['project', 'local'],
     projectConfigRoot: root,
     // A skill's own files can be read there without approval, as in the workspace.
     additionalDirectories: [path.join(root, '.claude')],
     strictMcpConfig: true,
-    settings: { cleanupPeriodDays: transcriptDays, env: { ...variablesOf(grants), ...variables } },
+    settings: { cleanupPeriodDays: transcriptDays, env: Object.fromEntries(shown) },
     managedSettings: {
       allowManagedHooksOnly: true,
       allowManagedPermissionRulesOnly: true,
@@ -84,6 +83,15 @@ export function variablesOf({ programs }: WorkspaceGrants): Record<string, strin
     {},
     ...programs.map((program) => (program.kind === 'variables' ? program.values : {})),
   );
+}
+
+/**
+ * Those of the workspace's approved variables that are kept off the command line: Claude Code gets
+ * them in its environment. None of these names means anything to the programs that start it.
+ */
+export function secretVariablesOf(grants: WorkspaceGrants): Record<string, string> {
+  const all = Object.entries(variablesOf(grants));
+  return Object.fromEntries(all.filter(([name]) => isSecret.test(name) && !/^LD_/.test(name)));
 }
 
 /**

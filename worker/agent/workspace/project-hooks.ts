@@ -7,6 +7,7 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
+import { writeExports } from '../sandbox/command-environment.ts';
 import { asAgent } from '../sandbox/user.ts';
 import type { AgentUser } from '../sandbox/user.ts';
 import type { WorkspaceGrants } from './grants.ts';
@@ -18,8 +19,10 @@ export type ProjectHookParts = {
   workspace: string;
   /** Whether the session resumes an earlier one. */
   isResumed: boolean;
-  /** The whole environment of the hooks' commands. */
+  /** The environment that the worker gives to the hooks' commands. */
   env: Record<string, string>;
+  /** The project's approved variables, which change none of `env`. */
+  variables: Record<string, string>;
   user: AgentUser | undefined;
   reader: WorkspaceReader;
   /** Sends a message to the chat. */
@@ -147,7 +150,14 @@ type HookRun =
 type HookCommand = { command: string; ms: number };
 
 /** Where hooks run, and as which user. */
-type HookPlace = Pick<ProjectHookParts, 'workspace' | 'env' | 'user'>;
+type HookPlace = Pick<ProjectHookParts, 'workspace' | 'env' | 'variables' | 'user'>;
+
+/**
+ * Sets the project's variables where the agent's user runs already. They may load code
+ * (`LD_PRELOAD`), which must not run in the programs that give the worker's rights up before.
+ */
+const setVariables =
+  'eval "$SIDEPOCKET_PROJECT_VARIABLES"; unset SIDEPOCKET_PROJECT_VARIABLES; exec /bin/bash -c "$1"';
 
 /**
  * Runs it as the leader of a process group, so that killing the group ends all its foreground
@@ -155,15 +165,18 @@ type HookPlace = Pick<ProjectHookParts, 'workspace' | 'env' | 'user'>;
  */
 async function runHook(
   { command, ms }: HookCommand,
-  { workspace, env, user }: HookPlace,
+  { workspace, env, variables, user }: HookPlace,
   input: HookInput,
   signal: AbortSignal,
 ): Promise<HookRun> {
   const { ANTHROPIC_API_KEY: _key, CLAUDE_CODE_OAUTH_TOKEN: _token, ...rest } = env;
-  const started = asAgent(user, { command: '/bin/bash', args: ['-c', command], cwd: workspace });
+  const shell = { command: '/bin/bash', args: ['-c', setVariables, 'bash', command] };
+  const started = asAgent(user, { ...shell, cwd: workspace });
+  const own = Object.entries(variables).filter(([name]) => env[name] === undefined);
+  const exports = writeExports(Object.fromEntries(own));
   const child = spawn(started.command, started.args, {
     cwd: started.cwd,
-    env: { ...rest, CLAUDE_PROJECT_DIR: workspace },
+    env: { ...rest, CLAUDE_PROJECT_DIR: workspace, SIDEPOCKET_PROJECT_VARIABLES: exports },
     stdio: 'pipe',
     detached: true,
   });
