@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { create as contentDisposition } from 'content-disposition';
 import { Router } from 'express';
 import type { Response } from 'express';
 import type { FileStore, StoredFile } from '../../shared/store/files.ts';
@@ -39,10 +40,12 @@ export function createMedia(files: FileStore, log: Log): Router {
 }
 
 function describe(response: Response, file: StoredFile): void {
-  const name = file.name.replaceAll(/[^\w.-]+/g, '-');
+  // A clean name for old clients; the true one as filename* (RFC 6266, RFC 8187).
+  const fallback = file.name.replaceAll(/[^\w.-]+/g, '-');
+  const name = file.name.toWellFormed().replaceAll(/[\p{Cc}/\\]+/gu, '-');
   response.setHeader('Content-Type', file.type);
   response.setHeader('Content-Length', file.size);
-  response.setHeader('Content-Disposition', `inline; filename="${name}"`);
+  response.setHeader('Content-Disposition', contentDisposition(name, { type: 'inline', fallback }));
   response.setHeader('Cache-Control', 'private, max-age=3600');
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Referrer-Policy', 'no-referrer');

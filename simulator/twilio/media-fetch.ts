@@ -1,3 +1,4 @@
+import { parse } from 'content-disposition';
 import { createSid } from './sid.ts';
 import { checkMedia, maxMediaBytes } from './media-type.ts';
 import type { StoredMedia } from './message-record.ts';
@@ -81,8 +82,6 @@ async function readLimited(response: Response): Promise<Buffer> {
 }
 
 function fileName(url: string, response: Response): string {
-  const given = /filename="?([^";]+)"?/i.exec(
-    response.headers.get('content-disposition') ?? '',
-  )?.[1];
-  return given ?? (new URL(url).pathname.split('/').pop() || 'file');
+  const { filename } = parse(response.headers.get('content-disposition') ?? '').parameters;
+  return filename || new URL(url).pathname.split('/').pop() || 'file';
 }

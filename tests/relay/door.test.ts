@@ -174,17 +174,19 @@ test('while the auth token is changed both are taken; Twilio is asked with the f
 test('a person who sends more than is taken in a minute is told once; what was taken stays, others are not held up, a repeat counts nothing', async () => {
   await earlyInTheMinute();
   await withRelay({ SENDER_LIMIT_PER_MINUTE: '60' }, async ({ post, redis, replies, logged }) => {
-    const first = messageForm({ Body: 'number 0' });
+    // One person, who writes from a number and from a user id.
+    const userId = 'US.13491208655302741918';
+    const first = messageForm({ Body: 'number 0', ExternalUserId: `whatsapp:${userId}` });
     expect((await post('/webhook', first)).status).toBe(200);
     // Twilio's own repeats are not the person's doing.
     for (let round = 0; round < 30; round += 1)
       expect((await post('/webhook', first)).status).toBe(200);
     const statuses = await Promise.all(
-      Array.from(
-        { length: 79 },
-        async (_, index) =>
-          (await post('/webhook', messageForm({ Body: `number ${index + 1}` }))).status,
-      ),
+      Array.from({ length: 79 }, async (_, index) => {
+        const from = index % 2 === 0 ? { From: `whatsapp:${userId}` } : {};
+        return (await post('/webhook', messageForm({ Body: `number ${index + 1}`, ...from })))
+          .status;
+      }),
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(await redis.llen(keys.inbox(phone))).toBe(60);
@@ -197,8 +199,10 @@ test('a person who sends more than is taken in a minute is told once; what was t
       200,
     );
     expect(await redis.llen(keys.inbox(otherPhone))).toBe(1);
-    await until('the notice', () => replies().length > 0);
-    expect(replies().map(({ text }) => text)).toEqual([
+    // It goes to the address that wrote last.
+    const told = (): string[] => [...replies(), ...replies(userId)].map(({ text }) => text);
+    await until('the notice', () => told().length > 0);
+    expect(told()).toEqual([
       'That is more than I can take in at once. I kept the first 60; please send the rest again in a minute.',
     ]);
     expect(logged().filter(({ msg }) => msg === 'a sender is over the limit')).toMatchObject([
