@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -20,6 +20,7 @@ apart();
 const accounts = readFileSync('/etc/passwd', 'utf8');
 apart();
 
+const multipath = '/proc/sys/net/mptcp/enabled';
 const first = Number(readFileSync('/run/sidepocket-ports', 'utf8'));
 const users = {
   first,
@@ -67,6 +68,7 @@ try {
     JSON.stringify({
       first,
       reached,
+      hasMultipath: existsSync(multipath) && readFileSync(multipath, 'utf8').trim() !== '0',
       isRepeated: readFileSync('/etc/passwd', 'utf8') === accounts,
       accounts: accounts.split('\n').filter((line) => line.includes(data)),
       known: /^userknownhostsfile (\S+)/m.exec(ssh)?.[1],

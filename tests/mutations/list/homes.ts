@@ -62,6 +62,20 @@ export const peoplesHomes = [
       '',
     ],
   ]),
+  ...mutationsOf('worker/agent/homes/own-data.sh', image, [
+    [
+      'a place for homes that an agent has made is not believed',
+      '*) mv "$people" "$people.$(date +%s)" ;;',
+      '*) ;;',
+      { named: 'a volume is' },
+    ],
+    [
+      'a home that root has restored is its person’s',
+      '[ "$(stat -c %u "$home")" != 0 ] ||',
+      'true ||',
+      { named: 'a volume is' },
+    ],
+  ]),
   ...mutationsOf('worker/agent/homes/people-apart.sh', image, [
     [
       'a person’s server does not answer another person',

@@ -38,9 +38,10 @@ mv "$accounts" /etc/passwd
 
 # A packet that opens a connection is marked with the user who sends it, and what answers it has the same
 # mark (tcp_fwmark_accept). An answer of a person's server to another user becomes a refusal. So does one
-# of unknown origin, which a flooded server sends.
-accept=/proc/sys/net/ipv4/tcp_fwmark_accept
-{ echo 1 > "$accept"; } 2> /dev/null || exit 0
+# of unknown origin, which a flooded server sends, and one by Multipath TCP on some kernels: without it,
+# programs that prefer it use TCP.
+accept=/proc/sys/net/ipv4/tcp_fwmark_accept multipath=/proc/sys/net/mptcp/enabled
+{ echo 1 > "$accept" && { [ ! -e "$multipath" ] || echo 0 > "$multipath"; }; } 2> /dev/null || exit 0
 {
   echo 'add table inet sidepocket'
   echo 'delete table inet sidepocket'
