@@ -10,6 +10,7 @@ import { readingSection } from './reading.ts';
 import { relayStartSection } from './relay-start.ts';
 import type { Section } from './section.ts';
 import { takeUpSection } from './take-up.ts';
+import { twoPeopleSection } from './two-people.ts';
 import { workerStartSection } from './worker-start.ts';
 
 /** All measurements, in the order of the results. */
@@ -20,6 +21,7 @@ export const sections: Section[] = [
   relayStartSection,
   workerStartSection,
   firstRequestSection,
+  twoPeopleSection,
   deliverySection,
   takeUpSection,
   commandsSection,
