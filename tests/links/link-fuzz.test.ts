@@ -8,7 +8,7 @@ import {
   uint8Array,
 } from 'fast-check';
 import { expect, test } from 'vitest';
-import { createLinks } from '../../shared/store/links/links.ts';
+import { createLinks, linkMs } from '../../shared/store/links/links.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLinkBrowser } from '../support/link-browser.ts';
 import { phone } from '../support/pipeline.ts';
@@ -95,6 +95,35 @@ test(
       const whole = await browser.post(`${relayUrl}/link/${token}`, { sealed: 'x'.repeat(100) });
       expect(whole.status).toBe(303);
       expect(await redis.llen(keys.inbox(phone))).toBe(1);
+      // Another person's who has used it, one that is over, and one that was closed: no form opens it,
+      // from whichever browser and of whatever size.
+      const closed = (await links.add(link)).token;
+      await links.revoke(phone);
+      const late = createLinks(redis, () => Date.now() - linkMs - 1);
+      const ended = [token, closed, (await late.add({ ...link, person: 'p-other' })).token];
+      const open = (await links.add(link)).token;
+      await assert(
+        asyncProperty(
+          constantFrom(...ended),
+          oneof(
+            stringMatching(/^[\w-]{60,200}$/),
+            string({ unit: anyCharacter, maxLength: 14_000 }),
+          ),
+          async (one, sealed) => {
+            const stranger = createLinkBrowser();
+            // With a cookie that an open link has given.
+            await stranger.get(`${relayUrl}/link/${open}`);
+            const { status } = await stranger.post(
+              `${relayUrl}/link/${one}`,
+              { sealed },
+              forwarded(),
+            );
+            expect([400, 404, 410, 413]).toContain(status);
+            expect(await redis.llen(keys.inbox(phone))).toBe(1);
+          },
+        ),
+        { numRuns: 60 },
+      );
     });
   },
 );

