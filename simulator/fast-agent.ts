@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { AgentFailure } from '../worker/agent/agent.ts';
 import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
+import type { MessageState } from '../worker/agent/message-state.ts';
 
 const Entry = z.union([
   z.object({ prompt: z.string() }),
@@ -72,6 +73,17 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
         if (next.done) return;
         yield* answerPrompt(path.join(dir, `${session}.jsonl`), next.value, turn, signal);
       }
+    },
+    async lookUpMessages({ session }, ids) {
+      const entries = await readEntries(path.join(dir, `${session}.jsonl`));
+      const stateOf = (id: string): MessageState => {
+        if (entries.some((entry) => 'answered' in entry && entry.answered === id))
+          return 'answered';
+        return entries.some((entry) => 'prompt' in entry && entry.prompt === id)
+          ? 'unanswered'
+          : 'absent';
+      };
+      return new Map(ids.map((id) => [id, stateOf(id)]));
     },
     release: async () => undefined,
     async stop() {

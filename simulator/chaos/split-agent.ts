@@ -11,6 +11,7 @@ export function createSplitAgent(
     // Only Claude Code leaves work running.
     ...(first.background ? { background: first.background } : {}),
     work: (turn) => of(turn.conversation).work(turn),
+    lookUpMessages: async (place, ids) => await of(place.conversation).lookUpMessages?.(place, ids),
     release: (conversation) => of(conversation).release(conversation),
     stop: async () => void (await Promise.all([first.stop(), rest.stop()])),
   };

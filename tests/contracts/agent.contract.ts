@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Agent, Prompt } from '../../worker/agent/agent.ts';
-import { startTurn } from '../support/agent-bench.ts';
+import { homeAround, startTurn } from '../support/agent-bench.ts';
 import type { Asking, RunningTurn } from '../support/agent-bench.ts';
 import { atGate, openGate } from '../support/gate-story.ts';
 import { until } from '../support/until.ts';
@@ -37,6 +37,8 @@ type Conversation = {
   startGate(asking?: { prompt?: Prompt; open?: boolean }): Promise<RunningTurn>;
   openGate(): Promise<void>;
   release(): Promise<void>;
+  /** What its session's transcript says of messages. */
+  states(ids: string[]): Promise<unknown[]>;
   /** How many prompts with this text its session's transcript holds. */
   told(text: string): Promise<number>;
 };
@@ -60,6 +62,12 @@ async function converse(under: AgentUnderTest, conversation: string): Promise<Co
     },
     openGate: () => openGate(workspace),
     release: () => under.agent.release(conversation),
+    async states(ids) {
+      const [session = '', home] = [last?.session(), homeAround(workspace)];
+      const place = { conversation, home, workspace, session };
+      const known = await under.agent.lookUpMessages?.(place, ids);
+      return ids.map((id) => known?.get(id));
+    },
     async told(text) {
       const session = last?.session();
       return session === undefined ? 0 : await under.told(session, workspace, text);
@@ -177,6 +185,8 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     const resumed = talk.start({ prompts });
     expect(await resumed.ended).toBeUndefined();
     expect(outline(resumed)).toEqual(outline(first));
+    const [known = '', never] = [prompts[0]?.id, `SM${randomUUID()}`];
+    expect(await talk.states([known, never])).toEqual(['answered', 'absent']);
     expect(under.asked()).toBe(asked);
   });
 
@@ -189,6 +199,7 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     expect(await turn.ended).toBe(reason);
     expect(turn.answers()).toEqual([]);
     expect(await under.processes(turn.session())).toBe(0);
+    expect(await work.states([prompt.id])).toEqual(['unanswered']);
     await work.openGate();
     const again = work.start({ prompts: [prompt] });
     expect(await again.ended).toBeUndefined();

@@ -1,3 +1,5 @@
+import { appendFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { beginEpoch, epochMemory } from '../../shared/store/redis/epoch.ts';
@@ -176,5 +178,37 @@ test('an answer that the transcript has already is looked up right after the sto
         (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.outbox(phone))) === 0,
     );
     expect(texts()).toEqual(['answer to old', 'answer to new']);
+  });
+});
+
+test('what has ended its worker three times is asked of the transcript: an answer there is looked up, and what has none is given up', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, replies, startWorker } = pipeline;
+    const worker = await startWorker();
+    const old = await loseAnswered(pipeline, worker);
+    const killed = `SM${'4'.repeat(32)}`;
+    const session = (await redis.hget(keys.conversation(phone), 'session')) ?? '';
+    const transcript = path.join(pipeline.dataDir, 'transcripts', `${session}.jsonl`);
+    await appendFile(transcript, `${JSON.stringify({ prompt: killed })}\n`);
+    const turns = createTurns(redis);
+    for (const id of [old, killed]) {
+      const at = new Date(Date.now() - 60_000).toISOString();
+      const text = id === old ? 'old' : 'kills';
+      await createIntake(turns)({ id, conversation: phone, at, text, media: [] });
+      await redis.hset(keys.attempts(phone), id, 3);
+    }
+    await turns.close();
+    await startWorker();
+    await until(
+      'an empty inbox',
+      async () =>
+        (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.outbox(phone))) === 0,
+    );
+    expect(replies().map(({ text }) => text)).toEqual([
+      'answer to old',
+      expect.stringContaining('retry'),
+    ]);
+    const stateOf = (id: string): Promise<string | null> => redis.hget(keys.message(id), 'state');
+    expect([await stateOf(old), await stateOf(killed)]).toEqual(['answered', 'failed']);
   });
 });

@@ -3,8 +3,11 @@ import { createLog } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Outbox, Settlement } from '../../shared/store/boxes/outbox.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
+import type { MessageState } from '../../worker/agent/message-state.ts';
+import type { Home } from '../../worker/agent/homes/home.ts';
 import {
   answeredBeforeWords,
+  askTranscript,
   leaveAnswered,
   lookUpFirst,
   mayHaveBeenSaid,
@@ -116,6 +119,37 @@ test('what has ended its worker too often is looked up beside a session as well,
     { session: 'known', exhausted: ['a'] },
   );
   expect({ left, asked }).toEqual({ left: ['b'], asked: 1 });
+});
+
+test('the transcript is asked of what is older than the store, and one that cannot be read says nothing', async () => {
+  const asked: string[][] = [];
+  const ask = (
+    epoch: string,
+    session: string | undefined,
+    read: () => MessageState | Error,
+  ): Promise<[string, MessageState][]> =>
+    askTranscript(
+      {
+        agent: {
+          async lookUpMessages(_, ids) {
+            asked.push(ids);
+            const state = read();
+            if (state instanceof Error) throw state;
+            return new Map(ids.map((id) => [id, state]));
+          },
+        },
+        homeOf: async () => ({ directory: '/home' }) as Home,
+      },
+      { conversation, log: createLog('test', 'silent') } as unknown as TurnContext,
+      { since: epoch, conversation: { session } as never },
+      [message('a', 10), message('new', 40)],
+    ).then((known) => [...known]);
+  expect(await ask(since, 'known', () => 'answered')).toEqual([['a', 'answered']]);
+  expect(await ask(since, 'known', () => new Error('not readable'))).toEqual([]);
+  expect(asked).toEqual([['a'], ['a']]);
+  expect(await ask('', 'known', () => 'answered')).toEqual([]);
+  expect(await ask(since, undefined, () => 'answered')).toEqual([]);
+  expect(asked).toHaveLength(2);
 });
 
 test('words may have been said before since the oldest message, or shortly before the store changed', () => {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createModelPrices } from '../../shared/runtime/model-prices.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
-import type { ModelLookup } from '../../worker/agent/agent.ts';
+import type { ModelLookup } from '../../worker/agent/model/known-model.ts';
 import { createModelLookup } from '../../worker/agent/model/model-lookup.ts';
 import type { ModelKeys } from '../../worker/agent/model/sessions.ts';
 

@@ -5,9 +5,15 @@ import type { Settlement } from '../../shared/store/boxes/outbox.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
+import type { MessageState } from '../../worker/agent/message-state.ts';
 import { isStop } from '../../worker/turn/stop.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
-import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn/ending/outcome.ts';
+import {
+  endBadly,
+  giveUpExhausted,
+  isExhausted,
+  settleStopped,
+} from '../../worker/turn/ending/outcome.ts';
 import type { EndingParts, TurnStand } from '../../worker/turn/ending/outcome.ts';
 
 const conversation = '+15551230001';
@@ -76,6 +82,18 @@ test('at the fourth pick-up a message is given up before it is looked at, and on
     1,
   );
   expect(none.puts).toEqual([]);
+});
+
+test('an answer that the transcript has is worth one attempt more, and no second one', () => {
+  const { stand } = bench([], { a: 3, b: 4 });
+  const isOver = (id: string, state?: MessageState): boolean =>
+    isExhausted(message(id), stand.attempts, state);
+  expect([isOver('a'), isOver('a', 'unanswered'), isOver('a', 'answered')]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(isOver('b', 'answered')).toBe(true);
 });
 
 test('what answered a question goes with the work that asked it, and not before', async () => {

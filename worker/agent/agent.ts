@@ -1,6 +1,8 @@
 import type { Effort, PermissionMode } from './settings.ts';
 import type { BackgroundControl } from './background.ts';
 import type { Home } from './homes/home.ts';
+import type { MessageState, SessionPlace } from './message-state.ts';
+import type { ModelLookup } from './model/known-model.ts';
 import type { WorkspaceGrants } from './workspace/grants.ts';
 
 /** A message for the agent. `id` derives from the person's message: a crash changes nothing. */
@@ -254,19 +256,6 @@ export type ComingTurn = Pick<
   'conversation' | 'home' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
 >;
 
-/** A model that can be chosen by its id; `name` is its name for people. */
-export type KnownModel = { id: string; name: string };
-
-/** What is known of a model's name. */
-export type ModelLookup = {
-  /** The model's id; undefined when no model has that name. */
-  model: string | undefined;
-  /** The models to choose from, newest first. */
-  offered: KnownModel[];
-  /** The model's service has said so; otherwise this is the worker's own list, which may be old. */
-  isFromService: boolean;
-};
-
 /**
  * Answers prompts. Contract of `work`: events come in order; each prompt is in exactly one
  * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
@@ -286,6 +275,14 @@ export interface Agent {
    * which models there are.
    */
   lookUpModel?(name: string): Promise<ModelLookup | undefined>;
+  /**
+   * What a session's transcript says of messages, by their ids. Undefined or absent when the agent
+   * keeps none. Throws when it cannot be read.
+   */
+  lookUpMessages?(
+    place: SessionPlace,
+    ids: string[],
+  ): Promise<ReadonlyMap<string, MessageState> | undefined>;
   /** Pauses every process of the agent, if possible, until the returned function is called. */
   pause?(): Promise<() => void>;
   /** Work that outlives its turn; absent when the agent has none. */

@@ -49,6 +49,7 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
     lookUpModel: async (name) => (await make()).lookUpModel?.(name),
+    lookUpMessages: async (...asked) => (await make()).lookUpMessages?.(...asked),
     pause: async () =>
       (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
     release: async (conversation) => (await make()).release(conversation),

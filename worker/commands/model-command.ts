@@ -1,5 +1,5 @@
 import type { ChoiceItem, Choices } from '../../shared/store/choices.ts';
-import type { KnownModel, ModelLookup } from '../agent/agent.ts';
+import type { KnownModel, ModelLookup } from '../agent/model/known-model.ts';
 import { modelAliases, readAlias, usualAliases } from '../agent/model/model-aliases.ts';
 import { editDistance, mostMistakes } from './edit-distance.ts';
 import type { Command, CommandAnswer } from './command.ts';

@@ -4,6 +4,10 @@ import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { quoteMessages } from './format-messages.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { MessageState } from '../agent/message-state.ts';
+import { workspaceOf } from '../agent/homes/home.ts';
+import type { Home } from '../agent/homes/home.ts';
 import type { TurnContext } from './context.ts';
 
 export type AnsweredBeforeDeps = {
@@ -67,14 +71,43 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
   };
 }
 
+/** What a turn asks its agent's transcript with. */
+export type TranscriptDeps = {
+  agent: Pick<Agent, 'lookUpMessages'>;
+  homeOf: (conversation: string) => Promise<Home>;
+};
+
+/**
+ * What the session's transcript says of these messages that are older than the current store, by
+ * id; nothing without a session, and nothing when it cannot be read.
+ */
+export async function askTranscript(
+  { agent, homeOf }: TranscriptDeps,
+  { conversation, log }: TurnContext,
+  { since, conversation: { session } }: Pick<Snapshot, 'since' | 'conversation'>,
+  messages: Message[],
+): Promise<ReadonlyMap<string, MessageState>> {
+  const old = since === '' ? [] : messages.filter(({ at }) => at < since);
+  if (session === undefined || old.length === 0) return new Map();
+  try {
+    const home = await homeOf(conversation);
+    const place = { conversation, home, workspace: workspaceOf(home, conversation), session };
+    const ids = old.map(({ id }) => id);
+    return (await agent.lookUpMessages?.(place, ids)) ?? new Map<string, MessageState>();
+  } catch (error) {
+    log.warn({ err: error, conversation }, 'the transcript could not be asked');
+    return new Map();
+  }
+}
+
 /**
  * Drops messages that were answered before the store lost the record of it: it has lost its latest
  * writes, or is a restored copy. Only messages older than the current store are looked up: a
  * message of ours to this person that is in Twilio's list and not in the ledger, sent after theirs
  * and before the store changed, counts as their answer, and the person is informed. With a session
  * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
- * answer is looked up before it is sent. Messages that satisfy `isExhausted` are looked up anyway,
- * because the agent does not see them again. Returns the messages to work on. Throws what the
+ * answer is looked up before it is sent. Messages that satisfy `isUnknown` are looked up anyway:
+ * the agent does not see them again, and the transcript does not say. Returns the messages to work on. Throws what the
  * list's refusal throws: nothing is worked before the lookup.
  */
 export async function leaveAnswered(
@@ -85,13 +118,13 @@ export async function leaveAnswered(
     since,
     conversation: { address, session },
   }: Pick<Snapshot, 'messages' | 'since' | 'conversation'>,
-  isExhausted: (message: Message) => boolean,
+  isUnknown: (message: Message) => boolean,
 ): Promise<Message[]> {
   const old =
     since === ''
       ? []
       : messages.filter(
-          (message) => message.at < since && (session === undefined || isExhausted(message)),
+          (message) => message.at < since && (session === undefined || isUnknown(message)),
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;

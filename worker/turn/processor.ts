@@ -2,11 +2,12 @@ import type { Job } from 'bullmq';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
+import type { Message } from '../../shared/store/message.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
-import { leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
+import { askTranscript, leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
 import { createDispatch } from './dispatch.ts';
@@ -132,22 +133,30 @@ async function workInbox(
   try {
     const person = await meetPerson(stores, context, snapshot.messages);
     const waiting = await questions.withoutAnswers(snapshot.messages);
+    const known = await askTranscript(
+      { agent: deps.agent, homeOf: () => homing },
+      context,
+      snapshot,
+      waiting.filter((message) => isExhausted(message, attempts)),
+    );
+    const isOver = (message: Message): boolean =>
+      isExhausted(message, attempts, known.get(message.id));
+    let lastSnapshot = (): Snapshot => snapshot;
+    const saidAt = (): string | undefined => mayHaveBeenSaid(lastSnapshot(), Date.now());
+    const outbox = lookUpFirst(stores.outbox, saidAt);
+    const own: TurnDeps = { ...deps, stores: { ...stores, outbox } };
     const unanswered = await leaveAnswered(
       { ...stores, messenger: deps.chat.messenger },
       context,
       { ...snapshot, messages: waiting },
-      (message) => isExhausted(message, attempts),
+      (message) => isOver(message) && known.get(message.id) !== 'unanswered',
     );
-    const messages = await giveUpExhausted(deps, context, unanswered, stand());
+    const messages = await giveUpExhausted(own, context, unanswered, stand(), isOver);
     const givenUp = [
       ...snapshot.givenUp,
       ...unanswered.filter((message) => !messages.includes(message)),
     ];
     const first: Snapshot = { ...snapshot, messages, givenUp };
-    let lastSnapshot = (): Snapshot => first;
-    const saidAt = (): string | undefined => mayHaveBeenSaid(lastSnapshot(), Date.now());
-    const outbox = lookUpFirst(stores.outbox, saidAt);
-    const own: TurnDeps = { ...deps, stores: { ...stores, outbox } };
     const dispatch = createDispatch(own, context, questions, attempts, first);
     lastSnapshot = dispatch.snapshot;
     await resumeQuestion(context, questions, dispatch);

@@ -169,12 +169,12 @@ export const recovery = [
     ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
     [
       'the transcript knows better than the list',
-      '(session === undefined || isExhausted(message))',
+      '(session === undefined || isUnknown(message))',
       'true',
     ],
     [
       'what the agent does not see again is asked of the list',
-      '(session === undefined || isExhausted(message))',
+      '(session === undefined || isUnknown(message))',
       'session === undefined',
     ],
     [
@@ -183,6 +183,11 @@ export const recovery = [
       '.toSorted().at(-1);\n        return earliest',
     ],
     ['what comes in late is looked for', 'now - Date.parse(since) < lateMs', 'false'],
+    [
+      'the transcript is asked only of what is older than the store',
+      `since === '' ? [] : messages.filter(({ at }) => at < since);\n  if`,
+      'messages;\n  if',
+    ],
   ]),
   ...mutationsOf('shared/store/boxes/ledger.ts', 'tests/shared/ledger-states.test.ts', [
     [
@@ -198,6 +203,34 @@ export const recovery = [
       `local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)`,
       'local isOwn = isFirst',
       { named: 'while it was gone' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/turn-ending.test.ts', [
+    [
+      'an answer in the transcript is worth one attempt more',
+      `(inTranscript === 'answered' ? 1 : 0)`,
+      '0',
+      { named: 'one attempt more' },
+    ],
+    [
+      'and no second one',
+      `(inTranscript === 'answered' ? 1 : 0)`,
+      `(inTranscript === 'answered' ? 2 : 0)`,
+      { named: 'one attempt more' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/processor.ts', 'tests/shared/epoch.test.ts', [
+    [
+      'what the transcript shows unanswered is no guess',
+      ` && known.get(message.id) !== 'unanswered'`,
+      '',
+      { named: 'three times' },
+    ],
+    [
+      'what the transcript has answered is delivered',
+      'isExhausted(message, attempts, known.get(message.id))',
+      'isExhausted(message, attempts)',
+      { named: 'three times' },
     ],
   ]),
   ...mutationsOf('worker/turn/answered-before.ts', 'tests/shared/epoch.test.ts', [

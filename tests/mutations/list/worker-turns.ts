@@ -174,7 +174,7 @@ export const turns = [
     ],
     [
       'what ended its worker too often is given up',
-      'attempts.before(id) >= mostAttempts;',
+      `attempts.before(id) >= mostAttempts + (inTranscript === 'answered' ? 1 : 0);`,
       'false;',
       ended,
     ],

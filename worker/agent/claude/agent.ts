@@ -8,6 +8,8 @@ import type { AgentPlatformOptions } from '../sandbox/platform.ts';
 import { carryHistory } from './transcript/carried-history.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
 import type { FileReader } from '../../reading/file-reader.ts';
+import { findPrompt } from './transcript/transcript.ts';
+import { promptId } from './prompt-id.ts';
 import { isTakenAway, workTurn } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
 import type { GroupLease } from '../sandbox/group-lease.ts';
@@ -250,6 +252,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       }
     },
     lookUpModel: platform.lookUpModel,
+    async lookUpMessages({ home, session, workspace }, ids) {
+      const entries = await platform.transcript(home, session, workspace);
+      return new Map(ids.map((id) => [id, findPrompt(entries, promptId(id)).state]));
+    },
     pause: () => processes.haltAll(),
     release: async (conversation) => {
       await preparing.get(conversation);

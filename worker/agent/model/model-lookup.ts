@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { parseJson } from '../../../shared/runtime/json.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelPrices } from '../../../shared/runtime/model-prices.ts';
-import type { KnownModel, ModelLookup } from '../agent.ts';
+import type { KnownModel, ModelLookup } from './known-model.ts';
 import { credentialOf } from './sessions.ts';
 import type { ModelKeys } from './sessions.ts';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Environment } from '../../../shared/runtime/env.ts';
 import type { Running } from '../../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
-import type { ModelLookup } from '../agent.ts';
+import type { ModelLookup } from './known-model.ts';
 import { createModelAccount } from './account.ts';
 import type { ModelAccountParts } from './account.ts';
 import { answerExports, isExportsRequest } from './exports.ts';

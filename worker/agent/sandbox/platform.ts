@@ -1,6 +1,6 @@
 import type { Environment } from '../../../shared/runtime/env.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
-import type { ModelLookup } from '../agent.ts';
+import type { ModelLookup } from '../model/known-model.ts';
 import type { Home } from '../homes/home.ts';
 import { createAgentFiles } from './files.ts';
 import type { AgentFiles } from './files.ts';

@@ -5,6 +5,7 @@ import { FencedError } from '../../../shared/store/boxes/inbox.ts';
 import { LostAnswerError } from '../../../shared/store/boxes/outbox.ts';
 import type { Message } from '../../../shared/store/message.ts';
 import { AgentFailure } from '../../agent/agent.ts';
+import type { MessageState } from '../../agent/message-state.ts';
 import { taskLine } from '../../background/describe.ts';
 import { mostAttempts } from '../attempts.ts';
 import type { Attempts } from '../attempts.ts';
@@ -32,32 +33,37 @@ export type TurnStand = {
   session?: FailedSession | undefined;
 };
 
-/** Whether a message has crashed its worker too often to be started again. */
-export function isExhausted({ id }: Message, attempts: Attempts): boolean {
-  return attempts.before(id) >= mostAttempts;
+/**
+ * Whether a message has crashed its worker too often to be started again. One that has its answer
+ * in the transcript has another attempt: only that answer is delivered.
+ */
+export function isExhausted(
+  { id }: Message,
+  attempts: Attempts,
+  inTranscript?: MessageState,
+): boolean {
+  return attempts.before(id) >= mostAttempts + (inTranscript === 'answered' ? 1 : 0);
 }
 
 /**
- * Gives up messages that crashed their worker too often, before they are processed again, and
- * returns the remaining ones. Throws FencedError.
+ * Gives up the messages that crashed their worker too often (`isOver`), before they are processed
+ * again, and returns the remaining ones. Throws FencedError.
  */
 export async function giveUpExhausted(
   parts: EndingParts,
   context: TurnContext,
   messages: Message[],
   { attempts, answerers }: TurnStand,
+  isOver: (message: Message) => boolean = (message) => isExhausted(message, attempts),
 ): Promise<Message[]> {
-  const exhausted = messages.filter((message) => isExhausted(message, attempts));
+  const exhausted = messages.filter(isOver);
   if (exhausted.length === 0) return messages;
   const answered = new Set(answerers);
   const failed = exhausted.filter(({ id }) => !answered.has(id));
   // Answers to questions go with the work that asked them; other work in progress may still need
   // them.
   const isAllOver = messages.every(
-    (message) =>
-      isExhausted(message, attempts) ||
-      answered.has(message.id) ||
-      attempts.before(message.id) === 0,
+    (message) => isOver(message) || answered.has(message.id) || attempts.before(message.id) === 0,
   );
   await attempts.take(failed);
   await giveUp(
