@@ -275,6 +275,10 @@ test('a failed result is named by what Claude Code said before it', () => {
   expect(failed(limit, trouble('rate_limit'))).toMatchObject([
     { failure: { kind: 'usage-limit', resetsAt: new Date(1_800_000_000_000) } },
   ]);
+  // What fails later for a cause of its own is told as that.
+  expect(failed(limit, trouble('authentication_failed'))).toMatchObject([
+    { failure: { kind: 'signed-out' } },
+  ]);
   expect(
     translateAll([result({ subtype: 'error_max_turns', errors: ['too many'] })]),
   ).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);

@@ -10,6 +10,7 @@ test.each([
   'Great! Let me commit this.',
   'Okay, I need to read the file first.',
   'Perfect.',
+  'So let me try it.',
   'Let’s see what the server says.',
   'Now I will open the page on a phone’s size:',
 ])('“%s” before a tool is filler', (text) => {
@@ -29,6 +30,13 @@ test.each([
   `I'll explain it at length: ${'word '.repeat(60)}`,
   'Illness is no filler.',
   'Good news: it works.',
+  'I’ll use port 8081 because 8080 is taken.',
+  'Let me fix it — the cause is a missing await.',
+  "I won't delete the database.",
+  'I’ll skip the tests, they take 20 minutes.',
+  'I need to know your password, but do not send it here.',
+  '👍',
+  '`npm test` fails',
 ])('“%s” before a tool arrives', (text) => {
   expect(isFiller(text)).toBe(false);
 });

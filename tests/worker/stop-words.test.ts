@@ -167,6 +167,9 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
   ).toEqual(['', '', '', 'all', 'close all']);
   expect(argument('/schedules cancel #1 right now please!')).toBe('cancel #1');
   expect(argument('/secret GITHUB_TOKEN please')).toBe('GITHUB_TOKEN');
+  expect(
+    ['/model claude opus 5.5', '/model opus please', '/effort extra high'].map(argument),
+  ).toEqual(['claude opus 5.5', 'opus', 'extra high']);
   const isQuiet = (text: string): boolean =>
     findCommand(message(text), true)?.command.pattern.exec('/quiet') !== null;
   expect(['/quiet now', '/verbose off', '/quiet'].map(isQuiet)).toEqual([true, true, true]);
@@ -194,6 +197,8 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
     'statsu',
     '/queue fix',
     '/new look',
+    '/model the data as a graph',
+    '/effort estimate for this',
   ];
   expect(others.filter((text) => findCommand(message(text), true) !== undefined)).toEqual([]);
 });

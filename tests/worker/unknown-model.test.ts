@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { toTappable } from '../../shared/store/choices.ts';
 import { readAlias } from '../../worker/agent/model/model-aliases.ts';
-import { unknownModel } from '../../worker/commands/model-command.ts';
+import type { Command, CommandAnswer } from '../../worker/commands/command.ts';
+import { effortCommand } from '../../worker/commands/effort-command.ts';
+import { modelCommand, unknownModel } from '../../worker/commands/model-command.ts';
 
 const offered = [
   { id: 'claude-opus-5-5', name: 'Claude Opus 5.5' },
@@ -61,4 +63,37 @@ test('Claude Code’s own names are known in any spelling, with and without the 
   expect(readAlias('opusplan')).toBe('opusplan');
   for (const name of ['opuss', 'claude-opus-5-5', '[1m]', ''])
     expect(readAlias(name)).toBe(undefined);
+});
+
+test('a model’s name may have blanks, and the list’s own words are a level', async () => {
+  const written: unknown[] = [];
+  const looked: string[] = [];
+  const say = (command: Command, argument: string): Promise<CommandAnswer | undefined> =>
+    command.run(
+      {
+        stores: {
+          conversations: {
+            read: async () => ({}),
+            write: async (_: unknown, __: unknown, change: unknown) => void written.push(change),
+          },
+        },
+        agent: {
+          async lookUpModel(name: string) {
+            looked.push(name);
+            return { model: undefined, offered, isFromService: true };
+          },
+        },
+      } as never,
+      { message: { conversation: '+15551230001' }, argument, context: {}, busy: false } as never,
+    );
+  expect(await say(modelCommand, 'Claude Opus  5.5')).toMatchObject({
+    text: expect.stringContaining('Did you mean claude-opus-5-5?'),
+  });
+  expect(looked).toEqual(['Claude-Opus-5.5']);
+  expect(await say(effortCommand, 'Extra High')).toContain('The effort is xhigh');
+  for (const odd of ['very high', '高', '-1', 'xhigh;', 'constructor'])
+    expect(await say(effortCommand, odd)).toMatchObject({
+      text: expect.stringContaining('There is no such effort.'),
+    });
+  expect(written).toEqual([{ effort: 'xhigh' }]);
 });

@@ -17,14 +17,16 @@ const effortHelp = `*/effort high* changes it; there are ${effortLevels.join(', 
 
 /** Shows and sets how much Claude thinks before it answers. */
 export const effortCommand: Command = {
-  pattern: /^\/effort(?:\s+(\S+))?$/i,
+  pattern: /^\/effort(?:\s+(\S+|(?:extra|very)\s+\S+))?$/i,
   help: { usage: '/effort high', does: 'how much I think before I answer' },
   anytime: true,
   async run(
     { stores: { conversations } },
     { message: { conversation }, argument, context: { fence }, busy },
   ): Promise<CommandAnswer> {
-    const wanted = argument.toLowerCase();
+    const word = argument.toLowerCase();
+    // As the list spells it.
+    const wanted = /^extra[\s-]high$/.test(word) ? 'xhigh' : word;
     const level = readEffort(wanted);
     if (level !== undefined || wanted === 'default') {
       await conversations.write(conversation, fence, { effort: level ?? '' });

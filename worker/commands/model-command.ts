@@ -16,13 +16,15 @@ const mostListed = 10;
 
 /** Shows and sets the model. A name is stored only if there is such a model. */
 export const modelCommand: Command = {
-  pattern: /^\/model(?:\s+(\S+))?$/i,
+  // Further words belong to a name, as in “claude opus 5.5”; else they make a sentence.
+  pattern: /^\/model(?:\s+(\S+|(?:claude|opus|sonnet|haiku)(?:\s+\S+){1,3}))?$/i,
   help: { usage: '/model opus', does: 'the model I think with' },
   anytime: true,
   async run(
     { stores: { conversations }, agent },
-    { message: { conversation }, argument, context: { fence }, busy },
+    { message: { conversation }, argument: words, context: { fence }, busy },
   ): Promise<CommandAnswer> {
+    const argument = words.replaceAll(/\s+/g, '-');
     if (argument === '') {
       const { model } = await conversations.read(conversation);
       return {

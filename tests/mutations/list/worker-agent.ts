@@ -592,5 +592,13 @@ export const agent = [
   ...mutationsOf('worker/agent/claude/words.ts', 'tests/worker/filler.test.ts', [
     ['a paragraph is no filler', "plain.length > longestFiller || plain.includes('\\n')", 'false'],
     ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
+    ['a reason beside an announcement arrives', ' && !news.test(said)', ''],
+  ]),
+  ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
+    [
+      'an earlier limit does not hide the cause',
+      `(limit && (kind === 'broken' || kind === 'model-away'))`,
+      'limit !== undefined',
+    ],
   ]),
 ];

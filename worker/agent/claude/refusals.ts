@@ -176,7 +176,9 @@ export function createFailure(
   if (kind === 'budget') return new AgentFailure(kind, cutLines(words, 300));
   if (kind === 'refused')
     return new AgentFailure(kind, quoteRefusal(words), undefined, { status, requestId });
-  if (!limit && kind !== 'usage-limit')
+  // A limit that was reached before says nothing of a failure that has a cause of its own.
+  const isLimit = kind === 'usage-limit' || (limit && (kind === 'broken' || kind === 'model-away'));
+  if (!isLimit)
     return new AgentFailure(kind, cutLines(words, 300), undefined, { status, requestId });
   const end = limit?.resetsAt === undefined ? readLimitEnd(words) : new Date(limit.resetsAt * 1000);
   return new AgentFailure('usage-limit', cutLines(words, 300), end, { status, requestId });
