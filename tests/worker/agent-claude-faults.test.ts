@@ -1,5 +1,7 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { text } from '../../simulator/model/answer.ts';
+import { callTool, text } from '../../simulator/model/answer.ts';
 import type { ApiErrorType } from '../../simulator/model/api-error.ts';
 import { createFaults } from '../../simulator/model/faults.ts';
 import type { Faults } from '../../simulator/model/faults.ts';
@@ -21,6 +23,25 @@ const goesOn: Story = {
 };
 let isAtGate = false;
 
+/** `find NAME`: says something beside a command that waits for this file. */
+const find: Story = {
+  matches: (asked) => /^find \w+$/.test(asked),
+  next: (_view, asked) => [
+    ...text(`Found: ${asked.slice(5)}.`),
+    ...callTool('Bash', {
+      command: `touch begun; until test -e ${asked.slice(5)}; do sleep 0.05; done`,
+    }),
+  ],
+};
+
+/** Refuses what follows a tool call. */
+const refusesResults = (status: number, type: ApiErrorType): Partial<Faults> => ({
+  refuse: ({ messages }) =>
+    JSON.stringify(messages.at(-1)).includes('tool_result')
+      ? { status, type, message: 'no more', headers: {} }
+      : undefined,
+});
+
 /** Refuses each request with these words. */
 const refuses = (status: number, type: ApiErrorType, message: string): Partial<Faults> => ({
   refuse: () => ({ status, type, message, headers: { 'request-id': 'req_of_this_test' } }),
@@ -32,7 +53,7 @@ let last: RunningTurn | undefined;
 beforeAll(async () => {
   bench = await openClaudeAgent({
     modelPatienceMs: patienceMs,
-    model: { stories: [goesOn, gate] },
+    model: { stories: [goesOn, gate, find] },
   });
   workspace = await bench.workspace('15551230001');
 });
@@ -284,6 +305,40 @@ test('Claude Code killed in mid tool is a failure worth another attempt, which g
   ]);
   expect((await userTexts()).filter((said) => said === 'gate')).toHaveLength(1);
   isAtGate = false;
+});
+
+test('what Claude has said before its sign-in is revoked, its service fails, or it goes silent comes before the failure', async () => {
+  const saidBefore = async (
+    name: string,
+    fault: Partial<Faults>,
+    end: (turn: RunningTurn) => void,
+  ): Promise<unknown[]> => {
+    await rm(path.join(workspace, 'begun'), { force: true });
+    const turn = goOn(`find ${name}`);
+    await atGate(workspace);
+    Object.assign(bench.model.faults, fault);
+    end(turn);
+    const failure = await turn.ended;
+    Object.assign(bench.model.faults, createFaults());
+    const words = turn.events.flatMap((event) => (event.kind === 'words' ? event.words.text : []));
+    return [...words, failure instanceof AgentFailure ? failure.kind : failure];
+  };
+  const letPass = (name: string) => () => void writeFile(path.join(workspace, name), '');
+  expect(
+    await saidBefore('one', refusesResults(401, 'authentication_error'), letPass('one')),
+  ).toEqual(['Found: one.', 'signed-out']);
+  expect(await saidBefore('two', refusesResults(529, 'overloaded_error'), letPass('two'))).toEqual([
+    'Found: two.',
+    'overloaded',
+  ]);
+  const silent = new AgentFailure('silent', 'nothing was heard');
+  expect(await saidBefore('three', {}, (turn) => turn.abort(silent))).toEqual([
+    'Found: three.',
+    'silent',
+  ]);
+  // What was said before a stop is withdrawn with the rest.
+  const stop = new Error('stopped');
+  expect(await saidBefore('four', {}, (turn) => turn.abort(stop))).toEqual([stop]);
 });
 
 test('a conversation that was compacted says so, and goes on', async () => {

@@ -594,6 +594,20 @@ export const agent = [
     ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
     ['a reason beside an announcement arrives', ' && !news.test(said)', ''],
   ]),
+  ...mutationsOf('worker/agent/claude/turn.ts', 'tests/worker/agent-claude-faults.test.ts', [
+    [
+      'what was said comes before a failing service',
+      'createPatience(modelPatienceMs, fail)',
+      'createPatience(modelPatienceMs, events.fail)',
+      { named: 'comes before the failure' },
+    ],
+    [
+      'what was said comes before a silence',
+      '(reason instanceof AgentFailure ? fail : events.fail)(reason)',
+      'events.fail(reason)',
+      { named: 'comes before the failure' },
+    ],
+  ]),
   ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
     [
       'an earlier limit does not hide the cause',

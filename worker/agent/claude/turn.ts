@@ -3,7 +3,6 @@ import { AgentFailure } from '../agent.ts';
 import type { AgentEvent, AgentTurn, ChatTools } from '../agent.ts';
 import { createPromptTracker } from './prompt-tracker.ts';
 import { createAsyncQueue } from '../async-queue.ts';
-import type { AsyncQueue } from '../async-queue.ts';
 import type { LiveSession } from './session.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
 import { classifyRefusal } from './refusals.ts';
@@ -23,7 +22,6 @@ export async function* workTurn(
   machine: MachineWatch,
 ): AsyncGenerator<AgentEvent> {
   const events = createAsyncQueue<AgentEvent>();
-  const patience = createPatience(modelPatienceMs, events);
   const asked = createPromptTracker(live, turn, events);
   let session = live.id;
   let [refusals, isAsking] = [0, false];
@@ -33,6 +31,7 @@ export async function* workTurn(
     for (const words of live.takeWords()) events.push({ kind: 'words', words });
     events.fail(error);
   };
+  const patience = createPatience(modelPatienceMs, fail);
   /** The model proxy has refused a request; asks the person to raise the budget. */
   const askForMore = async (failure: AgentFailure): Promise<void> => {
     if (isAsking) return;
@@ -87,7 +86,9 @@ export async function* workTurn(
   };
   const onAbort = (): void => {
     live.listen(undefined);
-    const end = (): void => events.fail(turn.signal.reason);
+    const { reason } = turn.signal;
+    // What was said before a stop is withdrawn; an ended worker’s turn is resumed with it.
+    const end = (): void => (reason instanceof AgentFailure ? fail : events.fail)(reason);
     if (isTakenAway(turn.signal)) end();
     else void live.interrupt().then(end);
   };
@@ -112,7 +113,7 @@ export async function* workTurn(
   turn.signal.addEventListener('abort', onAbort, { once: true });
   // An abort during the process's start fires no event here.
   if (turn.signal.aborted) onAbort();
-  else asked.feed().catch((error: unknown) => events.fail(error));
+  else asked.feed().catch(fail);
   const endLooking = machine.during(turn.tools);
   try {
     yield* events;
@@ -156,7 +157,7 @@ export function isTakenAway(signal: AbortSignal): boolean {
 /** Gives up on the model's service when it has failed for too long. */
 function createPatience(
   ms: number,
-  events: AsyncQueue<AgentEvent>,
+  fail: (failure: AgentFailure) => void,
 ): { lose(reason: string): void; regain(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -164,10 +165,10 @@ function createPatience(
       const kind = classifyRefusal({ error: reason });
       // Retrying does not restore a sign-in or an account.
       if (kind === 'signed-out' || kind === 'account-off')
-        return events.fail(new AgentFailure(kind, reason));
+        return fail(new AgentFailure(kind, reason));
       const isUnclear = kind === 'broken' || kind === 'refused';
       timer ??= setTimeout(
-        () => events.fail(new AgentFailure(isUnclear ? 'model-away' : kind, reason)),
+        () => fail(new AgentFailure(isUnclear ? 'model-away' : kind, reason)),
         ms,
       );
     },
