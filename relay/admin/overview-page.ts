@@ -66,7 +66,8 @@ function tiles(
     ),
     tile(
       'Today',
-      html`${dollars(today?.costUsd ?? 0, isPretend)}`,
+      // A tile may be narrower than “pretend $1.27”.
+      html`${dollars(today?.costUsd ?? 0, isPretend).replace('\u00A0', ' ')}`,
       counted(today?.answers ?? 0, 'answer'),
     ),
     tile(
