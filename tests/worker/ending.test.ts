@@ -10,6 +10,8 @@ import {
   readProcessTable,
 } from '../../worker/agent/sandbox/process-table.ts';
 import type { ProcessEntry } from '../../worker/agent/sandbox/process-table.ts';
+import { createMark } from '../../worker/agent/sandbox/processes.ts';
+import { createWorkProcesses } from '../../worker/agent/sandbox/work-processes.ts';
 import { freeUid } from '../support/free-uid.ts';
 import { until } from '../support/until.ts';
 
@@ -197,6 +199,44 @@ test.skipIf(!isRoot)(
     } finally {
       await endProcesses((all) => all.filter((entry) => entry.uid === uid));
       groups.end();
+    }
+  },
+);
+
+test.skipIf(!isRoot)(
+  `before a session goes on, what another living worker has in it ends, and nothing of this one’s${notHere}`,
+  async () => {
+    const uid = freeUid();
+    const user = { name: String(uid), uid, gid: uid };
+    const [mine, other] = [leaseGroups(uid), leaseGroups(uid)];
+    if (!mine || !other) throw new Error('no groups');
+    const [session, dataDir] = ['a-session', '/a-directory'];
+    const start = (owner: string, group: number): number | undefined => {
+      const { command, args } = asAgent(
+        { ...user, group },
+        { command: 'sh', args: ['-c', 'sleep 600; :', session] },
+      );
+      const mark = createMark(owner, session, dataDir);
+      const env = { PATH: '/usr/bin:/bin', SIDEPOCKET_AGENT: mark };
+      return spawn(command, args, { stdio: 'ignore', cwd: '/', env }).pid;
+    };
+    const alive = (): number[] =>
+      readProcessTable()
+        .filter((entry) => entry.uid === uid && entry.parent === process.pid)
+        .map(({ pid }) => pid);
+    const users = { at: () => user, has: (one: number) => one === uid };
+    const processes = createWorkProcesses({ users, owner: 'mine#1', dataDir, groups: mine });
+    try {
+      const [own] = [start('mine#1', mine.take()), start('other#1', other.take())];
+      await until('both', () => alive().length === 2);
+      await processes.endOthers(session, user);
+      expect(alive()).toEqual([own]);
+      await processes.endOthers(session, user);
+      expect(alive()).toEqual([own]);
+    } finally {
+      await endProcesses((all) => all.filter((entry) => entry.uid === uid));
+      mine.end();
+      other.end();
     }
   },
 );

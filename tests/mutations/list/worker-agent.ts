@@ -285,6 +285,14 @@ export const agent = [
       { named: 'also when Claude' },
     ],
   ]),
+  ...mutationsOf('worker/agent/sandbox/work-processes.ts', 'tests/worker/ending.test.ts', [
+    [
+      'two workers never work on one session',
+      'entry.uid === user?.uid && !groups?.isOurs(entry);',
+      'false;',
+      { named: 'what another living worker has in it ends' },
+    ],
+  ]),
   ...mutationsOf('worker/agent/sandbox/ending.ts', 'tests/worker/ending.test.ts', [
     [
       'what an earlier work left goes on',

@@ -125,7 +125,8 @@ export function leaseGroups(
     (BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readText('/proc/self/status'))?.[1] ?? '0'}`) >> 6n) &
     1n;
   if (!self || !range || !mayMark) return undefined;
-  dropDead(isAgent);
+  const table = readProcessTable();
+  dropDead(isAgent, table);
   for (let tries = 0; tries < 100; tries += 1) {
     const first = range.first + randomInt(range.blocks) * range.size;
     const holder: Holder = {
@@ -138,7 +139,7 @@ export function leaseGroups(
     };
     if (
       livingHolders(isAgent).some((other) => other.first === first) ||
-      readProcessTable().some((entry) => isOfBlock(entry, holder))
+      table.some((entry) => isOfBlock(entry, holder))
     )
       continue;
     const file = write(holder, isAgent);
@@ -157,8 +158,7 @@ function readText(file: string): string {
 }
 
 /** Removes the leases left by this user's workers, except those with a living process. */
-function dropDead(isAgent: IsAgent): void {
-  const table = readProcessTable();
+function dropDead(isAgent: IsAgent, table: ProcessEntry[]): void {
   for (const directory of directories(process.getuid?.() ?? 0)) {
     for (const name of list(directory)) {
       const file = path.join(directory, name);
@@ -212,9 +212,13 @@ function createLease(holder: Holder, file: string, isAgent: IsAgent): GroupLease
   const isMark = (group: number): boolean =>
     group >= range.first && group < range.first + range.blocks * range.size;
   let last = 0;
+  let isFirstRound = true;
   return {
     own: first,
     take() {
+      // No process had a group of this block when it was leased: only a later round has to look.
+      if (isFirstRound && last < size - 1) return first + (last += 1);
+      isFirstRound = false;
       const used = new Set(readProcessTable().flatMap(({ groups }) => groups));
       for (let tries = 1; tries < size; tries += 1) {
         last = (last % (size - 1)) + 1;
