@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, chown, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, reportError } from '../../../shared/runtime/errors.ts';
@@ -233,7 +233,7 @@ async function sayHow(
       'the agent’s user may not enter the programs’ directory: running them from a copy',
     );
   const environmentFile = path.resolve('.env');
-  if (await may(user, '-r', environmentFile).catch(() => false))
+  if (existsSync(environmentFile) && (await may(user, '-r', environmentFile).catch(() => false)))
     log.error(
       { file: environmentFile },
       'the agent’s user can read this file, which may hold secrets: take it away from others (chmod 600)',
@@ -262,16 +262,23 @@ async function findProblem({
           ? undefined
           : `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;
       }),
-      ...users.flatMap((one) =>
-        [process.execPath, import.meta.filename].map(async (file) =>
-          (await may(one, '-r', file)) ? undefined : `the user “${one.name}” cannot read ${file}`,
-        ),
-      ),
+      ...users.map(async (one) => {
+        const file = await findUnreadable(one, [process.execPath, import.meta.filename]);
+        return file === undefined ? undefined : `the user “${one.name}” cannot read ${file}`;
+      }),
     ]);
     return problems.find((problem) => problem !== undefined);
   } catch (error) {
     return `the user “${user.name}” cannot work here: ${reportError(error).message}`;
   }
+}
+
+/** The first of the files that a user cannot read; undefined when there is none. */
+async function findUnreadable(user: AgentUser, files: string[]): Promise<string | undefined> {
+  const script = 'for file do [ -r "$file" ] || { printf %s "$file"; exit 1; }; done';
+  const { code, output, said } = await runAsAgent(user, script, files);
+  if (code !== 0 && output.byteLength === 0) throw new Error(said);
+  return code === 0 ? undefined : output.toString('utf8');
 }
 
 async function may(user: AgentUser, right: '-r' | '-w', file: string): Promise<boolean> {
