@@ -44,7 +44,7 @@ import { workspaceName } from './agent/homes/home.ts';
 /** How many turns may be queued for a slot besides those at work. */
 const longestLine = 50;
 
-/** How long after its start the worker prewarms a reader process (ms). */
+/** How long after its start the worker prepares what a later message may need (ms). */
 const warmMs = 3000;
 
 /**
@@ -205,7 +205,6 @@ export async function runWorker(
       log.warn({ err: error }, 'sweep at startup failed'),
     );
     await processors.load();
-    void messenger.warmUp?.();
     await agent.make();
     const http = await openHttpServer({
       port: config.PORT,
@@ -217,7 +216,8 @@ export async function runWorker(
     // The idle time starts when everything is ready, because a slow start is not idle time.
     sleep?.stir();
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
-    // Delayed, because the first turn's Claude needs the machine more than the first file does.
+    // Delayed, because the first turn's Claude needs the machine more than the first file and the
+    // first buttons do.
     const lifetimes = createFileLifetimes({
       homes,
       days: config.KEEP_FILES_DAYS,
@@ -226,7 +226,7 @@ export async function runWorker(
     });
     const late = watchLateSchedules(stores.schedules, log);
     const warming = setTimeout(
-      () => void Promise.all([reader.warm(), lifetimes.clean(), late.look()]),
+      () => void Promise.all([messenger.warmUp?.(), reader.warm(), lifetimes.clean(), late.look()]),
       parts.times.warmMs ?? warmMs,
     ).unref();
     const daily = lifetimes.start();
