@@ -91,7 +91,7 @@ export function variablesOf({ programs }: WorkspaceGrants): Record<string, strin
  */
 export function secretVariablesOf(grants: WorkspaceGrants): Record<string, string> {
   const all = Object.entries(variablesOf(grants));
-  return Object.fromEntries(all.filter(([name]) => isSecret.test(name) && !/^LD_/.test(name)));
+  return Object.fromEntries(all.filter(([name]) => isSecret.test(name) && !name.startsWith('LD_')));
 }
 
 /**
