@@ -181,7 +181,7 @@ function readChoice(open: OpenQuestion, text: string, isOwn: boolean): string[] 
   return text !== '' && isOwn ? [text] : undefined;
 }
 
-/** The label that a text is, or the only one that it is without its signs: “C++” is not “C”. */
+/** The label that equals a text, or the only label that does so without signs: “C++” is not “C”. */
 function findLabel(labels: string[], text: string): string | undefined {
   const exact = labels.find((label) => fold(label) === fold(text));
   if (exact !== undefined) return exact;

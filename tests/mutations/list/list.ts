@@ -9,6 +9,7 @@ import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
 import { sending } from './shared-sending.ts';
 import { agent } from './worker-agent.ts';
+import { backgroundWork } from './worker-background.ts';
 import { turns } from './worker-turns.ts';
 
 /** Every guard of the core whose removal a test must notice. */
@@ -19,6 +20,7 @@ export const mutations: readonly Mutation[] = [
   ...keeping,
   ...turns,
   ...agent,
+  ...backgroundWork,
   ...edges,
   ...recovery,
   ...secrets,

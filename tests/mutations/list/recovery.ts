@@ -205,7 +205,7 @@ export const recovery = [
       { named: 'while it was gone' },
     ],
   ]),
-  ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/turn-ending.test.ts', [
+  ...mutationsOf('worker/turn/ending/outcome.ts', 'tests/worker/turn-ending.test.ts', [
     [
       'an answer in the transcript is worth one attempt more',
       `(inTranscript === 'answered' ? 1 : 0)`,

@@ -273,7 +273,7 @@ async function findProblem({
   }
 }
 
-/** The first of the files that a user cannot read; undefined when there is none. */
+/** The first of the files that a user cannot read; undefined when the user can read them all. */
 async function findUnreadable(user: AgentUser, files: string[]): Promise<string | undefined> {
   const script = 'for file do [ -r "$file" ] || { printf %s "$file"; exit 1; }; done';
   const { code, output, said } = await runAsAgent(user, script, files);

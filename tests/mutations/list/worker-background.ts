@@ -1,0 +1,125 @@
+import { mutationsOf } from '../mutation.ts';
+
+const background = 'tests/worker/session-background.test.ts';
+
+/** What keeps work in the background, and Claude Code's processes between two turns. */
+export const backgroundWork = [
+  ...mutationsOf('worker/agent/claude/session-background.ts', background, [
+    ['an end during a report has its own', '? begun === true || folded === true', '? true'],
+    ['the end of an interrupted turn is not kept', 'muted = speaking;', 'muted = false;'],
+    ['what a turn says of an end is open until it ends', 'unsettled.push(...spoken)', ''],
+    ['what the model was not told is not said', '&& folded === true', ''],
+    ['a silent process is not busy for ever', 'now() - lastAt < speakingMs', 'true'],
+    ['what we ended needs no word', 'if (!dismissed.has(task.id))', 'if (true)'],
+  ]),
+  ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
+    ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
+    ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
+    [
+      'a turn that ends after the stop lets it say it',
+      'return await live.close(graceMs)',
+      'return await live.close()',
+    ],
+    [
+      'the next session does not wait for the last',
+      'other.conversation === conversation && !mayStay(other.live)',
+      'other.conversation === conversation',
+    ],
+    [
+      'its own session has ended before',
+      'other.conversation === conversation && !mayStay(other.live)',
+      'false',
+    ],
+    [
+      'another worker waits for the end',
+      'await settle((kept) => kept.conversation === conversation)',
+      '',
+    ],
+    [
+      'it does not make room',
+      '.find(({ live }) => !live.isBusy)',
+      '[0]?.live && [...idle.values()][0]',
+    ],
+    ['another session goes beside it', '!(other.live.isBusy && mayStay(other.live))', 'true'],
+    [
+      'its own session does not run twice',
+      '!(other.live.isBusy && mayStay(other.live))',
+      '!other.live.isBusy',
+    ],
+  ]),
+  ...mutationsOf('worker/process/sleep.ts', 'tests/worker/sleep.test.ts', [
+    ['the computer stays awake for it', 'if (isBusy()) return arm(againMs);', ''],
+  ]),
+  ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
+    ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
+    ['a refused message is tried again', 'if (stopped) return;', 'return;'],
+    ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
+    ['a stop waits for what is noted', 'limits.stop();\n      await writing;', 'limits.stop();'],
+  ]),
+  ...mutationsOf('worker/worker.ts', 'tests/worker/background-watch.test.ts', [
+    [
+      'the agent ends before what notes its end',
+      "shutdown.add('agent’s processes', () => agent.stop());",
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-work.test.ts', [
+    [
+      'a stop ends what its turn has detached',
+      'await live.endDetached();',
+      '',
+      { named: 'beside' },
+    ],
+  ]),
+  ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [
+    ['a living worker learns of lost work', 'if (hasLostWork === 1) listener.onLostWork();', ''],
+  ]),
+  ...mutationsOf('worker/background/describe.ts', 'tests/worker/progress.test.ts', [
+    ['a progress line says what is news', '!isNews || ', ''],
+  ]),
+  ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
+    ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
+    ['the memory has a bound', 'const isFull = !hasRoom(', 'const isFull = false && !hasRoom('],
+    ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/lost-work.lua', 'tests/shared/background.test.ts', [
+    [
+      'a dead worker is one without its lease',
+      "if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then",
+      'if not worker then',
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/background-remove.lua', 'tests/shared/background.test.ts', [
+    [
+      'another worker has it since',
+      "entry.owner ~= owner then return 'done' end",
+      "false then return 'done' end",
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/words.ts', 'tests/worker/filler.test.ts', [
+    ['a paragraph is no filler', "plain.length > longestFiller || plain.includes('\\n')", 'false'],
+    ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
+    ['a reason beside an announcement arrives', ' && !news.test(said)', ''],
+  ]),
+  ...mutationsOf('worker/agent/claude/turn.ts', 'tests/worker/agent-claude-faults.test.ts', [
+    [
+      'what was said comes before a failing service',
+      'createPatience(modelPatienceMs, fail)',
+      'createPatience(modelPatienceMs, events.fail)',
+      { named: 'comes before the failure' },
+    ],
+    [
+      'what was said comes before a silence',
+      '(reason instanceof AgentFailure ? fail : events.fail)(reason)',
+      'events.fail(reason)',
+      { named: 'comes before the failure' },
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
+    [
+      'an earlier limit does not hide the cause',
+      `(limit && (kind === 'broken' || kind === 'model-away'))`,
+      'limit !== undefined',
+    ],
+  ]),
+];
