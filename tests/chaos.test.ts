@@ -106,6 +106,17 @@ describe('the verdict', () => {
     ).toHaveLength(1);
   });
 
+  test('takes a message for told when the restored store’s sentence quotes it', () => {
+    const unsure = (quoted: string): ReceivedReply =>
+      reply(`I lost the last moments of my memory. I think I answered “${quoted}” already.`, 40);
+    for (const quoted of ['3-0140', 'say answer to 3-0140 with a note'])
+      expect(judge([sent('3-0140', 0, 10)], [unsure(quoted)])).toMatchObject({
+        failed: 1,
+        lost: [],
+      });
+    expect(judge([sent('3-0140', 0, 10)], [unsure('answer to 3-01401')]).lost).toHaveLength(1);
+  });
+
   test('knows no order among messages that were under way together', () => {
     expect(
       judge(

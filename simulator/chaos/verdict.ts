@@ -242,7 +242,9 @@ function judgeOrder(
 
 /** Says that the message may have been answered before the store lost the record of it. */
 function isUnsure(reply: ReceivedReply, label: string): boolean {
-  return hasArrived(reply) && sentences.unsure.test(reply.text) && reply.text.includes(`“${label}`);
+  if (!hasArrived(reply) || !sentences.unsure.test(reply.text)) return false;
+  const quotes = reply.text.match(/“[^”]*”/g) ?? [];
+  return quotes.some((quote) => quote.split(/[^\w-]+/).includes(label));
 }
 
 function mentions(reply: ReceivedReply, words: string, label: string): boolean {

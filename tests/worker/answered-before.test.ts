@@ -195,3 +195,13 @@ test('each reply is dated by the earliest time at which it may have been said', 
     [second(5), second(5)],
   ]);
 });
+
+test('the sentence of a given-up message is no answer to another one that is given up', async () => {
+  const sentence = 'I could not finish this: something went wrong on my side.';
+  const sent = [{ sid: 'SM1', text: sentence, at: 12 }];
+  const exhausted = ['a'];
+  expect((await look([message('a', 10)], sent, { session: 's', exhausted })).left).toEqual(['a']);
+  expect((await look([message('a', 10)], sent)).left).toEqual([]);
+  const answer = [{ sid: 'SM2', text: 'an answer', at: 12 }];
+  expect((await look([message('a', 10)], answer, { session: 's', exhausted })).left).toEqual([]);
+});

@@ -24,6 +24,12 @@ const beside =
   /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+ min(?: so far\))?$/;
 
 /**
+ * The sentences of a message that is given up. Each ends one message, so it is no answer to another
+ * one; before a message is given up again, its own sentence is looked up in Twilio's list.
+ */
+const givenUp = /^I (?:could not finish this|cannot work right now|stopped (?:this|here))\b/;
+
+/**
  * For this long after the store has changed (ms), older messages may still arrive: Twilio's list is
  * searched for their answers.
  */
@@ -106,8 +112,9 @@ export async function askTranscript(
  * message of ours to this person that is in Twilio's list and not in the ledger, sent after theirs
  * and before the store changed, counts as their answer, and the person is informed. With a session
  * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
- * answer is looked up before it is sent. Messages that satisfy `isUnknown` are looked up anyway:
- * the agent does not see them again, and the transcript does not say. Returns the messages to work on. Throws what the
+ * answer is looked up before it is sent. Messages that satisfy `isUnknown` are looked up anyway,
+ * since the agent does not see them again and the transcript does not know them; for them the
+ * sentence of a given-up message does not count. Returns the messages to work on. Throws what the
  * list's refusal throws: nothing is worked before the lookup.
  */
 export async function leaveAnswered(
@@ -128,17 +135,23 @@ export async function leaveAnswered(
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;
-  const forgotten: number[] = [];
+  const forgotten: { time: number; isGivenUp: boolean }[] = [];
   for (const { sid, text, at } of await messenger.sentTo(
     address ?? conversation,
     new Date(first),
   )) {
     const isOld = at.getTime() < Date.parse(since);
     if (isOld && !beside.test(text.trim()) && !(await ledger.isClaimed(sid)))
-      forgotten.push(at.getTime());
+      forgotten.push({ time: at.getTime(), isGivenUp: givenUp.test(text) });
   }
   const answered = new Set(
-    old.filter(({ at }) => forgotten.some((time) => time >= second(at))).map(({ id }) => id),
+    old
+      .filter((message) =>
+        forgotten.some(
+          ({ time, isGivenUp }) => time >= second(message.at) && !(isGivenUp && isUnknown(message)),
+        ),
+      )
+      .map(({ id }) => id),
   );
   if (answered.size === 0) return messages;
   log.warn(

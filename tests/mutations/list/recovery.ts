@@ -168,6 +168,11 @@ export const recovery = [
     ],
     ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
     [
+      'a given-up message’s sentence is no answer to another',
+      ' && !(isGivenUp && isUnknown(message))',
+      '',
+    ],
+    [
       'the transcript knows better than the list',
       '(session === undefined || isUnknown(message))',
       'true',
