@@ -212,6 +212,8 @@ test('a session goes on at its end, also when Claude Code was killed while it as
     });
     expect(await resumed.ended).toBeUndefined();
     expect(resumed.answers().map((answer) => answer.text)).toEqual(['gone on', 'three']);
+    // At an end of its own Claude Code would note its last entry.
+    for (const pid of await bench.leaders()) process.kill(pid, 'SIGKILL');
     await bench.agent.release(conversation);
     const next = startTurn(bench.agent, workspace, {
       conversation,
