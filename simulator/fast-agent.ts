@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AgentFailure } from '../worker/agent/agent.ts';
 import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
-import type { MessageState } from '../worker/agent/message-state.ts';
+import type { AskedMessage, MessageState } from '../worker/agent/message-state.ts';
 
 const Entry = z.union([
   z.object({ prompt: z.string() }),
@@ -74,16 +74,19 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
         yield* answerPrompt(path.join(dir, `${session}.jsonl`), next.value, turn, signal);
       }
     },
-    async lookUpMessages({ session }, ids) {
+    async lookUpMessages({ session }, messages) {
+      const began = await stat(path.join(dir, `${session}.jsonl`)).catch(() => undefined);
       const entries = await readEntries(path.join(dir, `${session}.jsonl`));
-      const stateOf = (id: string): MessageState => {
+      const stateOf = ({ id, at }: AskedMessage): MessageState => {
         if (entries.some((entry) => 'answered' in entry && entry.answered === id))
           return 'answered';
         return entries.some((entry) => 'prompt' in entry && entry.prompt === id)
           ? 'unanswered'
-          : 'absent';
+          : began === undefined || Date.parse(at) < began.birthtimeMs
+            ? 'before'
+            : 'absent';
       };
-      return new Map(ids.map((id) => [id, stateOf(id)]));
+      return new Map(messages.map((message) => [message.id, stateOf(message)]));
     },
     release: async () => undefined,
     async stop() {

@@ -1,3 +1,4 @@
+import { withoutHeading } from '../delivery/about-heading.ts';
 import type { Twilio } from 'twilio';
 import type { MessageInstance } from 'twilio/lib/rest/api/v2010/account/message.js';
 import { numberedText } from '../store/choices.ts';
@@ -116,7 +117,9 @@ export function createTwilioMessenger(
           from: whatsappAddress(account.number),
           limit: 100,
         });
-        const same = listed.filter((entry) => isSame(entry, message, since)).toReversed();
+        const possible = listed.filter((entry) => isPossible(entry, message, since)).toReversed();
+        const exact = possible.filter((entry) => textsOf(message).includes(bodyIn(entry)));
+        const same = exact.length > 0 ? exact : possible.filter((entry) => isAlike(entry, message));
         // A failed message may have been sent again, and the store may have lost that.
         return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map(
           toFound,
@@ -261,14 +264,25 @@ function toFound(entry: MessageInstance): FoundMessage {
   return { sid: entry.sid, refusal: { action: refusalAction(code), code } };
 }
 
-function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {
+/** Whether the entry may be the message by all but its text; only Twilio knows that of a template. */
+function isPossible(entry: MessageInstance, message: Outgoing, since: Date): boolean {
   return (
     entry.direction !== 'inbound' &&
-    // Only Twilio knows the text of a template.
-    (message.template !== undefined || textsOf(message).includes((entry.body ?? '').trim())) &&
     Number(entry.numMedia) > 0 === (message.mediaUrl !== undefined) &&
     entry.dateCreated.getTime() >= since.getTime()
   );
+}
+
+function bodyIn(entry: MessageInstance): string {
+  return (entry.body ?? '').trim();
+}
+
+/** Whether it is the message under another heading, or a template. */
+function isAlike(entry: MessageInstance, { template, text }: Outgoing): boolean {
+  if (template !== undefined) return true;
+  const [body, own] = [bodyIn(entry), text.trim()];
+  const [bare, ownBare] = [withoutHeading(body), withoutHeading(own)];
+  return (bare !== body || ownBare !== own) && bare === ownBare;
 }
 
 /**

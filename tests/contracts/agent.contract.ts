@@ -38,7 +38,8 @@ type Conversation = {
   openGate(): Promise<void>;
   release(): Promise<void>;
   /** What its session's transcript says of messages. */
-  states(ids: string[]): Promise<unknown[]>;
+  /** What the transcript says of messages of now, or of that time (ISO 8601). */
+  states(ids: string[], at?: string): Promise<unknown[]>;
   /** How many prompts with this text its session's transcript holds. */
   told(text: string): Promise<number>;
 };
@@ -62,10 +63,11 @@ async function converse(under: AgentUnderTest, conversation: string): Promise<Co
     },
     openGate: () => openGate(workspace),
     release: () => under.agent.release(conversation),
-    async states(ids) {
+    async states(ids, at = new Date().toISOString()) {
       const [session = '', home] = [last?.session(), homeAround(workspace)];
       const place = { conversation, home, workspace, session };
-      const known = await under.agent.lookUpMessages?.(place, ids);
+      const asked = ids.map((id) => ({ id, at }));
+      const known = await under.agent.lookUpMessages?.(place, asked);
       return ids.map((id) => known?.get(id));
     },
     async told(text) {
@@ -187,6 +189,10 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     expect(outline(resumed)).toEqual(outline(first));
     const [known = '', never] = [prompts[0]?.id, `SM${randomUUID()}`];
     expect(await talk.states([known, never])).toEqual(['answered', 'absent']);
+    expect(await talk.states([known, never], '2026-01-01T00:00:00Z')).toEqual([
+      'answered',
+      'before',
+    ]);
     expect(under.asked()).toBe(asked);
   });
 

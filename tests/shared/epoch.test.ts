@@ -149,6 +149,40 @@ test('what was answered before the store changed is looked up, too, when it come
   });
 });
 
+test('a message that is older than its session is looked up in Twilio’s list, in a turn of its own, and is not answered again', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, say, replies, startWorker } = pipeline;
+    const go = Promise.withResolvers<void>();
+    const worked: string[] = [];
+    const worker = await startWorker();
+    const old = await loseAnswered(pipeline, worker);
+    await redis.hdel(keys.conversation(phone), 'session');
+    // No second answer has the words of the first.
+    await startWorker({
+      answer: async (text) => {
+        worked.push(text);
+        await go.promise;
+        return `${worked.length}th answer to ${text}`;
+      },
+    });
+    await say('new');
+    await until('a session of its own', () => worked.includes('new'));
+    const at = new Date(Date.now() - 60_000).toISOString();
+    const turns = createTurns(redis);
+    await createIntake(turns)({ id: old, conversation: phone, at, text: 'old', media: [] });
+    await turns.close();
+    go.resolve();
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(worked).toEqual(['new']);
+    expect(replies().map(({ text }) => text)).toEqual([
+      'answer to old',
+      '1th answer to new',
+      expect.stringContaining('I think I answered “old” already'),
+    ]);
+  });
+});
+
 test('an answer that the transcript has already is looked up right after the store has changed, though its message looks new', async () => {
   await withPipeline({}, async (pipeline) => {
     const { redis, say, replies, startWorker } = pipeline;

@@ -313,4 +313,23 @@ describe('after an unclear end of the send', () => {
       ]);
     });
   });
+
+  test('what Claude says by itself is found under another heading, unless the same one is there', async () => {
+    await withMessenger(async ({ twin, messenger }) => {
+      const since = new Date(Date.now() - 5000);
+      const { choices: _choices, ...plain } = outgoing(twin.url);
+      const say = (text: string): Promise<{ sid: string }> => messenger.send({ ...plain, text });
+      const find = (text: string): ReturnType<typeof messenger.find> =>
+        messenger.find({ ...plain, text }, since);
+      const [one, both] = ['_About “one”:_\n\nDone.', '_About “one”, “two”:_\n\nDone.'];
+      await say('Done: all.');
+      const { sid: bare } = await say('Done.');
+      expect(await find(one)).toEqual([{ sid: bare }]);
+      const { sid: headed } = await say(both);
+      expect(await find('Done.')).toEqual([{ sid: bare }]);
+      expect(await find(both)).toEqual([{ sid: headed }]);
+      expect(await find(one)).toEqual([{ sid: bare }, { sid: headed }]);
+      expect(await find('_About “one”:_\n\nDone: nothing.')).toEqual([]);
+    });
+  });
 });

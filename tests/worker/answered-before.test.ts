@@ -131,7 +131,8 @@ test('the transcript is asked of what is older than the store, and one that cann
     askTranscript(
       {
         agent: {
-          async lookUpMessages(_, ids) {
+          async lookUpMessages(_, messages) {
+            const ids = messages.map(({ id }) => id);
             asked.push(ids);
             const state = read();
             if (state instanceof Error) throw state;

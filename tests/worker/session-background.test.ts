@@ -27,15 +27,20 @@ const tool: Translation = {
 test('a task keeps the request that led to it and its beginning', () => {
   let now = 1000;
   const background = createSessionBackground(() => now);
-  background.ask('watch the log');
-  background.note(running('a'), true);
+  background.ask('one', 'watch the log');
+  background.note({ kind: 'taken', uuid: 'one' }, true);
   now = 2000;
-  background.ask(`then ${'x'.repeat(100)}`);
+  // Sent meanwhile, and still in Claude Code's queue.
+  background.ask('two', `then ${'x'.repeat(100)}`);
+  background.note(running('a'), true);
+  now = 3000;
+  background.note({ kind: 'taken', uuid: 'two' }, true);
   background.note(running('a', 'b'), true);
   expect(background.tasks().map(({ id, startedAt }) => [id, startedAt])).toEqual([
-    ['a', 1000],
-    ['b', 2000],
+    ['a', 2000],
+    ['b', 3000],
   ]);
+  expect(background.tasks()[0]?.request).toBe('watch the log');
   expect(background.tasks()[1]?.request.length).toBeLessThanOrEqual(60);
   background.note(running('b'), true);
   expect(background.takeEnded()).toEqual(['watch the log']);

@@ -1,7 +1,7 @@
 import type { Effort, PermissionMode } from './settings.ts';
 import type { BackgroundControl } from './background.ts';
 import type { Home } from './homes/home.ts';
-import type { MessageState, SessionPlace } from './message-state.ts';
+import type { AskedMessage, MessageState, SessionPlace } from './message-state.ts';
 import type { ModelLookup } from './model/known-model.ts';
 import type { WorkspaceGrants } from './workspace/grants.ts';
 
@@ -281,7 +281,7 @@ export interface Agent {
    */
   lookUpMessages?(
     place: SessionPlace,
-    ids: string[],
+    messages: AskedMessage[],
   ): Promise<ReadonlyMap<string, MessageState> | undefined>;
   /** Pauses every process of the agent, if possible, until the returned function is called. */
   pause?(): Promise<() => void>;

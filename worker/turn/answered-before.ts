@@ -98,8 +98,8 @@ export async function askTranscript(
   try {
     const home = await homeOf(conversation);
     const place = { conversation, home, workspace: workspaceOf(home, conversation), session };
-    const ids = old.map(({ id }) => id);
-    return (await agent.lookUpMessages?.(place, ids)) ?? new Map<string, MessageState>();
+    const asked = old.map(({ id, at }) => ({ id, at }));
+    return (await agent.lookUpMessages?.(place, asked)) ?? new Map<string, MessageState>();
   } catch (error) {
     log.warn({ err: error, conversation }, 'the transcript could not be asked');
     return new Map();

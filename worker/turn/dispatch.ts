@@ -85,6 +85,11 @@ export function createDispatch(
   let isAboutWork = false;
   let waiting = 0;
 
+  /** Looked up when the turn began: a message older than the store that comes in later is not. */
+  const checked = new Set(last.messages.map(({ id }) => id));
+  const isUnchecked = ({ id, at }: Message): boolean =>
+    last.since !== '' && at < last.since && !checked.has(id);
+
   const readInbox = async (): Promise<Message[]> => {
     if (isRead) last = await snapshots.read(conversation, fence);
     isRead = true;
@@ -187,6 +192,7 @@ export function createDispatch(
           {
             taken: done,
             full,
+            isUnchecked,
             busy: atWork,
             question,
             inTime,

@@ -1,3 +1,4 @@
+import { aboutHeading } from '../../shared/delivery/about-heading.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
@@ -96,7 +97,7 @@ export function createTurnEvents(
     const wasSaid = await Promise.all(earlier.map((words) => outbox.has(wordsReplyId(words))));
     const unsaid = earlier.filter((_, index) => !wasSaid[index]);
     const isEmpty = unsaid.length === 0 && text.trim() === '';
-    const head = isEmpty || about.length === 0 ? '' : `_About ${about.map(quote).join(', ')}:_`;
+    const head = isEmpty ? '' : aboutHeading(about.map(quote));
     return [head, ...unsaid.map((words) => words.text.trim()), text].filter(Boolean).join('\n\n');
   };
 

@@ -14,6 +14,11 @@ export type Situation = {
   taken: ReadonlySet<string>;
   /** The turn has reached its limit: further messages for Claude wait for the next. */
   full?: boolean;
+  /**
+   * Whether a message must be looked up before Claude gets it, since a store that has lost its
+   * latest writes may not know that it was answered; by default no message must.
+   */
+  isUnchecked?: (message: Message) => boolean;
   /** Claude has received something in this turn. */
   busy: boolean;
   question: OpenQuestion | undefined;
@@ -99,7 +104,7 @@ function ordinaryStep(
   situation: Situation,
   from: number,
 ): NextStep | undefined {
-  const { taken, full, busy, session, quoted } = situation;
+  const { taken, full, isUnchecked, busy, session, quoted } = situation;
   for (let index = from; index < messages.length; index += 1) {
     const message = messages[index];
     if (!message || taken.has(message.id)) continue;
@@ -110,7 +115,7 @@ function ordinaryStep(
     const toOther = quoted(message)?.session;
     if (command || (busy && toOther !== undefined && toOther !== session))
       return { kind: 'barrier', message };
-    if (full || (busy && wantsOwnTurn(message))) continue;
+    if (full || isUnchecked?.(message) || (busy && wantsOwnTurn(message))) continue;
     return { kind: 'prompt', message };
   }
   return undefined;

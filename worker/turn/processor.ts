@@ -137,7 +137,7 @@ async function workInbox(
       { agent: deps.agent, homeOf: () => homing },
       context,
       snapshot,
-      waiting.filter((message) => isExhausted(message, attempts)),
+      waiting,
     );
     const isOver = (message: Message): boolean =>
       isExhausted(message, attempts, known.get(message.id));
@@ -149,7 +149,10 @@ async function workInbox(
       { ...stores, messenger: deps.chat.messenger },
       context,
       { ...snapshot, messages: waiting },
-      (message) => isOver(message) && known.get(message.id) !== 'unanswered',
+      (message) => {
+        const state = known.get(message.id);
+        return state === 'before' || (isOver(message) && state !== 'unanswered');
+      },
     );
     const messages = await giveUpExhausted(own, context, unanswered, stand(), isOver);
     const givenUp = [

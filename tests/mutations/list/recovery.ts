@@ -194,6 +194,30 @@ export const recovery = [
       'messages;\n  if',
     ],
   ]),
+  ...mutationsOf('worker/turn/next-step.ts', 'tests/shared/epoch.test.ts', [
+    [
+      'an old message is looked up before Claude gets it',
+      'isUnchecked?.(message) || ',
+      '',
+      { named: 'older than its session' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/processor.ts', 'tests/shared/epoch.test.ts', [
+    [
+      'another session may have answered an old message',
+      "state === 'before' || ",
+      '',
+      { named: 'older than its session' },
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-claude-contract.test.ts', [
+    [
+      'a session does not speak for the time before it',
+      "state === 'absent' && isOlder ? 'before' : state",
+      'state',
+      { named: 'answered already' },
+    ],
+  ]),
   ...mutationsOf('shared/store/boxes/ledger.ts', 'tests/shared/ledger-states.test.ts', [
     [
       'what was claimed while the reply was gone is its own',

@@ -16,6 +16,18 @@ export const sending = [
       '...same',
       { named: 'failed since' },
     ],
+    [
+      'words under another heading are the same',
+      'possible.filter((entry) => isAlike(entry, message))',
+      '[]',
+      { named: 'another heading' },
+    ],
+    [
+      'the same heading comes first',
+      'exact.length > 0 ? exact : possible',
+      'possible',
+      { named: 'another heading' },
+    ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/begin.lua', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],

@@ -5,6 +5,11 @@ const background = 'tests/worker/session-background.test.ts';
 /** What keeps work in the background, and Claude Code's processes between two turns. */
 export const backgroundWork = [
   ...mutationsOf('worker/agent/claude/session-background.ts', background, [
+    [
+      'a message in the queue is not yet what Claude works on',
+      'void asked.set(uuid, cut(words, mostQuoted))',
+      'void (request = cut(words, mostQuoted))',
+    ],
     ['an end during a report has its own', '? begun === true || folded === true', '? true'],
     ['the end of an interrupted turn is not kept', 'muted = speaking;', 'muted = false;'],
     ['what a turn says of an end is open until it ends', 'unsettled.push(...spoken)', ''],

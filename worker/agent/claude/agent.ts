@@ -252,9 +252,15 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       }
     },
     lookUpModel: platform.lookUpModel,
-    async lookUpMessages({ home, session, workspace }, ids) {
-      const entries = await platform.transcript(home, session, workspace);
-      return new Map(ids.map((id) => [id, findPrompt(entries, promptId(id)).state]));
+    async lookUpMessages({ home, session, workspace }, messages) {
+      const { entries, began } = await platform.history(home, session, workspace);
+      return new Map(
+        messages.map(({ id, at }) => {
+          const { state } = findPrompt(entries, promptId(id));
+          const isOlder = began === undefined || Date.parse(at) < began;
+          return [id, state === 'absent' && isOlder ? 'before' : state];
+        }),
+      );
     },
     pause: () => processes.haltAll(),
     release: async (conversation) => {

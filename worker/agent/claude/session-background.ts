@@ -28,8 +28,11 @@ export type SessionBackground = {
   note(translation: Translation, isHeard: boolean): boolean;
   /** What Claude still says of the turn that is being interrupted is not kept. */
   mute(): void;
-  /** Names the request that tasks belong to which start from now on. */
-  ask(request: string): void;
+  /**
+   * Names the request of a prompt that is sent: tasks belong to it that start once Claude Code has
+   * taken the prompt out of its queue.
+   */
+  ask(uuid: string, request: string): void;
   /** Whether Claude speaks at the moment. */
   isSpeaking(): boolean;
   /**
@@ -52,6 +55,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let tasks: BackgroundTask[] = [];
   let unheard: Translation[] = [];
   let ended: string[] = [];
+  const asked = new Map<string, string>();
   let request = '';
   let speaking = false;
   let lastAt = 0;
@@ -78,6 +82,10 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (kind === 'session') {
         speaking = true;
         unspoken = unspoken.map((task) => ({ ...task, begun: true }));
+      }
+      if (kind === 'taken') {
+        request = asked.get(translation.uuid) ?? request;
+        asked.delete(translation.uuid);
       }
       const isEnd = kind === 'result' || kind === 'failure' || kind === 'interrupted';
       if (isEnd) speaking = false;
@@ -115,9 +123,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
     mute() {
       muted = speaking;
     },
-    ask(words) {
-      request = cut(words, mostQuoted);
-    },
+    ask: (uuid, words) => void asked.set(uuid, cut(words, mostQuoted)),
     isSpeaking: () => speaking,
     isBusy: () =>
       tasks.length > 0 ||

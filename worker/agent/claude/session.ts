@@ -258,7 +258,7 @@ export function createLiveSession(
     done: () => processes.done(),
     send(uuid, text, request, attachments = []) {
       sent.add(uuid);
-      background.ask(request);
+      background.ask(uuid, request);
       input.push({
         type: 'user',
         uuid,

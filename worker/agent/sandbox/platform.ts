@@ -18,7 +18,7 @@ import { cleanGlobalConfig } from '../workspace/global-config.ts';
 import type { ModelAccountParts } from '../model/account.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import { keepEnd } from '../claude/transcript/transcript-end.ts';
-import { createSessionFile } from '../claude/transcript/transcript-file.ts';
+import { beganAt, createSessionFile } from '../claude/transcript/transcript-file.ts';
 import type { SessionFile } from '../claude/transcript/transcript-file.ts';
 import { createSessionStore } from '../claude/transcript/transcript-store.ts';
 import { readTranscript } from '../claude/transcript/transcript.ts';
@@ -71,6 +71,12 @@ export type AgentPlatform = {
   clean(home: Home): Promise<void>;
   /** The transcript of a session of the home; empty when there is none. */
   transcript(home: Home, session: string, workspace: string): Promise<TranscriptEntry[]>;
+  /** The same, and when the session began (ms since 1970), if the transcript says so. */
+  history(
+    home: Home,
+    session: string,
+    workspace: string,
+  ): Promise<{ entries: TranscriptEntry[]; began: number | undefined }>;
   /**
    * Makes Claude Code resume a session at its transcript's end, and returns the transcript as
    * `transcript` does. No process may be in the session. Throws when it could not.
@@ -158,6 +164,12 @@ export function createAgentPlatform({
     },
     transcript: (home, session, workspace) =>
       readTranscript(session, workspace, createSessionStore(sessionFileOf(home))),
+    async history(home, session, workspace) {
+      const file = sessionFileOf(home);
+      const text = await file.read(session);
+      const store = createSessionStore({ ...file, read: async () => text });
+      return { entries: await readTranscript(session, workspace, store), began: beganAt(text) };
+    },
     async takeUp(home, session, workspace) {
       const file = sessionFileOf(home);
       // Each read is a process of the home's user.

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { parseJson } from '../../../../shared/runtime/json.ts';
 import { runAsAgentOrOwn } from '../../sandbox/shell.ts';
 import type { AgentUser } from '../../sandbox/user.ts';
 
@@ -29,6 +31,20 @@ export type SessionFile = {
   /** Appends a line to an existing transcript. Throws when it could not be written. */
   append(session: string, line: string): Promise<void>;
 };
+
+const Dated = z.object({ timestamp: z.iso.datetime() });
+
+/**
+ * When the oldest entry of a transcript's text was written (ms since 1970); undefined when no entry
+ * has a date.
+ */
+export function beganAt(text: string): number | undefined {
+  for (const [line] of text.matchAll(/.+/g)) {
+    const dated = Dated.safeParse(parseJson(line)).data;
+    if (dated) return Date.parse(dated.timestamp);
+  }
+  return undefined;
+}
 
 export function createSessionFile(user: AgentUser | undefined, claudeDir: string): SessionFile {
   const run = async (script: string, session: string, ...more: string[]): Promise<Buffer> => {
