@@ -140,6 +140,19 @@ describe('the verdict', () => {
         [refused, reply('One of my messages could not be delivered. Please ask me again.', 50)],
       ),
     ).toMatchObject({ failed: 1, lost: [] });
+    // The failure reached a relay that was killed before it could say so to Twilio.
+    const untold = { ...refused, toldFailure: false };
+    const sentence = reply('One of my messages could not be delivered. Please ask me again.', 50);
+    expect(judge([sent('1', 0, 10)], [untold, sentence])).toMatchObject({
+      failed: 1,
+      undeliveredUntold: [],
+      lost: [],
+    });
+    expect(judge([sent('1', 0, 10)], [untold])).toMatchObject({
+      failed: 0,
+      undeliveredUntold: [{ label: '1' }],
+      lost: [],
+    });
     expect(judge([sent('1', 0, 10)], [refused, reply('answer to 1', 50)])).toMatchObject({
       answered: 1,
       failed: 0,

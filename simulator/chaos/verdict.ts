@@ -122,10 +122,6 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
       );
   } else if (message.state === 'failed') {
     verdict.failed += 1;
-  } else if (answers.some((reply) => !reply.toldFailure)) {
-    verdict.undeliveredUntold.push(
-      offence(`Twilio took it and WhatsApp did not: ${answers.map(describe).join(', ')}`),
-    );
   } else if (answers.length > 0 || own.some((reply) => isUnsure(reply, message.label))) {
     verdict.failed += 1;
   } else if (acceptedAt !== undefined) {
@@ -182,20 +178,29 @@ function judgeSentences(verdict: Verdict, messages: SentMessage[], own: Received
       why: `${turns.size} turns were given up and ${count(sentences.turn)} sentences came`,
     });
   }
-  const refused = messages.filter((message) => {
-    const answers = own.filter((reply) => mentions(reply, 'answer to', message.label));
-    return (
+  const answersTo = ({ label }: SentMessage): ReceivedReply[] =>
+    own.filter((reply) => mentions(reply, 'answer to', label));
+  const refused = messages.filter(
+    (message) =>
       message.state !== 'failed' &&
-      answers.length > 0 &&
-      answers.every((reply) => !hasArrived(reply) && reply.toldFailure)
-    );
-  });
-  // Several messages may have one answer.
-  const answers = new Set(
-    refused.map(({ label }) => own.find((reply) => mentions(reply, 'answer to', label))?.sid),
+      answersTo(message).length > 0 &&
+      !answersTo(message).some(hasArrived),
   );
+  // Several messages may have one answer.
+  const answers = new Set(refused.map((message) => answersTo(message)[0]?.sid));
+  if (count(sentences.reply) >= answers.size) return;
+  // A relay that is killed may have dealt with a callback whose answer Twilio never got.
+  const untold = refused.filter((message) =>
+    answersTo(message).some((reply) => !reply.toldFailure),
+  );
+  for (const message of untold) {
+    const { label, conversation, sid } = message;
+    const why = `Twilio took it and WhatsApp did not: ${answersTo(message).map(describe).join(', ')}`;
+    verdict.failed -= 1;
+    verdict.undeliveredUntold.push({ label, conversation, sid, why });
+  }
   const [unsaid] = refused;
-  if (unsaid && count(sentences.reply) < answers.size) {
+  if (unsaid && untold.length === 0) {
     verdict.lost.push({
       ...unsaid,
       why: `${answers.size} answers were refused by WhatsApp and ${count(sentences.reply)} sentences came: ${refused.map((message) => message.label).join(', ')}`,
