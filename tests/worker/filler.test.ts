@@ -28,6 +28,8 @@ test.each([
   'Ich sehe mir die Anmeldeseite an.',
   'Let me summarise\n- one\n- two',
   `I'll explain it at length: ${'word '.repeat(60)}`,
+  `I'll explain ${'word '.repeat(60)}`,
+  'Let me look\nat this',
   'Illness is no filler.',
   'Good news: it works.',
   'I’ll use port 8081 because 8080 is taken.',

@@ -486,7 +486,11 @@ export const relay = [
       'a person hears once that it takes long',
       'elapsed > times.tellMs && !told',
       'elapsed > times.tellMs',
-      { test: 'tests/sleep/waking.test.ts', named: 'a slow wake' },
+      {
+        test: 'tests/sleep/waking.test.ts',
+        named: 'a slow wake',
+        why: 'the notice’s id is that of the wake and the person, so it comes once anyway; this spares asking who waits in each round',
+      },
     ],
     [
       'a person hears that it does not wake up',
