@@ -282,6 +282,7 @@ function watchWork({
       store: stores.background,
       accept: createIntake(stores.turns, config.RETENTION_DAYS),
       allowed: stores.allowed,
+      people: stores.people,
       owner,
       longestMs: config.BACKGROUND_MINUTES * 60_000,
       awake: awakeOf(config),

@@ -16,6 +16,8 @@ beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-29T10:00:00Z')
 afterEach(() => void vi.useRealTimers());
 
 const person = '+15551230001';
+/** The same person's other conversation. */
+const userId = 'US.13491208655302741918';
 const task = (id: string): BackgroundTask => ({
   id,
   kind: 'command',
@@ -65,6 +67,12 @@ function open({
       return { outcome: 'new' as const, turn: message.id };
     },
     allowed: { has: async (conversation) => !gone.has(conversation) },
+    people: {
+      idOf: async (conversation) => {
+        if (refusals > 0) throw new Error('LOADING');
+        return conversation === userId ? person : conversation;
+      },
+    },
     owner: 'vm#1',
     longestMs: 120 * 60_000,
     awake,
@@ -107,6 +115,26 @@ test('Claude begins to speak by itself at most ten times an hour, and is heard l
   expect(messages).toHaveLength(13);
   expect(messages.at(-1)?.work).toEqual({ session: 'late', about: ['do it'], ended: ['z'] });
   expect(notes.at(-1)?.tasks).toEqual([]);
+});
+
+test('a person’s tasks and answers count in all of their conversations together', async () => {
+  const { listener, messages, ended } = open();
+  const five = (name: string) => Array.from({ length: 5 }, (_, index) => task(`${name}${index}`));
+  listener.onChange(person, 's', five('a'));
+  listener.onChange(userId, 's', five('b'));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ended).toEqual(['b3', 'b4']);
+  expect(messages.map(({ conversation }) => conversation)).toEqual([userId]);
+  // What is being ended takes no place of the others.
+  listener.onChange(person, 's', five('a'));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ended).toEqual(['b3', 'b4']);
+  for (let time = 0; time < 6; time += 1)
+    for (const conversation of [person, userId]) {
+      listener.onWanted(conversation, 's');
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+  expect(messages.filter(({ work }) => work?.about !== undefined)).toHaveLength(10);
 });
 
 test('what runs for a person who may not write any more is ended within seconds, and nothing of others', async () => {
@@ -281,8 +309,9 @@ test('a store that refuses does not keep the worker from starting', async () => 
 test('a stop returns when all that was noted is written', async () => {
   const { listener, messages, watch } = open();
   for (const session of ['a', 'b', 'c']) listener.onUnsaved(person, session, 'disk');
+  listener.onWanted(person, 's');
   await watch.stop();
-  expect(messages).toHaveLength(3);
+  expect(messages).toHaveLength(4);
 });
 
 test('what a session could not save at the worker’s stop is said by the next worker, once', async () => {

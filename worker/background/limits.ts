@@ -24,6 +24,8 @@ export type TaskLimitsDeps = {
   control: Pick<BackgroundControl, 'end' | 'mostSessions'>;
   /** The tasks of each session, by `CONVERSATION SESSION`. */
   running: ReadonlyMap<string, BackgroundTask[]>;
+  /** The person of a conversation, as far as it is known; otherwise the conversation. */
+  personOf(conversation: string): string;
   /** Sends a sentence to the conversation. */
   say(conversation: string, session: string, sentence: string): void;
   /** How long a task may run (ms). */
@@ -36,6 +38,7 @@ export type TaskLimitsDeps = {
 export function createTaskLimits({
   control,
   running,
+  personOf,
   say,
   longestMs,
   awake,
@@ -64,8 +67,9 @@ export function createTaskLimits({
   };
   /** The sentence about a task beyond the most, unless the person has just heard it. */
   const tooMany = (conversation: string, words: string): string | undefined => {
-    const isNews = now() - (scolded.get(conversation) ?? -Infinity) > quietMs;
-    if (isNews) scolded.set(conversation, now());
+    const person = personOf(conversation);
+    const isNews = now() - (scolded.get(person) ?? -Infinity) > quietMs;
+    if (isNews) scolded.set(person, now());
     return isNews ? words : undefined;
   };
   /** Whether the memory has room for the process of a session with work, beside earlier ones. */
@@ -90,11 +94,15 @@ export function createTaskLimits({
 
   return {
     apply(conversation, session, tasks) {
+      const person = personOf(conversation);
+      // The person's tasks in other sessions, of each of their conversations, which go on.
       const others = [...running].flatMap(([key, all]) =>
-        key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
+        key !== `${conversation} ${session}` && personOf(key.split(' ')[0] ?? '') === person
+          ? all.filter((task) => isRunning(task) && !ending.has(`${key} ${task.id}`))
+          : [],
       );
       const isFull = !hasRoom(`${conversation} ${session}`);
-      const room = isFull ? 0 : Math.max(mostTasks - others.filter(isRunning).length, 0);
+      const room = isFull ? 0 : Math.max(mostTasks - others.length, 0);
       const present = tasks.filter(isRunning);
       for (const task of present.slice(room)) {
         if (ending.has(`${conversation} ${session} ${task.id}`)) continue;

@@ -5,6 +5,7 @@ import type { Background } from '../../shared/store/background.ts';
 import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { workId } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { People } from '../../shared/store/people.ts';
 import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../agent/background.ts';
 import { unsavedWords } from './describe.ts';
 import type { Awake } from './describe.ts';
@@ -26,6 +27,8 @@ export type BackgroundWatchParts = {
   accept: Intake;
   /** The work of a person who may not write any more is ended. */
   allowed: Pick<Allowed, 'has'>;
+  /** The limits count by person, whatever conversation they use. */
+  people: Pick<People, 'idOf'>;
   /** The worker's name, `WORKER_ID#boot`. */
   owner: string;
   /** How long a task may run (ms). */
@@ -54,17 +57,22 @@ export type BackgroundWatch = {
 };
 
 export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
-  const { control, store, accept, allowed, owner, longestMs, awake, log, now } = parts;
+  const { control, store, accept, allowed, people, owner, longestMs, awake, log, now } = parts;
   const running = new Map<string, BackgroundTask[]>();
   const timers = new Map<string, NodeJS.Timeout>();
   /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
   const wanted = new Set<string>();
   const spoken = new Map<string, number[]>();
+  /** The person of each conversation that has had such work. */
+  const persons = new Map<string, string>();
+  const personOf = (conversation: string): string => persons.get(conversation) ?? conversation;
   /** What has ended and is reported later, for the hour's sake: noted until then. */
   const held = new Map<string, BackgroundTask[]>();
   /** Losses that are being told. */
   const losing = new Set<string>();
   let writing: Promise<void> = Promise.resolve();
+  /** Wishes to speak whose person is being looked up. */
+  let wishes: Promise<unknown> = Promise.resolve();
   let stopped = false;
 
   /** Repeats a step in Redis until it succeeds: a message that is not put would be lost. */
@@ -98,14 +106,31 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     );
   const say = (conversation: string, session: string, sentence: string): void =>
     put(conversation, randomUUID(), { session, say: sentence });
-  const limits = createTaskLimits({ control, running, say, longestMs, awake, now });
+  const limits = createTaskLimits({ control, running, personOf, say, longestMs, awake, now });
 
+  /**
+   * Looks up the person of a conversation, and applies the limits again where it is another than was
+   * known. What is known stays while Redis refuses: the limits then count by conversation at worst.
+   */
+  const learnPerson = async (conversation: string): Promise<void> => {
+    const person = await people.idOf(conversation).catch((error: unknown) => {
+      log.warn({ err: error, conversation }, 'looking for the person of background work failed');
+      return personOf(conversation);
+    });
+    if (stopped || person === personOf(conversation)) return;
+    persons.set(conversation, person);
+    for (const [key, tasks] of running) {
+      const [owning = '', session = ''] = key.split(' ');
+      if (owning === conversation) limits.apply(conversation, session, tasks);
+    }
+  };
   /** When Claude may speak next to a person (ms from now). */
   const delayFor = (conversation: string): number => {
     const at = now();
-    const recent = (spoken.get(conversation) ?? []).filter((time) => time > at - answersMs);
+    const person = personOf(conversation);
+    const recent = (spoken.get(person) ?? []).filter((time) => time > at - answersMs);
     const delay = recent.length < mostAnswers ? 0 : (recent[0] ?? at) + answersMs - at;
-    spoken.set(conversation, [...recent, at + delay].slice(-mostAnswers));
+    spoken.set(person, [...recent, at + delay].slice(-mostAnswers));
     return delay;
   };
 
@@ -127,14 +152,13 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       else running.set(key, tasks);
       log.info({ conversation, session, tasks: tasks.length }, 'work in the background');
       limits.apply(conversation, session, tasks);
+      void learnPerson(conversation);
       note(conversation, session);
     },
     onWanted(conversation, session) {
       const key = `${conversation} ${session}`;
       if (wanted.has(key)) return;
       wanted.add(key);
-      // What Claude says until then comes in one answer.
-      const delay = delayFor(conversation);
       const ended = (running.get(key) ?? []).filter((task) => task.ended);
       const ask = (): void => {
         wanted.delete(key);
@@ -142,9 +166,15 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
         put(conversation, randomUUID(), { session, about, ended: ended.map(({ id }) => id) });
         if (held.delete(key)) note(conversation, session);
       };
-      if (delay > 0) held.set(key, ended);
-      if (delay === 0) ask();
-      else timers.set(`${key} wanted`, setTimeout(ask, delay).unref());
+      held.set(key, ended);
+      const beginInTime = async (): Promise<void> => {
+        await learnPerson(conversation);
+        // What Claude says until then comes in one answer.
+        const delay = delayFor(conversation);
+        if (delay === 0) ask();
+        else if (!stopped) timers.set(`${key} wanted`, setTimeout(ask, delay).unref());
+      };
+      wishes = Promise.all([wishes, beginInTime()]);
     },
     onLost(conversation, session, tasks) {
       running.delete(`${conversation} ${session}`);
@@ -213,6 +243,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
       limits.stop();
+      await wishes;
       await writing;
     },
   };

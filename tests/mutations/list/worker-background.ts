@@ -57,9 +57,12 @@ export const backgroundWork = [
   ]),
   ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
+    ['reports count by person', 'spoken.get(person) ??', 'spoken.get(conversation) ??'],
+    ['tasks count by the person that is learned', 'persons.set(conversation, person);', ''],
+    ['a stop waits for a wish to speak', 'await wishes;', ''],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
     ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
-    ['a stop waits for what is noted', 'limits.stop();\n      await writing;', 'limits.stop();'],
+    ['a stop waits for what is noted', 'await wishes;\n      await writing;', 'await wishes;'],
   ]),
   ...mutationsOf('worker/worker.ts', 'tests/worker/background-watch.test.ts', [
     [
@@ -84,6 +87,16 @@ export const backgroundWork = [
   ]),
   ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
+    [
+      'tasks count by person',
+      "personOf(key.split(' ')[0] ?? '') === person",
+      'key.startsWith(`${conversation} `)',
+    ],
+    [
+      'what is being ended takes no place',
+      'isRunning(task) && !ending.has(`${key} ${task.id}`)',
+      'isRunning(task)',
+    ],
     ['the memory has a bound', 'const isFull = !hasRoom(', 'const isFull = false && !hasRoom('],
     ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
   ]),
