@@ -186,6 +186,7 @@ test('what parses foreign bytes is loaded by the reading child only', () => {
     'chat-picture',
     'bitmap',
     'pdf',
+    'png-extras',
     'contact-card',
     'text-encoding',
   ].map((name) => `worker/media/${name}.ts`);

@@ -63,13 +63,14 @@ async function convert(
   type: string,
   mostParts?: number,
 ): Promise<ModelPicture> {
-  const { width, height, plain } = picture;
+  const { width, height, plain, slim } = picture;
   const { cuts, complete } = planCuts(width, height, mostParts);
   const same = direct.find((known) => known === type);
   if (
     same &&
     original &&
     (plain || type === 'image/png') &&
+    slim &&
     cuts.length === 1 &&
     Math.max(width, height) <= longestSide &&
     original.byteLength <= mostBytes &&

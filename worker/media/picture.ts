@@ -2,6 +2,8 @@ import type { Sharp } from 'sharp';
 import { parseBitmap } from './bitmap.ts';
 import { mostPixels, pictureFaults } from './picture-fault.ts';
 import type { PictureFault } from './picture-fault.ts';
+import { pngExtras } from './png-extras.ts';
+import { textEncoding, toUtf8 } from './text-encoding.ts';
 import { lazy } from '../../shared/runtime/lazy.ts';
 
 /** Says why a picture cannot be used. */
@@ -41,6 +43,8 @@ export type Picture = {
   sharpEdges: boolean;
   /** Already upright, opaque sRGB without metadata: no place, no camera, no comments. */
   plain: boolean;
+  /** Holds no more than a usual colour profile beside its pixels, so the file may be passed on. */
+  slim: boolean;
   /** A new pipeline over its upright pixels. Pass its errors through `pictureProblem`. */
   pixels(): Sharp;
 };
@@ -54,6 +58,12 @@ const drawnSize = 1280;
  * memory per pixel.
  */
 const mostDrawn = 8_000_000;
+
+/**
+ * Most bytes of a picture that is passed on unchanged, beside its pixels: a profile of sRGB has 3 kB,
+ * and what is compressed unpacks to at most a thousand times as much.
+ */
+const mostExtras = 8 * 1024;
 
 /** Loads sharp with the first picture, because it is large and most turns have none. */
 const loadSharp = lazy(async () => {
@@ -76,8 +86,9 @@ export async function openPicture(
   const read = await loadSharp();
   const bitmap = type === 'image/bmp' ? parseBitmap(bytes, mostPixels) : undefined;
   if (type === 'image/bmp' && !bitmap) throw new PictureProblem('bitmap');
+  const source = type === 'image/svg+xml' ? drawingAsUtf8(bytes) : bytes;
   const open = (density?: number): Sharp =>
-    read(bitmap ? bitmap.data : bytes, {
+    read(bitmap ? bitmap.data : source, {
       limitInputPixels: mostPixels,
       failOn: lenient ? 'none' : 'error',
       autoOrient: true,
@@ -99,17 +110,22 @@ export async function openPicture(
       iptc,
       comments,
       tifftagPhotoshop,
+      icc,
     } = density === undefined ? first : await open(density).metadata();
     const bare = [exif, xmp, iptc, comments, tifftagPhotoshop].every(
       (extra) => extra === undefined,
     );
+    const extras = type === 'image/png' ? pngExtras(bytes) : 0;
+    const slim = Math.max(extras, icc?.byteLength ?? 0) <= mostExtras;
     return {
       width: autoOrient.width,
       height: autoOrient.height,
       frames: pages,
       sharpEdges: lossless.has(type),
+      slim,
       plain:
         bare &&
+        slim &&
         !hasAlpha &&
         orientation === 1 &&
         pages === 1 &&
@@ -120,6 +136,21 @@ export async function openPicture(
   } catch (error) {
     throw pictureProblem(error);
   }
+}
+
+/**
+ * A drawing in UTF-16 as UTF-8, since libvips recognises no other; its XML declaration then names no
+ * encoding. Any other drawing is returned unchanged.
+ */
+function drawingAsUtf8(bytes: Buffer): Buffer {
+  const encoding = textEncoding(bytes, true);
+  if (encoding !== 'utf-16le' && encoding !== 'utf-16be') return bytes;
+  const text = toUtf8(bytes, encoding).toString('utf8').trimStart();
+  const end = text.startsWith('<?xml') ? text.indexOf('?>') : 0;
+  const declaration = text
+    .slice(0, Math.max(end, 0))
+    .replace(/\sencoding\s?=\s?(?:"[^"]*"|'[^']*')/, '');
+  return Buffer.from(declaration + text.slice(Math.max(end, 0)), 'utf8');
 }
 
 /** The resolution for a drawing (dots per inch; 72, or undefined, is its own size). */

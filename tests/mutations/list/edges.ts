@@ -255,6 +255,14 @@ export const edges = [
       'if false then',
     ],
   ]),
+  ...mutationsOf('worker/media/png-extras.ts', 'tests/worker/media/model-picture.test.ts', [
+    ['what is beside the picture counts', 'extras += end - at;', ''],
+    ['what follows the picture counts', 'extras + bytes.byteLength - at;', 'extras;'],
+  ]),
+  ...mutationsOf('worker/media/picture.ts', 'tests/worker/media/model-picture.test.ts', [
+    ['a drawing in UTF-16 is drawn', '? drawingAsUtf8(bytes) :', '? bytes :'],
+    ['what is beside the picture has a bound', '<= mostExtras;', '< Infinity;'],
+  ]),
   ...mutationsOf('worker/tools/file-name.ts', 'tests/worker/file-name.test.ts', [
     ['a file’s name turns no line around', ".replaceAll(misleading, '')", ''],
     ['a long name keeps its ending', 'ending.length > longestEnding', 'true'],

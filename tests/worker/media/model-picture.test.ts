@@ -1,5 +1,7 @@
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { fileType } from '../../../worker/media/file-type.ts';
 import { toModelPicture } from '../../../worker/media/model-picture.ts';
 import { pictureSize } from '../../../worker/reading/picture-size.ts';
 import { movingPicture, noisePicture, plainPicture } from '../../support/made-pictures.ts';
@@ -42,6 +44,51 @@ test('one whose header the worker does not read is written anew: fill bytes, and
     expect(
       pictures.map(({ type, base64 }) => pictureSize(Buffer.from(base64, 'base64'), type)),
     ).toEqual([{ width: 300, height: 200 }]);
+  }
+});
+
+/** A PNG with one more chunk before its pixels, or behind its end. */
+async function withChunk(name: string, content: Buffer, isBehind = false): Promise<Buffer> {
+  const png = await plainPicture(300, 200).png().toBuffer();
+  const data = Buffer.concat([Buffer.from(name), content]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(content.byteLength);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(data));
+  const at = isBehind ? png.byteLength : 33;
+  return Buffer.concat([png.subarray(0, at), size, data, sum, png.subarray(at)]);
+}
+
+test('what is not the picture is left out where it is more than a usual profile', async () => {
+  const usual = await withChunk('prVt', Buffer.alloc(4000));
+  const [same] = (await toModelPicture(usual, 'image/png')).pictures;
+  expect(same?.base64).toBe(usual.toString('base64'));
+  // A profile that unpacks to 30 MB.
+  const profile = Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(30_000_000))]);
+  for (const bytes of [
+    await withChunk('prVt', Buffer.alloc(300_000)),
+    await withChunk('iCCP', profile),
+    await withChunk('iTXt', Buffer.alloc(9000, 'x')),
+    await withChunk('prVt', Buffer.alloc(300_000), true),
+  ]) {
+    const [picture] = (await toModelPicture(bytes, 'image/png')).pictures;
+    expect(Buffer.from(picture?.base64 ?? '', 'base64').byteLength).toBeLessThan(5000);
+  }
+});
+
+test('a drawing in UTF-16 is drawn, with and without a mark and a declaration', async () => {
+  const drawing =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><text>ä</text></svg>';
+  for (const text of [
+    `\uFEFF<?xml version="1.0" encoding="UTF-16" standalone="no"?>\n${drawing}`,
+    `<?xml version='1.0' encoding='utf-16'?>${drawing}`,
+    `\uFEFF${drawing}`,
+  ]) {
+    const little = Buffer.from(text, 'utf16le');
+    for (const bytes of [little, Buffer.from(little).swap16()]) {
+      expect(fileType(bytes, 'image/svg+xml')).toBe('image/svg+xml');
+      expect(await shown(bytes, 'image/svg+xml')).toEqual(['png 1280×853']);
+    }
   }
 });
 
