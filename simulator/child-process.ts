@@ -107,8 +107,14 @@ export function formatEnd(
 }
 
 /**
- * Waits until an address answers 200, or the process ends first. Otherwise ends the process and
- * throws, naming the log file; the signal's reason when that is aborted.
+ * How long a process may take to be ready (ms). As root a worker copies its programs first, which took
+ * more than 30 s beside a load of 20 on two cores.
+ */
+const patienceMs = 120_000;
+
+/**
+ * Waits up to two minutes until an address answers 200, or the process ends first. Otherwise ends the
+ * process and throws, naming the log file; the signal's reason when that is aborted.
  */
 export async function untilReady(
   child: Child,
@@ -119,7 +125,7 @@ export async function untilReady(
   const hasEnded = (): boolean =>
     child.process.exitCode !== null || child.process.signalCode !== null;
   const isEnded = (): boolean => signal?.aborted ?? false;
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline && !hasEnded() && !isEnded()) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
