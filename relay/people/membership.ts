@@ -4,13 +4,17 @@ import type { Stores } from '../../shared/store/stores.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
 import {
   announceRemoval,
+  conversationsOf,
   returnedQuestion,
   setAsideWords,
 } from '../../shared/store/boxes/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
 export type MembershipParts = {
-  stores: Pick<Stores, 'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'tellOwner'>;
+  stores: Pick<
+    Stores,
+    'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'people' | 'tellOwner'
+  >;
   list: AllowList;
   log: Log;
 };
@@ -25,7 +29,7 @@ const batch = 500;
  * no harm. Throws when Redis is away.
  */
 export function createMembership({ stores, list, log }: MembershipParts): () => Promise<void> {
-  const { redis, outbox, schedules, setAside, allowed, tellOwner } = stores;
+  const { redis, outbox, schedules, setAside, allowed, people, tellOwner } = stores;
 
   /** Sets aside what removed people have waiting. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {
@@ -57,9 +61,13 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
   const askForReturned = async (): Promise<void> => {
     const owner = await allowed.owner();
     if (owner === undefined) return;
+    const asked = new Set<string>();
     for (const address of list.current()) {
-      const question = await returnedQuestion({ setAside, allowed }, owner, address);
+      // One question about a person, whatever addresses of theirs are listed.
+      if (asked.has(address)) continue;
+      const question = await returnedQuestion({ setAside, allowed, people }, owner, address);
       if (!question) continue;
+      for (const one of await conversationsOf(people, address)) asked.add(one);
       log.warn(
         { conversation: address },
         'a person is allowed again; their waiting work is still set aside',

@@ -79,8 +79,10 @@ test('what is given up at the pick-up is named to the turn that goes on', async 
     const answer = async (text: string): Promise<string> => `answer to ${text}`;
     const agent = createRecallingAgent(pipeline, answer, recalled);
     const id = await pipeline.say('what ends the worker');
+    // A wish to retry that fails is not what the next one is about.
+    const retry = await pipeline.say('/retry');
     await pipeline.say('hello');
-    await pipeline.redis.hset(keys.attempts(phone), id, 3);
+    await pipeline.redis.hset(keys.attempts(phone), { [id]: 3, [retry]: 3 });
     await pipeline.startWorker({ createAgent: async () => agent });
     await until('the answer', () =>
       pipeline.replies().some(({ text }) => text === 'answer to hello'),
@@ -88,5 +90,8 @@ test('what is given up at the pick-up is named to the turn that goes on', async 
     expect([...recalled]).toEqual([
       ['hello', expect.stringMatching(/leave them .*: “what ends the worker”\.$/)],
     ]);
+    const failed = await pipeline.redis.hget(keys.conversation(phone), 'failed');
+    expect(failed).toContain(id);
+    expect(failed).not.toContain(retry);
   });
 });

@@ -184,6 +184,28 @@ test('a removal is asked about by name, sets schedules aside as well, and anothe
   });
 });
 
+test('a person who is back is asked about once, for all of their conversations', async () => {
+  await withCommands(async ({ redis, say, tap, stores }) => {
+    const { allowed, people, schedules } = stores;
+    for (const conversation of [ann, 'US.1']) await people.idOf(conversation);
+    await redis.hset(keys.allowed, 'US.1', 'allowed since 2026-11-24T09:00:00.000Z, by a relay');
+    await proveAddresses(redis, ann, 'US.1');
+    const schedule = { conversation: 'US.1', prompt: 'look', timezone: 'UTC', cron: '0 9 * * *' };
+    await schedules.add(schedule, fence);
+    await tap(await say(`/remove ${ann}`), 0);
+    expect(await allowed.has('US.1')).toBe(false);
+    const { next } = await tap(await say(`/invite ${ann}`), 0);
+    expect(next?.text).toContain('1 message and 1 schedule are still set aside');
+    expect(await allowed.has('US.1')).toBe(true);
+    // The first message uses the invitation up for both addresses.
+    await proveAddresses(redis, ann, 'US.1');
+    expect(await allowed.words('US.1')).toMatch(new RegExp(`invited by \\${owner}$`));
+    expect((await say(`/people do ${ann}`)).text).toContain('1 message and 1 schedule of');
+    expect(await schedules.list('US.1')).toHaveLength(1);
+    expect((await say(`/people drop ${ann}`)).text).toContain('Nothing of');
+  });
+});
+
 test('the list says who, since when, today’s cost of all their conversations, and when they wrote last', async () => {
   await withCommands(async ({ redis, say, stores }) => {
     await stores.people.idOf(ann);

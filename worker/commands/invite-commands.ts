@@ -4,8 +4,10 @@ import { invitationMs, mostInvitations } from '../../shared/store/people/decisio
 import type { Decided, Decision } from '../../shared/store/people/decisions.ts';
 import {
   announceRemoval,
+  conversationsOf,
   returnedQuestion,
   setAsideWords,
+  sumOf,
 } from '../../shared/store/boxes/set-aside.ts';
 import { FileStoreFullError, MemoryFullError } from '../../shared/store/files.ts';
 import { isSameNumber } from '../../shared/runtime/number-spelling.ts';
@@ -131,15 +133,8 @@ async function decidedWords(
   const shown = (await loadNumbers()).showNumber(decided.address);
   switch (decided.outcome) {
     case 'done': {
-      const person = await people.find(decided.address);
-      const names = person?.conversations ?? [decided.address];
-      const counts = await Promise.all(names.map((name) => setAside.counts(name)));
-      const sum = counts.reduce((one, other) => ({
-        messages: one.messages + other.messages,
-        replies: one.replies + other.replies,
-        schedules: one.schedules + other.schedules,
-      }));
-      const left = setAsideWords(sum);
+      const names = await conversationsOf(people, decided.address);
+      const left = setAsideWords(await sumOf(names, setAside.counts));
       return `${shown} may not write to me any more.${left === '' ? '' : ` I have set aside ${left}, for ${setAsideSeconds / daySeconds} days.`}`;
     }
     case 'cancelled':
@@ -164,8 +159,7 @@ async function setAsideSchedules(
   { stores: { redis, schedules, people } }: CommandParts,
   address: string,
 ): Promise<void> {
-  const person = await people.find(address);
-  for (const conversation of person?.conversations ?? [address]) {
+  for (const conversation of await conversationsOf(people, address)) {
     await schedules.setAside(conversation);
     await announceRemoval(redis, conversation);
   }
@@ -173,12 +167,12 @@ async function setAsideSchedules(
 
 /** The link and the picture for the owner to pass on, and the question about what is set aside. */
 async function passOn(
-  { stores: { allowed, setAside, files }, settings: { chatNumber } }: CommandParts,
+  { stores: { allowed, setAside, people, files }, settings: { chatNumber } }: CommandParts,
   address: string,
   owner: string,
   { log }: CommandCall['context'],
 ): Promise<CommandAnswer> {
-  const question = await returnedQuestion({ setAside, allowed }, owner, address);
+  const question = await returnedQuestion({ setAside, allowed, people }, owner, address);
   const next = question ? { next: question } : {};
   const shown = (await loadNumbers()).showNumber(address);
   const text = passOnWords(chatNumber, shown, invitationDays);

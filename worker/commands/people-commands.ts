@@ -1,4 +1,4 @@
-import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
+import { conversationsOf, setAsideWords, sumOf } from '../../shared/store/boxes/set-aside.ts';
 import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import { limitOf, limitWords } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
@@ -67,17 +67,18 @@ export const peopleCommands: Command[] = [
   ),
   // Not listed in the help, because the owner is asked when there is something to decide.
   ownerCommand({ pattern: /^\/people\s+(.+)$/is }, async (parts, { argument }) => {
-    const { allowed, setAside } = parts.stores;
+    const { allowed, people, setAside } = parts.stores;
     const [, what, address] = /^(do|drop)\s+(\S+)$/i.exec(argument) ?? [];
     if (what === undefined || address === undefined)
       return 'Text “/people” for the list, and “/people do NUMBER” or “/people drop NUMBER” about what is set aside.';
-    if (isNothing(await setAside.counts(address)))
+    const conversations = await conversationsOf(people, address);
+    if (isNothing(await sumOf(conversations, setAside.counts)))
       return `Nothing of ${address} is set aside any more.`;
     if (what.toLowerCase() === 'drop')
-      return `Dropped: ${setAsideWords(await setAside.drop(address))} of ${address}.`;
+      return `Dropped: ${setAsideWords(await sumOf(conversations, setAside.drop))} of ${address}.`;
     if (!(await allowed.has(address)))
       return `${address} may not write. Text “/invite ${address}” first.`;
-    return `Going on with ${setAsideWords(await setAside.bringBack(address))} of ${address}.`;
+    return `Going on with ${setAsideWords(await sumOf(conversations, setAside.bringBack))} of ${address}.`;
   }),
 ];
 

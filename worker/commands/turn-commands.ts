@@ -1,11 +1,51 @@
 import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
 import type { Fence, Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Message } from '../../shared/store/message.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
 import { readStop } from '../turn/stop-words.ts';
 import { taskLine } from '../background/describe.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+
+const retryCommands: Command[] = [
+  {
+    pattern: /^\/?(?:please )?retry(?:,? please)?[.!]*$/i,
+    help: { usage: '/retry', does: 'tries again what did not work last' },
+    anytime: false,
+    firstOnly: true,
+    async run(
+      { stores: { inbox, conversations } },
+      { message: { id, conversation }, context: { fence } },
+    ) {
+      const [last, ...older] = await inbox.givenUp(conversation);
+      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0)
+        return 'There is nothing to try again.';
+      if (older.length === 0) return undefined;
+      const { timezone } = await conversations.read(conversation);
+      return `I try the last one again. What I gave up before it stays as it is:\n${olderWords(older, timezone)}\nText “/retry 1” to try number 1 again, too.`;
+    },
+  },
+  {
+    pattern: /^\/retry\s+#?(\d{1,3})[.!]?$/i,
+    anytime: false,
+    firstOnly: true,
+    async run(
+      { stores: { inbox } },
+      { message: { id, conversation }, argument, context: { fence } },
+    ) {
+      const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
+      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0)
+        return `There is no number ${argument} to try again.`;
+      return `I try this again: ${wanted.messages.map(quoteMessage).join(', ')}.`;
+    },
+  },
+];
+
+/** Whether a message only asks to try others again. */
+export function asksToRetry({ text }: Pick<Message, 'text'>): boolean {
+  return retryCommands.some(({ pattern }) => pattern.exec(text.trim()) !== null);
+}
 
 /** Stopping, retrying and queueing turns. */
 export const turnCommands: Command[] = [
@@ -54,37 +94,7 @@ export const turnCommands: Command[] = [
     anytime: true,
     run: async () => 'I go on.',
   },
-  {
-    pattern: /^\/?(?:please )?retry(?:,? please)?[.!]*$/i,
-    help: { usage: '/retry', does: 'tries again what did not work last' },
-    anytime: false,
-    firstOnly: true,
-    async run(
-      { stores: { inbox, conversations } },
-      { message: { id, conversation }, context: { fence } },
-    ) {
-      const [last, ...older] = await inbox.givenUp(conversation);
-      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0)
-        return 'There is nothing to try again.';
-      if (older.length === 0) return undefined;
-      const { timezone } = await conversations.read(conversation);
-      return `I try the last one again. What I gave up before it stays as it is:\n${olderWords(older, timezone)}\nText “/retry 1” to try number 1 again, too.`;
-    },
-  },
-  {
-    pattern: /^\/retry\s+#?(\d{1,3})[.!]?$/i,
-    anytime: false,
-    firstOnly: true,
-    async run(
-      { stores: { inbox } },
-      { message: { id, conversation }, argument, context: { fence } },
-    ) {
-      const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
-      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0)
-        return `There is no number ${argument} to try again.`;
-      return `I try this again: ${wanted.messages.map(quoteMessage).join(', ')}.`;
-    },
-  },
+  ...retryCommands,
   {
     pattern: /^\/queue$/i,
     help: { usage: '/queue fix the footer, too', does: 'I do it after what I am doing now' },

@@ -6,6 +6,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
+import { asksToRetry } from '../commands/turn-commands.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import { askTranscript, leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
 import { createAttempts } from './attempts.ts';
@@ -157,7 +158,7 @@ async function workInbox(
     const messages = await giveUpExhausted(own, context, unanswered, stand(), isOver);
     const givenUp = [
       ...snapshot.givenUp,
-      ...unanswered.filter((message) => !messages.includes(message)),
+      ...unanswered.filter((message) => !messages.includes(message) && !asksToRetry(message)),
     ];
     const first: Snapshot = { ...snapshot, messages, givenUp };
     const dispatch = createDispatch(own, context, questions, attempts, first);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createAllowed, isOut } from '../allowed.ts';
 import type { Allowed } from '../allowed.ts';
+import type { People } from '../people.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { TellOwner } from '../owner.ts';
 import type { Deliveries, Turns } from '../queues.ts';
@@ -134,16 +135,45 @@ export async function announceRemoval(redis: Redis, conversation: string): Promi
   await redis.publish(keys.arrivals, JSON.stringify(said));
 }
 
+/** The conversations of an address's person: at least the address itself. */
+export async function conversationsOf(
+  people: Pick<People, 'find'>,
+  address: string,
+): Promise<string[]> {
+  const person = await people.find(address);
+  return [...new Set([address, ...(person?.conversations ?? [])])];
+}
+
+/** Does one step with each conversation, and returns the sum of the counts. */
+export async function sumOf(
+  conversations: readonly string[],
+  step: (conversation: string) => Promise<SetAsideCounts>,
+): Promise<SetAsideCounts> {
+  const sum = { messages: 0, replies: 0, schedules: 0 };
+  for (const conversation of conversations) {
+    const { messages, replies, schedules } = await step(conversation);
+    sum.messages += messages;
+    sum.replies += replies;
+    sum.schedules += schedules;
+  }
+  return sum;
+}
+
 /**
- * The question to the owner about a person who may write again and has work set aside; undefined
- * when nothing is set aside. It is asked once for each time the person is back.
+ * The question to the owner about a person who may write again and has work set aside in any of their
+ * conversations; undefined when nothing is set aside. It is asked once for each time the person is
+ * back.
  */
 export async function returnedQuestion(
-  { setAside, allowed }: { setAside: Pick<SetAside, 'counts'>; allowed: Allowed },
+  {
+    setAside,
+    allowed,
+    people,
+  }: { setAside: Pick<SetAside, 'counts'>; allowed: Allowed; people: Pick<People, 'find'> },
   owner: string,
   address: string,
 ): Promise<NewReply | undefined> {
-  const counts = await setAside.counts(address);
+  const counts = await sumOf(await conversationsOf(people, address), setAside.counts);
   const words = setAsideWords(counts);
   if (words === '') return undefined;
   const since = /^allowed since ([^,]+)/.exec((await allowed.words(address)) ?? '')?.[1] ?? '';

@@ -46,6 +46,12 @@ export const persons = [
     ],
     ['who may write is not invited', "return 'already' end", 'end'],
     [
+      'an invitation holds for all of a person’s addresses',
+      'setAllowed(prefix, allowed, other, invited)',
+      '',
+      { test: commands },
+    ],
+    [
       'a removal holds for the other spelling',
       'if gone[originOf(known[index + 1])] then add(known[index]) end',
       '',
@@ -68,6 +74,20 @@ export const persons = [
       'an invitation is used up by a message',
       'or accepted)',
       "or accepted .. ' until ' .. expiry)",
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/invitation.lua', commands, [
+    [
+      'a first message uses an invitation up for all addresses',
+      'if also then setAllowed(prefix, allowed, other, also) end',
+      '',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/set-aside.ts', commands, [
+    [
+      'what is set aside counts in all of a person’s conversations',
+      '...(person?.conversations ?? [])',
+      '',
     ],
   ]),
   ...mutationsOf('relay/people/lua/allow.lua', decisions, [

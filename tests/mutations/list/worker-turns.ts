@@ -95,9 +95,10 @@ export const turns = [
     ],
     [
       'what is given up at the pick-up is left',
-      '...unanswered.filter((message) => !messages.includes(message))',
+      '...unanswered.filter((message) => !messages.includes(message) && !asksToRetry(message))',
       '',
     ],
+    ['a wish to retry is not left', ' && !asksToRetry(message)', ''],
   ]),
   ...mutationsOf('worker/turn/dispatch.ts', givenUp, [
     ['what is brought back is not left', 'snapshot: () => last', 'snapshot: () => snapshot'],
@@ -164,6 +165,9 @@ export const turns = [
       'return inRedis;',
       counted,
     ],
+  ]),
+  ...mutationsOf('worker/turn/ending/outcome.ts', givenUp, [
+    ['a wish to retry is not retried', '!asksToRetry(message)', 'true'],
   ]),
   ...mutationsOf('worker/turn/ending/outcome.ts', poison, [
     [

@@ -7,6 +7,7 @@ import type { Message } from '../../../shared/store/message.ts';
 import { AgentFailure } from '../../agent/agent.ts';
 import type { MessageState } from '../../agent/message-state.ts';
 import { taskLine } from '../../background/describe.ts';
+import { asksToRetry } from '../../commands/turn-commands.ts';
 import { mostAttempts } from '../attempts.ts';
 import type { Attempts } from '../attempts.ts';
 import { describeFailure } from './failure-sentence.ts';
@@ -175,8 +176,9 @@ export async function giveUp(
   settled: string[] = [],
 ): Promise<void> {
   const [first] = failed;
-  const kept = failed.map(({ id }) => id);
-  const ids = [...kept, ...settled];
+  // A wish to retry stays out: the next one is about the message that this one was about.
+  const kept = failed.filter((message) => !asksToRetry(message)).map(({ id }) => id);
+  const ids = [...failed.map(({ id }) => id), ...settled];
   if (ids.length === 0) return;
   const { conversation } = job.data;
   const { timezone } = await conversations.read(conversation);

@@ -21,9 +21,19 @@ local function invite()
   if open >= tonumber(mostOpen) then return 'many' end
   -- What came to the outbox meanwhile is of before.
   if string.match(words, '^removed') then setAside(prefix, address, setAsideSeconds) end
-  setAllowed(prefix, allowed, address, 'allowed since ' .. now .. ', invited by ' .. owner .. ' until ' .. expiry)
+  local invited = 'allowed since ' .. now .. ', invited by ' .. owner .. ' until ' .. expiry
+  setAllowed(prefix, allowed, address, invited)
   if spelling ~= '' then
     setAllowed(prefix, allowed, spelling, 'allowed since ' .. now .. ', as the other spelling of ' .. address)
+  end
+  -- What was removed with the person is theirs again.
+  local id = personOf(prefix, address)
+  for word in wordsOf(id and redis.call('HGET', recordOf(prefix, id), 'addresses')) do
+    local other = string.match(word, '^%S+')
+    if string.match(wordsFor(other), '^removed') then
+      setAside(prefix, other, setAsideSeconds)
+      setAllowed(prefix, allowed, other, invited)
+    end
   end
   return 'done'
 end

@@ -1,6 +1,6 @@
 -- An invitation is an entry of the list with `invited by OWNER until TIME`. The person's first
--- message uses it up, which takes the time away; a message after that time ends it. Returns false
--- when the message is too late. Times are ISO 8601.
+-- message uses it up for all of their addresses, which takes the time away; a message after that time
+-- ends it. Returns false when the message is too late. Times are ISO 8601.
 -- uses: person
 local function invitationOf(words)
   if type(words) ~= 'string' then return end
@@ -10,6 +10,12 @@ local function useInvitation(prefix, allowed, address, at)
   local accepted, expiry = invitationOf(redis.pcall('HGET', allowed, address))
   if not accepted then return true end
   local isLate = at > expiry
+  local id = not isLate and personOf(prefix, address)
+  for word in wordsOf(id and redis.call('HGET', recordOf(prefix, id), 'addresses')) do
+    local other = string.match(word, '^%S+')
+    local also = invitationOf(redis.call('HGET', allowed, other))
+    if also then setAllowed(prefix, allowed, other, also) end
+  end
   setAllowed(prefix, allowed, address, isLate and 'removed ' .. at .. ', as the invitation expired' or accepted)
   return not isLate
 end
