@@ -20,7 +20,7 @@ const stagingName = '.moving';
  */
 export async function transfer(from: Owned, home: Home, to: string): Promise<void> {
   if (from.user?.uid === home.user?.uid) return await rename(from, to);
-  const token = (await findToken(from)) ?? (await copy(from, home));
+  const token = (await findToken(from)) ?? (await copyInTries(from, home));
   if (token === undefined) return;
   const staging = path.join(home.directory, stagingName, token);
   await run(home.user, move, staging, to);
@@ -60,6 +60,27 @@ async function findToken({ directory, user }: Owned): Promise<string | undefined
   return /\.moved-(\w+)$/m.exec(said)?.[1];
 }
 
+/** How often a copy is tried: tar fails where something changes while it reads. */
+const mostTries = 3;
+
+async function copyInTries(from: Owned, home: Home): Promise<string | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await copy(from, home);
+    } catch (error) {
+      if (tries === mostTries) throw error;
+    }
+  }
+}
+
+/**
+ * Makes `$1` readable for its owner. What is so already is left alone: another worker's tar, which
+ * may be reading it, takes a new time of change for a change.
+ */
+const open = `[ -d "$1" ] || exit 0
+find "$1" -type d ! -perm -0500 -exec chmod u+rx {} \\; -o -type f ! -perm -0400 -exec chmod u+r {} +
+echo yes`;
+
 /**
  * Copies the directory, since only root could give its files to another user, and renames the
  * original once the copy is complete. Each try has a place of its own: an earlier one may still be
@@ -68,11 +89,7 @@ async function findToken({ directory, user }: Owned): Promise<string | undefined
 async function copy({ directory, user }: Owned, home: Home): Promise<string | undefined> {
   const token = randomBytes(8).toString('hex');
   const staging = path.join(home.directory, stagingName, token);
-  const isThere = await run(
-    user,
-    '[ ! -d "$1" ] || { chmod -R u+rX -- "$1"; echo yes; }',
-    directory,
-  );
+  const isThere = await run(user, open, directory);
   if (isThere.trim() !== 'yes') return undefined;
   await run(home.user, 'mkdir -p -m 700 -- "$1"', staging);
   const packing = start(user, ['tar', '-C', directory, '-cf', '-', '.'], 'stdout');
