@@ -157,6 +157,8 @@ test(
       await said(bench, 'hook for Stop (`./scripts/stop.sh`) was left out');
       expect(await marks()).not.toContain('sneaked');
       expect(texts(bench).slice(count).join('\n')).not.toContain('run from now on');
+      // What comes while the turn still runs would join it, with the hooks that it began with.
+      await until('the end of its turn', async () => (await bench.jobs('active')).length === 0);
       await bench.say('say next');
       await until('the next answer', () => texts(bench).includes('next'), answerMs);
       expect(
