@@ -118,6 +118,35 @@ test('a form of another site, without the cookie, or without a sealed secret use
   });
 });
 
+test('of many browsers at once one uses a link; other methods use none, nor does a form that comes after its time', async () => {
+  await withRelay({}, async (bench) => {
+    const url = await linkFor(bench);
+    for (const method of ['OPTIONS', 'PUT', 'PATCH', 'DELETE']) {
+      const { status } = await fetch(url, { method });
+      expect([method, status >= 200 && status < 500]).toEqual([method, true]);
+    }
+    const browsers = Array.from({ length: 8 }, () => createLinkBrowser());
+    await Promise.all(browsers.map((browser) => browser.get(url)));
+    const answers = await Promise.all(
+      browsers.map((browser) => browser.post(url, { sealed: box })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, ...Array(7).fill(410)]);
+    expect(await waiting(bench)).toHaveLength(1);
+
+    // The page is open when its time ends.
+    const late = await linkFor(bench);
+    const [browser, id] = [
+      createLinkBrowser(),
+      (await createLinks(bench.redis).list(phone))[0]?.id,
+    ];
+    expect((await browser.get(late)).status).toBe(200);
+    await bench.redis.hset(keys.link(id ?? ''), 'expires', Date.now() - 1);
+    expect((await browser.post(late, { sealed: box })).status).toBe(410);
+    expect((await browser.post(late, { sealed: 'x'.repeat(100_000) })).status).toBe(413);
+    expect(await waiting(bench)).toHaveLength(1);
+  });
+});
+
 test('a link that is unknown, revoked, or of a removed person leads nowhere, for good', async () => {
   await withRelay({}, async (bench) => {
     const { redis, relayUrl } = bench;
