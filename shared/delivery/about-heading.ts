@@ -9,8 +9,8 @@ export function aboutHeading(quoted: readonly string[]): string {
 const heading = /^_About “[^\n]*”:_\n\n/;
 
 /**
- * A message's text without that line. After a crash the same words may get another one: what ended
- * together is told together, and then by a transcript.
+ * A message's text without that line. After a crash the same words may get another line: a
+ * transcript does not say which ends were told together.
  */
 export function withoutHeading(text: string): string {
   return text.replace(heading, '');

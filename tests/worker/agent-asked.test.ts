@@ -50,6 +50,7 @@ function openAccountOf(
     openTasks: [],
     settleTasks: () => undefined,
     isBusy: false,
+    goesOn: false,
     isSpeaking: false,
     hasHad: (ids) => ids.length === 0 || ids.some((id) => had.includes(id)),
     takeEnded: () => [],

@@ -47,6 +47,13 @@ test('a process is kept for its time; one with work in the background as long as
   expect(busy.closed).toBe(false);
   await vi.advanceTimersByTimeAsync(1);
   expect(busy.closed).toBe(true);
+  // What a process waited for may not come: nothing tells of that.
+  const waiting = session('waiting', true);
+  await idle.keep(person, waiting);
+  await vi.advanceTimersByTimeAsync(1500);
+  waiting.isBusy = false;
+  await vi.advanceTimersByTimeAsync(500);
+  expect(waiting.closed).toBe(true);
 });
 
 test('another session goes beside one with work in the background, and closes one without', async () => {
@@ -75,6 +82,21 @@ test('the next session does not wait for one that ends, and its own has ended be
   expect([resumed(), old.said, old.killed()]).toEqual([false, [], 0]);
   await vi.advanceTimersByTimeAsync(1);
   expect([resumed(), old.said]).toEqual([true, ['disk']]);
+});
+
+test('the process of a turn that was stopped writes the rest of its transcript beside the next session, and before its own goes on', async () => {
+  const idle = createIdleSessions(1000);
+  const [stopped, stuck] = [unsavedSession('transcript', 200), unsavedSession('transcript', 9000)];
+  idle.retire(person, stopped.live);
+  idle.retire('+15551230002', stuck.live);
+  const fresh = hasEnded(idle.take(person, never, always));
+  const same = hasEnded(idle.take(person, never, never));
+  await vi.advanceTimersByTimeAsync(199);
+  expect([fresh(), same(), stopped.killed()]).toEqual([true, false, 0]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([same(), stopped.said, stuck.killed()]).toEqual([true, ['disk'], 0]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(stuck.killed()).toBe(1);
 });
 
 test('a process that does not end by itself is killed after a second', async () => {

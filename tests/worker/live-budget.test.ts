@@ -27,6 +27,7 @@ function openBudget(
       take: none,
       keep: none,
       touch: () => undefined,
+      retire: () => undefined,
       drop: () => undefined,
       release: none,
       stop: none,

@@ -119,3 +119,27 @@ test('a session is busy while something runs or Claude speaks of it, and not for
   now += 1;
   expect(background.isBusy()).toBe(false);
 });
+
+test('what has just ended goes on until Claude has spoken of it, unless the model knew in a turn that is over', () => {
+  const background = createSessionBackground();
+  const goesOn = (): boolean => background.goesOn();
+  background.note(session, true);
+  background.note(running('a'), true);
+  expect(goesOn()).toBe(true);
+  background.note(running(), true);
+  expect(goesOn()).toBe(true);
+  // The turn is interrupted, and Claude Code begins one about the end.
+  background.mute();
+  expect([goesOn(), background.isMuted()]).toEqual([true, true]);
+  background.note({ kind: 'interrupted' }, false);
+  background.note(session, false);
+  expect([goesOn(), background.isMuted()]).toEqual([true, false]);
+  background.note(result(true), false);
+  expect(goesOn()).toBe(false);
+
+  background.note(session, true);
+  background.note(running('b'), true);
+  background.note(running(), true);
+  background.note({ kind: 'tool-end', id: 't', failed: false }, true);
+  expect(goesOn()).toBe(false);
+});

@@ -261,7 +261,8 @@ export type ComingTurn = Pick<
  * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
  * delivered is not sent again: its answer is looked up, or the work continues. Throws AgentFailure,
  * or the signal's reason when aborted; after that nothing of the turn runs any more and the
- * conversation can be worked again, except for work in the background, which goes on.
+ * conversation can be worked again, except for work in the background, which goes on, and for the
+ * agent itself, which may still write down how the turn ended.
  */
 export interface Agent {
   work(turn: AgentTurn): AsyncIterable<AgentEvent>;

@@ -16,9 +16,18 @@ export const backgroundWork = [
     ['what the model was not told is not said', '&& folded === true', ''],
     ['a silent process is not busy for ever', 'now() - lastAt < speakingMs', 'true'],
     ['what we ended needs no word', 'if (!dismissed.has(task.id))', 'if (true)'],
+    ['what has just ended keeps its process', 'begun === undefined ||', ''],
+    ['what Claude begins to speak of goes on', '|| (speaking && !muted)', ''],
+    ['what the model knew does not', 'folded !== true &&', ''],
   ]),
   ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
-    ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
+    ['work in the background keeps its process', 'kept.live.isBusy ? arm(kept) : ', ''],
+    ['a busy process is looked at again', '? arm(kept) : closeSoon', '? undefined : closeSoon'],
+    [
+      'a stopped turn’s process writes its transcript',
+      'timer: undefined }, retireMs)',
+      'timer: undefined }, 0)',
+    ],
     ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
     [
       'a turn that ends after the stop lets it say it',

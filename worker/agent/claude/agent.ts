@@ -186,9 +186,12 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       (live) => live.id !== turn.session,
     );
   };
-  /** After a turn that failed or was stopped: what runs in the background is not ended with it. */
+  /**
+   * After a turn that failed or was stopped: what runs in the background is not ended with it, nor
+   * what has just ended there before Claude has spoken of it.
+   */
   const keepBackground = async (live: LiveSession, { signal }: AgentTurn): Promise<boolean> => {
-    if (live.ended || stopped || live.background.length === 0 || isTakenAway(signal)) return false;
+    if (live.ended || stopped || !live.goesOn || isTakenAway(signal)) return false;
     if (signal.reason instanceof AgentFailure) return false;
     return await live.quiet(quietMs);
   };
@@ -237,11 +240,14 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
           // An interrupt makes Claude Code update the transcript, which tells the next turn what
           // has arrived. Skipped when another worker has the turn and writes the transcript now.
           if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
-          if (await keepBackground(live, turn)) {
+          const isKept = await keepBackground(live, turn);
+          if (!isKept && (live.ended || stopped || isTakenAway(turn.signal))) await live.close();
+          else {
             await live.endDetached();
-            live.done();
-            await idle.keep(turn.conversation, live);
-          } else await live.close();
+            if (isKept) live.done();
+            if (isKept) await idle.keep(turn.conversation, live);
+            else idle.retire(turn.conversation, live);
+          }
         }
         // Book the usage before the turn reports it; whatever still runs in the background counts
         // for the conversation.

@@ -40,6 +40,13 @@ export type SessionBackground = {
    * awake. A process that has gone silent in the middle does not count.
    */
   isBusy(): boolean;
+  /**
+   * Whether something runs, or has ended and Claude Code speaks of it or will: of what the model was
+   * told in a turn that is over, it will not.
+   */
+  goesOn(): boolean;
+  /** Whether Claude still speaks of what was interrupted. */
+  isMuted(): boolean;
   /** What was said and done without a turn, oldest first; takes it out. */
   takeUnheard(): Translation[];
   hasUnheard(): boolean;
@@ -130,6 +137,15 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       unheard.length > 0 ||
       unspoken.some(({ endedAt }) => now() - endedAt < beginsMs) ||
       (speaking && known.size > 0 && now() - lastAt < speakingMs),
+    goesOn: () =>
+      tasks.length > 0 ||
+      unspoken.some(
+        ({ folded, begun, endedAt }) =>
+          folded !== true &&
+          (begun === undefined || (speaking && !muted)) &&
+          now() - endedAt < beginsMs,
+      ),
+    isMuted: () => muted,
     takeUnheard() {
       const taken = unheard;
       unheard = [];

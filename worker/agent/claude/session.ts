@@ -80,6 +80,8 @@ export type LiveSession = {
   settleTasks(): void;
   /** Whether it works, speaks, or has something to say without a turn. */
   readonly isBusy: boolean;
+  /** Whether work in the background runs, or has ended and Claude will begin to speak of it. */
+  readonly goesOn: boolean;
   /** Whether Claude speaks, or one of the chat's tools is called, at the moment. */
   readonly isSpeaking: boolean;
   /** Whether this process has ever had one of these tasks, or any task if none is named. */
@@ -89,7 +91,7 @@ export type LiveSession = {
   /** Ends a task in the background. */
   endTask(id: string): Promise<void>;
   watch(watcher: SessionWatcher): void;
-  /** Returns once Claude has stopped speaking, or false after `ms`. */
+  /** Returns once Claude has stopped what was interrupted, or false after `ms`. */
   quiet(ms: number): Promise<boolean>;
   /**
    * Receives the prompt that Claude Code suggests after an answer, also between turns; it belongs
@@ -119,8 +121,8 @@ export type LiveSession = {
   /** `request` names what the text asks for, in the person's words. */
   send(uuid: UUID, text: string, request: string, attachments?: Attachment[]): void;
   /**
-   * Asks Claude Code to stop, so that the transcript records it. Returns within a second even if
-   * that fails.
+   * Asks Claude Code to stop the piece of work, once, so that the transcript records it. Returns
+   * within a second even if that fails.
    */
   interrupt(): Promise<void>;
   /**
@@ -167,6 +169,7 @@ export function createLiveSession(
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
+  let interrupted: Promise<void> | undefined;
   let watcher: SessionWatcher | undefined;
   const background = createSessionBackground();
   /** A turn has been asked for and does not listen yet. */
@@ -202,6 +205,9 @@ export function createLiveSession(
     get isBusy() {
       return background.isBusy();
     },
+    get goesOn() {
+      return background.goesOn();
+    },
     get isSpeaking() {
       return background.isSpeaking() || chat.calls() > 0;
     },
@@ -222,7 +228,7 @@ export function createLiveSession(
       watcher = next;
     },
     async quiet(ms) {
-      for (const deadline = Date.now() + ms; background.isSpeaking();) {
+      for (const deadline = Date.now() + ms; background.isMuted();) {
         if (end || Date.now() > deadline) return false;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -253,7 +259,10 @@ export function createLiveSession(
       if (unheard.length > 0) next.onMessage(unheard, false);
       if (end) next.onEnd(end.error);
     },
-    begin: () => processes.begin(),
+    begin() {
+      interrupted = undefined;
+      processes.begin();
+    },
     endDetached: () => processes.endDetached(),
     done: () => processes.done(),
     send(uuid, text, request, attachments = []) {
@@ -271,8 +280,9 @@ export function createLiveSession(
       });
     },
     interrupt() {
-      background.mute();
-      return interruptSoon(claude);
+      if (!interrupted) background.mute();
+      // A second one would end what Claude has begun since about work in the background.
+      return (interrupted ??= interruptSoon(claude));
     },
     close: (graceMs = 0) => (closing ??= close(graceMs)),
   };
