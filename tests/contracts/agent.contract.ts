@@ -204,7 +204,11 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     turn.abort(reason);
     expect(await turn.ended).toBe(reason);
     expect(turn.answers()).toEqual([]);
-    expect(await under.processes(turn.session())).toBe(0);
+    // The agent itself may still write down how the turn ended.
+    await until(
+      'the end of every process',
+      async () => (await under.processes(turn.session())) === 0,
+    );
     expect(await work.states([prompt.id])).toEqual(['unanswered']);
     await work.openGate();
     const again = work.start({ prompts: [prompt] });

@@ -215,7 +215,6 @@ export const recovery = [
       'a session does not speak for the time before it',
       "state === 'absent' && isOlder ? 'before' : state",
       'state',
-      { named: 'answered already' },
     ],
   ]),
   ...mutationsOf('shared/store/boxes/ledger.ts', 'tests/shared/ledger-states.test.ts', [
@@ -251,7 +250,7 @@ export const recovery = [
   ...mutationsOf('worker/turn/processor.ts', 'tests/shared/epoch.test.ts', [
     [
       'what the transcript shows unanswered is no guess',
-      ` && known.get(message.id) !== 'unanswered'`,
+      ` && state !== 'unanswered'`,
       '',
       { named: 'three times' },
     ],
