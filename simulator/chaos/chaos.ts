@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Log } from '../../shared/runtime/log.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { readAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { createErrand } from './errand.ts';
@@ -148,7 +150,7 @@ async function playSchedule(
     // The leaver's own messages are not judged with the others'.
     const leaving = Promise.all([
       sendAll(sender, plan.leaver.messages, startedAt, []),
-      removeAt(startedAt + plan.leaver.atMs, system, run.signal),
+      removeAt(startedAt + plan.leaver.atMs, plan.leaver.conversation, system, run),
     ]);
     const killing = killAll(
       { victims: system.victims, moments, faults, seed: run.seed },
@@ -165,11 +167,24 @@ async function playSchedule(
 }
 
 /**
- * Removes the leaver from the list at this time. Returns when the list took effect (ms since 1970).
+ * Removes the leaver from the list at this time. Returns when the list took effect (ms since 1970):
+ * a Redis that is full or frozen takes it later.
  */
-async function removeAt(at: number, system: ChaosSystem, signal: AbortSignal): Promise<number> {
+async function removeAt(
+  at: number,
+  leaver: string,
+  system: ChaosSystem,
+  { signal, log }: Pick<ChaosRun, 'signal' | 'log'>,
+): Promise<number> {
   await sleep(Math.max(at - Date.now(), 0), undefined, { signal });
   await system.remove();
+  const redis = connectRedis(system.redisUrl, 'patient', log);
+  try {
+    while (!(await redis.hget(keys.allowed, leaver))?.startsWith('removed'))
+      await sleep(50, undefined, { signal });
+  } finally {
+    redis.disconnect();
+  }
   return Date.now();
 }
 

@@ -171,14 +171,16 @@ test('a message that is older than its session is looked up in Twilio’s list, 
     const turns = createTurns(redis);
     await createIntake(turns)({ id: old, conversation: phone, at, text: 'old', media: [] });
     await turns.close();
+    await say('newer');
     go.resolve();
     await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
     await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
-    expect(worked).toEqual(['new']);
+    expect(worked).toEqual(['new', 'newer']);
     expect(replies().map(({ text }) => text)).toEqual([
       'answer to old',
       '1th answer to new',
       expect.stringContaining('I think I answered “old” already'),
+      '2th answer to newer',
     ]);
   });
 });

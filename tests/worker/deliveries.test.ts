@@ -77,7 +77,10 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
   test('the list lags behind an unclear send', async () => {
     await withPipeline({}, async (pipeline) => {
       pipeline.twin.faults.set('create-reset-after', { times: 1 });
-      pipeline.twin.faults.set('list-lags', { ms: 250 });
+      // The first look-up of the reply; the relay lists messages as well.
+      const isLookUp = (query: Record<string, string>): boolean =>
+        query['To'] === `whatsapp:${phone}`;
+      pipeline.twin.faults.set('list-lags', { ms: 60_000, times: 1, when: isLookUp });
       // Else the status callback settles it before anything is looked up.
       pipeline.twin.faults.set('callbacks-dropped');
       await pipeline.startWorker();

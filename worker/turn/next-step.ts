@@ -16,7 +16,8 @@ export type Situation = {
   full?: boolean;
   /**
    * Whether a message must be looked up before Claude gets it, since a store that has lost its
-   * latest writes may not know that it was answered; by default no message must.
+   * latest writes may not know that it was answered: it and all later messages wait for the next
+   * turn, but for answers to the open question. By default no message must.
    */
   isUnchecked?: (message: Message) => boolean;
   /** Claude has received something in this turn. */
@@ -105,17 +106,21 @@ function ordinaryStep(
   from: number,
 ): NextStep | undefined {
   const { taken, full, isUnchecked, busy, session, quoted } = situation;
+  let isHeld = false;
   for (let index = from; index < messages.length; index += 1) {
     const message = messages[index];
     if (!message || taken.has(message.id)) continue;
     const words = answerOf(message, situation);
     if (words) return { kind: 'answer', message, words };
+    // What comes after it must not overtake it.
+    isHeld ||= isUnchecked?.(message) === true;
+    if (isHeld) continue;
     const command = asCommand(message, !busy && message === messages[0]);
     if (command && (command.found.command.anytime || !busy)) return command;
     const toOther = quoted(message)?.session;
     if (command || (busy && toOther !== undefined && toOther !== session))
       return { kind: 'barrier', message };
-    if (full || isUnchecked?.(message) || (busy && wantsOwnTurn(message))) continue;
+    if (full || (busy && wantsOwnTurn(message))) continue;
     return { kind: 'prompt', message };
   }
   return undefined;

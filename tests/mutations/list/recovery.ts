@@ -197,8 +197,14 @@ export const recovery = [
   ...mutationsOf('worker/turn/next-step.ts', 'tests/shared/epoch.test.ts', [
     [
       'an old message is looked up before Claude gets it',
-      'isUnchecked?.(message) || ',
+      'isHeld ||= isUnchecked?.(message) === true;',
       '',
+      { named: 'older than its session' },
+    ],
+    [
+      'nothing overtakes an old message',
+      'isHeld ||= isUnchecked?.(message) === true;',
+      'isHeld = isUnchecked?.(message) === true;',
       { named: 'older than its session' },
     ],
   ]),

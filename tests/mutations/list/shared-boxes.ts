@@ -84,7 +84,7 @@ export const boxes = [
       'a claimed id is remembered for eight days at least',
       'Math.max(retentionDays, leastClaimDays)',
       'retentionDays',
-      { test: 'tests/shared/retention.test.ts' },
+      { test: 'tests/shared/intake.test.ts', named: 'eight days' },
     ],
     [
       'a duplicate leaves no placeholder behind',

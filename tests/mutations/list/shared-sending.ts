@@ -126,11 +126,13 @@ export const sending = [
       'a question goes out as text once',
       `redis.call('HSETNX', reply, 'asText', '1') == 1 then`,
       `redis.call('HSET', reply, 'asText', '1') then`,
+      { test: ledger },
     ],
     [
       'only a question goes out as text',
       `if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and`,
       `if action == 'as-text' and`,
+      { test: ledger },
     ],
     [
       'what is sent once more is sent once more only',
