@@ -28,7 +28,7 @@ export async function resumeQuestion(
 
 /**
  * Delays the turn until its question's deadline, a due time like a schedule's. A released attempt
- * is not counted. Always throws the error that BullMQ expects, or FencedError.
+ * is not counted; `hasSeen`: whether a look of this run has found a message. Always throws the error that BullMQ expects, or FencedError.
  */
 export async function putOffForAnswer(
   { stores: { inbox, turns } }: Pick<TurnDeps, 'stores'>,
@@ -36,16 +36,17 @@ export async function putOffForAnswer(
   { deadline }: AwaitingAnswer,
   attempts: Attempts,
   questions: Questions,
+  hasSeen: (id: string) => boolean,
 ): Promise<never> {
   await attempts.giveBack();
-  const known = new Set([...knownTo(job.data), ...questions.answerers()]);
   await job.moveToDelayed(deadline, token);
   log.info(
     { conversation, untilMs: deadline - Date.now() },
     'released the turn while its question waits for an answer',
   );
-  // Messages that came in before the delay have not promoted the turn; one may be the answer.
-  const isNew = ({ id }: Message): boolean => !known.has(id);
+  // Messages that came in before the delay have not promoted the turn; one may be the answer. What
+  // a look has left waits for a turn of its own, and would bring this one forward again and again.
+  const isNew = ({ id }: Message): boolean => !hasSeen(id);
   if (!questions.open() || (await inbox.read(conversation)).some(isNew))
     await turns.promote(conversation);
   throw new DelayedError();

@@ -120,10 +120,18 @@ function ordinaryStep(
     const toOther = quoted(message)?.session;
     if (command || (busy && toOther !== undefined && toOther !== session))
       return { kind: 'barrier', message };
-    if (full || (busy && wantsOwnTurn(message))) continue;
+    if (full || (busy && wantsOwnTurn(message) && !isHeardBeside(message, situation))) continue;
     return { kind: 'prompt', message };
   }
   return undefined;
+}
+
+/**
+ * Whether a message about work in the background goes with the turn that asks in the same session: a
+ * turn of its own would have to wait for the person.
+ */
+function isHeardBeside({ work }: Message, { question, session }: Situation): boolean {
+  return question !== undefined && work !== undefined && work.session === session;
 }
 
 /** Only a person's message can be a command, or what a person has entered on a page. */

@@ -125,6 +125,7 @@ async function workInbox(
   const attempts = createAttempts(stores.inbox, context, snapshot);
   const questions = createQuestions(deps, context, snapshot.conversation);
   let session = (): TurnStand['session'] => undefined;
+  let hasSeen = (_id: string): boolean => false;
   const stand = (): TurnStand => ({
     attempts,
     answerers: questions.answerers(),
@@ -163,6 +164,7 @@ async function workInbox(
     const first: Snapshot = { ...snapshot, messages, givenUp };
     const dispatch = createDispatch(own, context, questions, attempts, first);
     lastSnapshot = dispatch.snapshot;
+    hasSeen = dispatch.hasSeen;
     await resumeQuestion(context, questions, dispatch);
     const begun = await waitInLine(deps, context, dispatch, attempts, person);
     if (!begun) {
@@ -188,7 +190,7 @@ async function workInbox(
     return { hasBegun, left };
   } catch (error) {
     if (error instanceof AwaitingAnswer && !signal.aborted)
-      return await putOffForAnswer(deps, context, error, attempts, questions);
+      return await putOffForAnswer(deps, context, error, attempts, questions, hasSeen);
     if (!(error instanceof StopRequest) || signal.aborted)
       return await endBadly(deps, context, error, stand());
     await settleStopped(deps, context, error, stand());

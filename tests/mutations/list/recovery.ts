@@ -403,6 +403,21 @@ export const recovery = [
       'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await turns.promote(conversation);',
       '',
     ],
+    ['what waits for its own turn does not begin this one', '=> !hasSeen(id);', '=> id !== "";'],
+  ]),
+  ...mutationsOf('worker/turn/next-step.ts', 'tests/worker/awaiting-answer.test.ts', [
+    [
+      'work is heard in the turn that asks',
+      ' && !isHeardBeside(message, situation)',
+      '',
+      { named: 'heard in its turn' },
+    ],
+    [
+      'only work of its session',
+      ' && work.session === session',
+      '',
+      { named: 'heard in its turn' },
+    ],
   ]),
   ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],
