@@ -28,7 +28,8 @@ export async function resumeQuestion(
 
 /**
  * Delays the turn until its question's deadline, a due time like a schedule's. A released attempt
- * is not counted; `hasSeen`: whether a look of this run has found a message. Always throws the error that BullMQ expects, or FencedError.
+ * is not counted; `hasSeen`: whether a look of this run has found a message. Always throws the
+ * error that BullMQ expects, or FencedError.
  */
 export async function putOffForAnswer(
   { stores: { inbox, turns } }: Pick<TurnDeps, 'stores'>,
