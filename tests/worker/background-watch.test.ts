@@ -33,6 +33,7 @@ function open({
   refuse = 0,
   awake = undefined as Awake,
   mostSessions = 4,
+  known = Promise.resolve(),
 } = {}) {
   const removed: string[] = [];
   let listener: BackgroundListener | undefined;
@@ -69,6 +70,7 @@ function open({
     allowed: { has: async (conversation) => !gone.has(conversation) },
     people: {
       idOf: async (conversation) => {
+        await known;
         if (refusals > 0) throw new Error('LOADING');
         return conversation === userId ? person : conversation;
       },
@@ -307,10 +309,16 @@ test('a store that refuses does not keep the worker from starting', async () => 
 });
 
 test('a stop returns when all that was noted is written', async () => {
-  const { listener, messages, watch } = open();
+  const known = Promise.withResolvers<void>();
+  const { listener, messages, watch } = open({ known: known.promise });
   for (const session of ['a', 'b', 'c']) listener.onUnsaved(person, session, 'disk');
+  // Whose it is comes only after the others are written.
   listener.onWanted(person, 's');
-  await watch.stop();
+  const stopping = watch.stop();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(messages).toHaveLength(3);
+  known.resolve();
+  await stopping;
   expect(messages).toHaveLength(4);
 });
 
