@@ -58,7 +58,7 @@ CMD ["node", "simulator/surroundings/main.ts"]
 # The tools are the agent's; tini reaps what its commands leave behind, setpriv (util-linux) starts them as its user.
 FROM node:24-bookworm-slim AS vm
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      ca-certificates chromium curl file fonts-droid-fallback fonts-liberation fonts-noto-color-emoji g++ gh git jq less make nftables openssh-client procps python3 python3-pip python3-venv ripgrep tini unzip util-linux zip \
+      ca-certificates chromium curl file fonts-droid-fallback fonts-liberation fonts-noto-color-emoji g++ gh git jq less make nftables openssh-client procps python3 python3-pip python3-venv restic ripgrep tini unzip util-linux zip \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
  && groupadd --gid 1001 sidepocket && useradd --uid 1001 --gid sidepocket --create-home --shell /usr/sbin/nologin sidepocket \
  && groupadd --gid 1002 agent && useradd --uid 1002 --gid agent --no-create-home --home-dir /data/home --shell /bin/bash agent

@@ -11,6 +11,13 @@ case $(stat -c '%U %F' "$sealed" 2> /dev/null || true) in
   'root directory') chown -Rh sidepocket:sidepocket "$sealed" && chmod 700 "$sealed" ;;
   *) rm -rf "$sealed" && install -d -o sidepocket -g sidepocket -m 700 "$sealed" ;;
 esac
+# The notes about snapshots of people's homes, likewise: without them a home counts as older than its last snapshot.
+notes=$data/snapshots
+case $(stat -c '%U %F' "$notes" 2> /dev/null || true) in
+  'sidepocket directory' | '') ;;
+  'root directory') chown -Rh sidepocket:sidepocket "$notes" && chmod 700 "$notes" ;;
+  *) rm -rf "$notes" ;;
+esac
 # Where the worker notes which marks its agent's processes carry; the agent may not write there.
 mkdir -p /run/sidepocket
 sh worker/agent/homes/people-apart.sh "$data" sidepocket agent || echo 'vm.sh: people have no accounts and share ports' >&2

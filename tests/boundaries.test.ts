@@ -140,7 +140,7 @@ test('what runs never imports what deploys it', () => {
 
 test('only entry points read the environment', () => {
   const entry =
-    /^(relay|worker)\/main\.ts$|^deploy\/(\w+\/)?main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$|^bench\/(.*[/-])?main\.ts$|^bench\/peers\/[^/]+\.ts$/;
+    /^(relay|worker)\/main\.ts$|^relay\/people\/main\.ts$|^deploy\/(\w+\/)?main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$|^bench\/(.*[/-])?main\.ts$|^bench\/peers\/[^/]+\.ts$/;
   expect(
     code
       .filter(

@@ -55,6 +55,13 @@ const schema = z
     SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
     MODEL_PRICES: v.MODEL_PRICES.optional(),
     PRETEND_COSTS: v.PRETEND_COSTS.default(false),
+    SNAPSHOT_REPOSITORY: v.SNAPSHOT_REPOSITORY.optional(),
+    SNAPSHOT_PASSWORD: v.SNAPSHOT_PASSWORD.optional(),
+    SNAPSHOT_KEY_ID: v.SNAPSHOT_KEY_ID.optional(),
+    SNAPSHOT_KEY_SECRET: v.SNAPSHOT_KEY_SECRET.optional(),
+    SNAPSHOT_REGION: v.SNAPSHOT_REGION.optional(),
+    SNAPSHOT_GIGABYTES: v.SNAPSHOT_GIGABYTES.default(10),
+    SNAPSHOT_FILES: v.SNAPSHOT_FILES.default(200_000),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
     MAX_AGENTS: v.MAX_AGENTS.optional(),
@@ -88,6 +95,21 @@ const schema = z
     message: 'cannot be set together with SPEAK_URL',
     when: () => true,
   })
+  .refine((env) => env.SNAPSHOT_REPOSITORY === undefined || env.SNAPSHOT_PASSWORD !== undefined, {
+    path: ['SNAPSHOT_PASSWORD'],
+    message:
+      'is missing, and SNAPSHOT_REPOSITORY is set: it encrypts the snapshots, and nothing can read them without it. Make one with “openssl rand -hex 32” and keep a copy elsewhere',
+    when: () => true,
+  })
+  .refine(
+    ({ SNAPSHOT_REPOSITORY: repository, DATA_DIR }) =>
+      repository === undefined || !`${repository}/`.startsWith(`${DATA_DIR}/`),
+    {
+      path: ['SNAPSHOT_REPOSITORY'],
+      message: 'must not be in DATA_DIR, whose loss it is for',
+      when: () => true,
+    },
+  )
   .transform((env) => ({
     ...env,
     IMAGES_DIR: env.IMAGES_DIR ?? path.join(env.DATA_DIR, 'images'),

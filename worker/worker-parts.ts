@@ -10,6 +10,7 @@ import type { ProgressTimes } from './progress/progress.ts';
 import type { Speaker } from './media/speaking.ts';
 import type { Transcriber } from './media/transcribing.ts';
 import type { FileReader } from './reading/file-reader.ts';
+import type { ScheduleTimes } from './snapshots/schedule.ts';
 import type { Silence } from './turn/watchdog.ts';
 
 /**
@@ -58,4 +59,6 @@ export type WorkerTimes = {
   reconciling: Reconciling;
   silence: Silence;
   lease: LeaseTimes;
+  /** When snapshots of homes are taken; as in production by default. */
+  snapshots?: ScheduleTimes;
 };

@@ -8,28 +8,22 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
-import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createStores } from '../shared/store/stores.ts';
-import type { Stores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
-import type { Agent } from './agent/agent.ts';
-import { watchBackground } from './background/watch.ts';
-import type { BackgroundWatch } from './background/watch.ts';
-import { awakeOf } from './config.ts';
+import { watchWork } from './background/watch-work.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
-import type { Boot } from './process/boot.ts';
+import type { Boot, BootParts } from './process/boot.ts';
 import { createLateProcessors } from './process/late-processors.ts';
-import { createFileLifetimes } from './process/file-lifetimes.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createLease } from './process/lease.ts';
 import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
-import { watchLateSchedules } from './schedules/late-schedules.ts';
+import { startChores } from './process/chores.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
@@ -40,6 +34,8 @@ import { createWorkerSleep } from './process/worker-sleep.ts';
 import { watchThaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import { workspaceName } from './agent/homes/home.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
+import { createSnapshotListener } from './snapshots/listener.ts';
 
 /** How many turns may be queued for a slot besides those at work. */
 const longestLine = 50;
@@ -63,9 +59,8 @@ export async function runWorker(
   const workers = new Map<QueueName, Worker>();
   const running = createRunningJobs();
   try {
-    const booted =
-      begun ?? (await bootWorker(config, parts.createAgent, log, { homes: parts.homes }));
-    const { redis, boot, agent, claims } = booted;
+    const booted = begun ?? (await bootWorker(config, parts.createAgent, log, bootPartsOf(parts)));
+    const { redis, boot, agent, claims, snapshots } = booted;
     shutdown.add('redis', () => redis.disconnect());
     shutdown.add('agent', () => agent.stop());
     const { homes } = booted;
@@ -148,7 +143,7 @@ export async function runWorker(
     shutdown.add('agent’s processes', () => agent.stop());
     const sleep = createWorkerSleep(
       config,
-      { lease, workers, agent },
+      { lease, workers, agent, snapshots },
       { redis, onStranded, onAsleep: parts.onAsleep, log },
     );
     shutdown.add('sleep', () => sleep?.stop());
@@ -177,7 +172,8 @@ export async function runWorker(
       log,
     );
     // Takes more turns than may work at once: people in the queue learn their place, and can stop.
-    start('turns', parts.concurrency.turns + longestLine, noting(atWork, keptTurns));
+    const noted = noting(atWork, keptTurns, snapshots);
+    start('turns', parts.concurrency.turns + longestLine, noted);
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
     for (const [name, worker] of workers) sweepAfter(name, worker, sweepBackoff, log);
@@ -192,6 +188,10 @@ export async function runWorker(
         ),
       config.STOP_SECONDS * 1000 + 2000,
     );
+
+    // Before the queues: a turn that waits for its home is handed back.
+    shutdown.add('snapshots', () => snapshots?.stop());
+    await snapshots?.start(createSnapshotListener(stores, agent));
 
     void checkRedis(redis, log);
     await Promise.all([control, lease.renew()]);
@@ -216,26 +216,20 @@ export async function runWorker(
     // The idle time starts when everything is ready, because a slow start is not idle time.
     sleep?.stir();
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
-    // Delayed, because the first turn's Claude needs the machine more than the first file and the
-    // first buttons do.
-    const lifetimes = createFileLifetimes({
-      homes,
-      days: config.KEEP_FILES_DAYS,
-      atWork,
-      log,
-    });
-    const late = watchLateSchedules(stores.schedules, log);
-    const warming = setTimeout(
-      () => void Promise.all([messenger.warmUp?.(), reader.warm(), lifetimes.clean(), late.look()]),
-      parts.times.warmMs ?? warmMs,
-    ).unref();
-    const daily = lifetimes.start();
-    shutdown.add('warming', () => [clearTimeout(warming), late.stop(), daily.stop()]);
+    const days = config.KEEP_FILES_DAYS;
+    const delayMs = parts.times.warmMs ?? warmMs;
+    const { schedules } = stores;
+    const chores = startChores({ homes, days, atWork, schedules, reader, messenger, delayMs, log });
+    shutdown.add('chores', () => chores.stop());
     return { url: http.url, stop: () => shutdown.run() };
   } catch (error) {
     await shutdown.run();
     throw error;
   }
+}
+
+function bootPartsOf({ homes, times }: WorkerParts): BootParts {
+  return { homes, snapshotTimes: times.snapshots };
 }
 
 /** Sweeps again after failed jobs. */
@@ -247,47 +241,24 @@ function sweepAfter(queue: QueueName, worker: Worker, sweepBackoff: SweepBackoff
   worker.on('completed', (job) => sweepBackoff.onDone(conversationOf(job)));
 }
 
-/** Tracks the directory names of conversations with a running turn. */
-function noting(atWork: Set<string>, process: Processor): Processor {
+/** Tracks the directory names of conversations with a running turn, and what snapshots wait for. */
+function noting(
+  atWork: Set<string>,
+  process: Processor,
+  snapshots: Snapshots | undefined,
+): Processor {
   return async (job, token, signal) => {
-    const name = workspaceName(conversationOf(job));
+    const conversation = conversationOf(job);
+    const name = workspaceName(conversation);
     atWork.add(name);
-    return await process(job, token, signal).finally(() => atWork.delete(name));
+    const work = (): Promise<unknown> => process(job, token, signal);
+    return await (snapshots?.during(conversation, work) ?? work()).finally(() =>
+      atWork.delete(name),
+    );
   };
 }
 
 /** A job's conversation; '' when its data, which another version may have written, has none. */
 function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
-}
-
-/** Watches the agent's work in the background; undefined when it has none. */
-function watchWork({
-  config,
-  stores,
-  agent,
-  owner,
-  log,
-}: {
-  config: WorkerConfig;
-  stores: Stores;
-  agent: Agent;
-  owner: string;
-  log: Log;
-}): BackgroundWatch | undefined {
-  return (
-    agent.background &&
-    watchBackground({
-      control: agent.background,
-      store: stores.background,
-      accept: createIntake(stores.turns, config.RETENTION_DAYS),
-      allowed: stores.allowed,
-      people: stores.people,
-      owner,
-      longestMs: config.BACKGROUND_MINUTES * 60_000,
-      awake: awakeOf(config),
-      log,
-      now: Date.now,
-    })
-  );
 }

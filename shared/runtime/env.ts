@@ -234,6 +234,32 @@ export const variables = {
     .number('must be a number of days')
     .min(1, 'must be at least 1')
     .max(3650, 'must be at most 3650'),
+  /**
+   * Where snapshots of people's homes are stored, as restic writes it: S3 (also Tigris), restic's
+   * REST server, or a directory. Each person has a repository of their own below it.
+   */
+  SNAPSHOT_REPOSITORY: z
+    .string()
+    .regex(
+      /^(?:s3:[^\s:]\S*|rest:https?:\/\/[^\s/]\S*|\/\S+)$/,
+      'must be s3:https://HOST/BUCKET, rest:https://HOST/PATH or an absolute path',
+    )
+    .transform((value) => value.replace(/\/+$/, '')),
+  SNAPSHOT_PASSWORD: text,
+  /** For S3: the key and its secret, and the region. */
+  SNAPSHOT_KEY_ID: text,
+  SNAPSHOT_KEY_SECRET: text,
+  SNAPSHOT_REGION: text,
+  /** What a snapshot of one person has at most: gigabytes, and files. */
+  SNAPSHOT_GIGABYTES: z.coerce
+    .number('must be a number of gigabytes')
+    .positive('must be more than 0')
+    .max(1000, 'must be at most 1000'),
+  SNAPSHOT_FILES: z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1000, 'must be at least 1000')
+    .max(2_000_000, 'must be at most 2000000'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked on at once; unset, it depends on the machine's memory. */

@@ -13,6 +13,7 @@ const complete: Record<string, string> = {
   ALLOWED_SENDERS: '+15551230001',
   ANTHROPIC_API_KEY: 'key',
   WAKE_SECRET: 'secret',
+  SNAPSHOT_PASSWORD: 'secret',
 };
 const processes = { relay: parseRelayConfig, worker: parseWorkerConfig };
 

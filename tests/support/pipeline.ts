@@ -146,6 +146,7 @@ export async function withPipeline(
         reconciling = { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 },
         silence = { idleMs: scaled(10_000), toolMs: scaled(10_000) },
         lease = { renewMs: 200, holdMs: scaled(600) },
+        snapshots,
         ...change
       } = {}) {
         const worker = await runWorker(
@@ -162,7 +163,14 @@ export async function withPipeline(
               ),
             pace: { intervalMs: 1, burst: 1000 },
             media: { transcribe, speak, reader },
-            times: { warmMs, reconciling, silence, lease, ...(progress ? { progress } : {}) },
+            times: {
+              warmMs,
+              reconciling,
+              silence,
+              lease,
+              ...(progress ? { progress } : {}),
+              ...(snapshots ? { snapshots } : {}),
+            },
             concurrency: { turns: 5, deliveries: 50 },
             onAsleep: () => undefined,
             onFenced: () => undefined,

@@ -303,6 +303,7 @@ export interface Agent {
  * - `budget`, `day-limit`: its budget is used up, or what the owner lets the person use in a day.
  * - `refused`: the API refuses the request for a reason of its own; the failure's message has its
  * words in short, as they may be quoted to the person.
+ * - `files-away`: the person's files could not be restored from their snapshot.
  * - the others are failures on the model's side that an immediate retry would meet again.
  */
 export type FailureKind =
@@ -324,6 +325,7 @@ export type FailureKind =
   | 'refused'
   | 'budget'
   | 'day-limit'
+  | 'files-away'
   | 'broken';
 
 export class AgentFailure extends Error {

@@ -25,6 +25,8 @@ import type { HomeOf } from '../agent/homes/home-of.ts';
 import { createHomes } from '../agent/homes/homes.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import { moveIn } from '../agent/homes/moving-in.ts';
+import type { Snapshots, SnapshotsParts } from '../snapshots/snapshots.ts';
+import type { ScheduleTimes } from '../snapshots/schedule.ts';
 import { createSessionLock } from './session-lock.ts';
 import type { SessionLock } from './session-lock.ts';
 
@@ -49,6 +51,8 @@ export type Boot = {
   homes: Homes;
   /** The home of a conversation's person. */
   homeOf: HomeOf;
+  /** Snapshots of the homes; undefined without a store. */
+  snapshots: Snapshots | undefined;
   ready: Promise<void>;
 };
 
@@ -69,7 +73,23 @@ export function lookAhead({ REDIS_URL }: Pick<WorkerConfig, 'REDIS_URL'>, log: L
  * places on this computer, below DATA_DIR and of the worker's own user unless given, `ahead` is the
  * connection, if there is one already.
  */
-export type BootParts = { hidden?: Hidden; homes?: Homes | undefined; ahead?: Ahead };
+export type BootParts = {
+  hidden?: Hidden;
+  homes?: Homes | undefined;
+  ahead?: Ahead;
+  /** When snapshots are taken; as in production unless given. */
+  snapshotTimes?: ScheduleTimes | undefined;
+};
+
+/** Before the boot is counted: a machine that cannot make snapshots must not end a working worker. */
+async function snapshotsOf(
+  config: WorkerConfig,
+  parts: Omit<SnapshotsParts, 'config'>,
+): Promise<Snapshots | undefined> {
+  if (config.SNAPSHOT_REPOSITORY === undefined) return undefined;
+  const { createSnapshots } = await import('../snapshots/snapshots.ts');
+  return await createSnapshots({ config, ...parts });
+}
 
 /**
  * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
@@ -85,10 +105,12 @@ export async function bootWorker(
     hidden = createHidden(),
     homes = createHomes({ dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR }),
     ahead = lookAhead(config, log),
+    snapshotTimes: times,
   }: BootParts = {},
 ): Promise<Boot> {
   const { redis } = ahead;
   try {
+    const snapshots = await snapshotsOf(config, { redis, homes, times, log });
     const [boot, coming] = await Promise.all([
       countBoot(redis, config.WORKER_ID),
       ahead.coming,
@@ -96,7 +118,8 @@ export async function bootWorker(
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const people = createPeopleStore(redis);
-    const homeOf = createHomeOf(people, homes);
+    const known = createHomeOf(people, homes);
+    const homeOf = snapshots ? snapshots.homeOf(known) : known;
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
     const personOf = createPersonOf(people, secrets);
@@ -131,7 +154,7 @@ export async function bootWorker(
     const ready = prepare().catch((error: unknown) =>
       log.warn({ err: error }, 'preparing the first turn failed'),
     );
-    return { redis, boot, agent, claims, secrets, personOf, homes, homeOf, ready };
+    return { redis, boot, agent, claims, secrets, personOf, homes, homeOf, snapshots, ready };
   } catch (error) {
     redis.disconnect();
     throw error;

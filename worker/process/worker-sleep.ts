@@ -9,6 +9,7 @@ import type { Lease } from './lease.ts';
 import { createSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
 import type { OnStranded } from './stranded.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
 
 /**
  * The worker stays awake for a job that is due within the idle time, up to this limit (ms):
@@ -21,6 +22,7 @@ export type SleepingParts = {
   lease: Lease;
   workers: Map<QueueName, Worker>;
   agent: Agent;
+  snapshots: Snapshots | undefined;
 };
 
 export type SleepingDeps = {
@@ -33,7 +35,7 @@ export type SleepingDeps = {
 /** Creates the worker's sleep; undefined when it never sleeps. */
 export function createWorkerSleep(
   config: WorkerConfig,
-  { lease, workers, agent }: SleepingParts,
+  { lease, workers, agent, snapshots }: SleepingParts,
   { redis, onStranded, onAsleep, log }: SleepingDeps,
 ): Sleep | undefined {
   if (config.IDLE_MINUTES === undefined) return undefined;
@@ -43,7 +45,7 @@ export function createWorkerSleep(
     idleMs,
     onAsleep,
     log,
-    isBusy: () => (agent.background?.count() ?? 0) > 0,
+    isBusy: () => (agent.background?.count() ?? 0) > 0 || snapshots?.holdsAwake() === true,
     pause: async () => {
       lease.pause();
       await Promise.all([...workers.values()].map((worker) => worker.pause(true)));

@@ -95,6 +95,14 @@ export const keys = {
   person: (id: string): string => `${prefix}:person:${id}`,
   people: `${prefix}:people`,
   /**
+   * HASH: the last complete snapshot of a person's home: `at` (ms since 1970), `files`, `bytes`,
+   * `leftOut` (in words), and `failing` while snapshots fail and the owner knows it. HASH that
+   * expires: a restore that was asked for in a conversation (`wanted`, its token; `before`, ms since
+   * 1970 or empty), and the `outcome` of the `done` one, in words.
+   */
+  homeSnapshot: (person: string): string => `${prefix}:home-snapshot:${person}`,
+  restore: (conversation: string): string => `${prefix}:restore:${conversation}`,
+  /**
    * HASH that expires: what the owner was asked about a person (`kind`, `address`, its other
    * `spelling`), and the message that has decided it with the `outcome`.
    */

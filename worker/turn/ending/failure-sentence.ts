@@ -57,6 +57,7 @@ export function failureSentence(
     budget: 'I stopped here, because the budget is used up. Text “retry” to go on.',
     'day-limit':
       'I stopped here: what the owner lets you use in a day is used up. Text “retry” tomorrow, or ask for more.',
+    'files-away': `I could not begin this: your files are in the snapshot store, which I cannot read. ${again}`,
     broken: `I could not finish this: something went wrong on my side. ${again}`,
   };
   return sentences[kind];
@@ -65,6 +66,10 @@ export function failureSentence(
 /** The message for a usage limit without a known end. */
 export const limitWithoutTime =
   "Claude's usage limit is reached. I keep trying, and go on by myself.";
+
+/** The message while a person's files cannot be restored. */
+export const filesWait =
+  'Your files are not on this computer: its disk is new, and the store that has them does not answer. I keep trying, and go on by myself.';
 
 /** Formats `15:00` if that is today, else includes the day. */
 function until(moment: Date, timezone: string, now: Date): string {

@@ -1,17 +1,18 @@
 import type { AgentFailure } from '../../agent/agent.ts';
-import { failureSentence, limitWithoutTime } from './failure-sentence.ts';
+import { failureSentence, filesWait, limitWithoutTime } from './failure-sentence.ts';
 
 /** How long a turn is delayed (ms), and the message to the person. */
 export type Wait = { ms: number; sentence: string };
 
 const minute = 60_000;
 
-/** The backoff for a usage limit without a known end: an hour in all. */
+/** The backoff for what has no known end: an hour in all. */
 const pauses = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute);
 
 /**
- * Whether a failed turn waits and resumes by itself: only for a usage limit, since Claude Code
- * itself has waited for an overloaded or absent service as long as `MODEL_PATIENCE_SECONDS` allows.
+ * Whether a failed turn waits and resumes by itself: for a usage limit, and for files whose store
+ * does not answer. For an overloaded or absent service Claude Code itself has waited, as long as
+ * `MODEL_PATIENCE_SECONDS` allows.
  * `waited` is how often the turn was already delayed for it, `now` ms since 1970, `timezone` the
  * person's (IANA name). Undefined when the turn must be given up.
  */
@@ -21,7 +22,7 @@ export function planWait(
   now: number,
   timezone?: string,
 ): Wait | undefined {
-  if (kind !== 'usage-limit') return undefined;
+  if (kind !== 'usage-limit' && kind !== 'files-away') return undefined;
   if (resetsAt && resetsAt.getTime() > now)
     return {
       ms: Math.max(resetsAt.getTime() - now, 1000),
@@ -29,5 +30,6 @@ export function planWait(
     };
   // A limit that persists beyond its stated end has no reliable one.
   const ms = pauses[waited];
-  return ms === undefined ? undefined : { ms, sentence: limitWithoutTime };
+  const sentence = kind === 'files-away' ? filesWait : limitWithoutTime;
+  return ms === undefined ? undefined : { ms, sentence };
 }

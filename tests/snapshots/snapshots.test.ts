@@ -1,0 +1,262 @@
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import type { Home } from '../../worker/agent/homes/home.ts';
+import { fit } from '../../worker/snapshots/inventory.ts';
+import { linksOut } from '../../worker/snapshots/leads-out.ts';
+import { nameLeftOut } from '../../worker/snapshots/left-out.ts';
+import type { Repository } from '../../worker/snapshots/repository.ts';
+import { RefusedSnapshot, finishSwap, restoreHome } from '../../worker/snapshots/restore.ts';
+import { takeSnapshot } from '../../worker/snapshots/take.ts';
+import type { Taken } from '../../worker/snapshots/take.ts';
+import { makeTar } from '../support/made-tars.ts';
+import type { Member } from '../support/made-tars.ts';
+import { noLinux, noRestic, withSnapshotBench } from '../support/snapshot-bench.ts';
+import type { Disk } from '../support/snapshot-bench.ts';
+
+const plenty = { bytes: 1e9, files: 1000 };
+const second = 1000;
+const noon = Date.UTC(2026, 10, 30, 12);
+const isRoot = process.getuid?.() === 0;
+const noRoot = noLinux || (isRoot ? '' : ' (not here: needs root)');
+
+async function take(
+  repository: Repository,
+  home: Home,
+  at: number,
+  { limits = plenty, digest = undefined as string | undefined } = {},
+): Promise<Taken> {
+  const { signal } = new AbortController();
+  return await takeSnapshot({ repository, limits }, { home, digest, at, signal });
+}
+
+/** Restores the newest snapshot; returns the links that were left out. */
+async function restore(repository: Repository, disk: Disk, home: Home): Promise<string[]> {
+  const snapshot = await repository.newest(home.person);
+  if (!snapshot) throw new Error('there is no snapshot');
+  return (await restoreHome({ repository, ...disk }, home, snapshot)).links;
+}
+
+/** What lies beside the homes. */
+async function beside({ homes }: Disk): Promise<string[]> {
+  const names = await readdir(path.join(homes.dataDir, 'people'));
+  return names.filter((name) => name.startsWith('.') && name !== '.users');
+}
+
+/** Everything in a home: type, mode, name, target, and the content of files. */
+const listing =
+  'find . -mindepth 1 -printf "%y %m %P %l\\n" | sort; find . -type f -print0 | sort -z | xargs -0 cat';
+
+test('a link leads out by its target, by way of other links, and not when it leads nowhere', () => {
+  const home = '/data/people/p-1';
+  const out = (links: Record<string, string>): string[] =>
+    linksOut(new Map(Object.entries(links)), home);
+  const within = { a: 'b', 'd/e': '../a', f: `${home}/x`, g: home, h: './d//e', i: 'no/such' };
+  expect(out(within)).toEqual([]);
+  const leading = { a: '..', b: '/etc/passwd', 'd/e': '../../x', f: '/data/people/p-10/x' };
+  expect(out(leading)).toEqual(['a', 'b', 'd/e', 'f']);
+  // By its words alone the second stays within.
+  expect(out({ 'a/b': '..', c: 'a/b/../x' })).toEqual(['c']);
+  expect(out({ a: 'b', b: 'a', c: `${home}/../x` })).toEqual(['c']);
+});
+
+test('what does not fit is left out: the largest files first, and a few are named', () => {
+  const entries = [5, 9, 1, 7].map((bytes) => ({ name: `f${bytes}`, bytes }));
+  expect(fit(entries, 22).leftOut).toEqual([]);
+  const fitting = fit(entries, 21);
+  expect(fitting.leftOut).toEqual(['f9']);
+  expect(fitting.taken.map(({ name }) => name)).toEqual(['f5', 'f1', 'f7']);
+  expect(fit(entries, 5).leftOut).toEqual(['f9', 'f7', 'f5']);
+  const names = Array.from({ length: 12 }, (_, index) => `n${index}`);
+  expect(nameLeftOut([])).toBe('');
+  expect(nameLeftOut(names)).toMatch(/^n0, n1, .*, n9 and 2 more$/);
+  expect(nameLeftOut(['a\nb'])).toBe('a�b');
+});
+
+test.skipIf(noRestic !== '')(
+  `restic brings a home back on another disk as it was, its person’s alone, without caches and what led out${noRestic}`,
+  async () => {
+    await withSnapshotBench(async ({ disk, repository }) => {
+      const [one, other] = [await disk('one'), await disk('other')];
+      const home = await one.home('p-1');
+      await one.sh(
+        home,
+        `mkdir -p claude/projects workspaces/1 home/.npm workspaces/1/node_modules/x home/.cache
+        echo said > claude/projects/s.jsonl
+        echo kept > 'workspaces/1/two
+lines'; chmod 640 workspaces/1/two*
+        echo -n bytes > "$(printf 'home/\\377')"
+        echo run > home/run; chmod 755 home/run; ln home/run home/also; ln -s run home/inside
+        echo ro > workspaces/1/ro; mkdir workspaces/1/closed; echo in > workspaces/1/closed/in; chmod 500 workspaces/1/closed
+        ln -s /etc/passwd home/out; mkfifo home/pipe; touch home/secret; chmod 000 home/secret
+        echo gone > home/.npm/x; echo gone > home/.cache/x; echo gone > workspaces/1/node_modules/x/y`,
+      );
+      const taken = await take(repository, home, noon);
+      // Where the worker itself is the person’s user and root, there is nothing that it may not read.
+      expect(taken.snapshot).toMatchObject({ at: noon, leftOut: 'home/secret' });
+      // Nothing has changed: nothing is stored.
+      const again = await take(repository, home, noon + second, taken);
+      expect(again).toEqual({ digest: taken.digest, snapshot: undefined });
+
+      const there = await other.home('p-1');
+      expect(isRoot && there.user?.uid === home.user?.uid).toBe(false);
+      expect(await restore(repository, other, there)).toEqual(['home/out']);
+      await one.sh(
+        home,
+        'rm -rf home/out home/pipe home/secret home/.npm home/.cache workspaces/1/node_modules',
+      );
+      expect(await other.sh(there, listing)).toBe(await one.sh(home, listing));
+      const uid = there.user?.uid ?? process.getuid?.();
+      expect(await other.sh(there, `find . ! -user ${uid}; stat -c %a .`)).toBe('700');
+      // The home was empty: nothing is left of it.
+      expect(await beside(other)).toEqual([]);
+      expect(await other.notes.read('p-1')).toMatchObject({
+        at: noon,
+        untold: { at: noon, links: 1 },
+      });
+    });
+  },
+);
+
+test.skipIf(noRoot !== '')(
+  `a tar that ends early leaves no complete snapshot${noRoot}`,
+  async () => {
+    await withSnapshotBench(async ({ directory, disk, plain }) => {
+      const { home: make, sh } = await disk('one');
+      const home = await make('p-1');
+      await sh(home, 'mkdir home; seq 50000 > home/a; seq 50000 > home/b');
+      for (const [name, end] of Object.entries({ dies: 'kill -9 $$', fails: 'exit 2' })) {
+        const program = path.join(directory, name);
+        await writeFile(program, `#!/bin/sh\ntar "$@" | head -c 30000\n${end}\n`);
+        await chmod(program, 0o755);
+        const programAt = (word: string): string => (word === 'tar' ? program : word);
+        const broken = { ...home, user: home.user && { ...home.user, programAt } };
+        await expect(take(plain, broken, noon)).rejects.toThrow(/^tar ended with/);
+      }
+      expect([...plain.stored.values()].map(({ isComplete }) => isComplete)).toEqual([
+        false,
+        false,
+      ]);
+      await take(plain, home, noon + second);
+      expect((await plain.newest('p-1'))?.at).toBe(noon + second);
+    });
+  },
+);
+
+const hostile: Record<string, Member[]> = {
+  'an absolute name': [{ name: '/tmp/sidepocket-hostile' }],
+  'a name that leads out': [{ name: 'home/../../../up' }],
+  'a file through a link': [
+    { name: 'a', type: '2', link: '/tmp' },
+    { name: 'a/sidepocket-hostile' },
+  ],
+  'a file through two links': [
+    { name: 'a', type: '2', link: '..' },
+    { name: 'b', type: '2', link: 'a' },
+    { name: 'b/up' },
+  ],
+  'a hard link to what is outside': [{ name: 'a', type: '1', link: '/etc/passwd' }],
+  'a hard link within': [{ name: 'a' }, { name: 'b', type: '1', link: 'a' }],
+  'a pipe': [{ name: 'a', type: '6' }],
+  'a device': [{ name: 'a', type: '3' }],
+};
+
+test.skipIf(noLinux !== '')(
+  `a snapshot that no home of ours could have given is refused whole, and nothing changes${noLinux}`,
+  async () => {
+    await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
+      const disk = await makeDisk('one');
+      const home = await disk.home('p-1');
+      await disk.sh(home, 'mkdir home; echo old > home/a');
+      const accepted: string[] = [];
+      for (const [what, members] of Object.entries(hostile)) {
+        await plain.plant('p-1', makeTar([{ name: 'home', type: '5' }, ...members]), noon);
+        const ended = await restore(plain, disk, home).catch((error: unknown) => error);
+        if (!(ended instanceof RefusedSnapshot)) accepted.push(`${what}: ${String(ended)}`);
+        plain.stored.clear();
+      }
+      const whole = makeTar([
+        { name: 'home', type: '5' },
+        { name: 'home/a', content: 'new' },
+      ]);
+      await plain.plant('p-1', whole.subarray(0, 1100), noon);
+      const ended = await restore(plain, disk, home).catch((error: unknown) => error);
+      if (!(ended instanceof RefusedSnapshot)) accepted.push(`a cut one: ${String(ended)}`);
+      expect(accepted).toEqual([]);
+      expect(await disk.sh(home, 'cat home/a; ls -A')).toBe('old\nhome');
+      expect(await beside(disk)).toEqual([]);
+      expect(await readFile('/tmp/sidepocket-hostile').catch(() => 'none')).toBe('none');
+
+      await plain.plant('p-1', whole, noon + second);
+      await restore(plain, disk, home);
+      expect(await disk.sh(home, 'cat home/*')).toBe('new');
+    });
+  },
+);
+
+/** Parts that end with the given step, as a killed worker does: nothing works after it. */
+function killedAt<T extends object>(parts: T, counter: { left: number }): T {
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, method]) => [
+      name,
+      async (...args: unknown[]) => {
+        if (counter.left <= 0) throw new Error('killed');
+        counter.left -= 1;
+        return await (method as (...given: unknown[]) => unknown)(...args);
+      },
+    ]),
+  ) as T;
+}
+
+test.skipIf(noLinux !== '')(
+  `a worker that is killed at any step of a restore leaves the old home or the new one, and no file is lost${noLinux}`,
+  async () => {
+    await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
+      const disk = await makeDisk('one');
+      const home = await disk.home('p-1');
+      await disk.sh(home, 'mkdir home; echo new > home/a');
+      await take(plain, home, noon);
+      const snapshot = await plain.newest('p-1');
+      if (!snapshot) throw new Error('there is no snapshot');
+      const seen: string[] = [];
+      for (let steps = 0, isWhole = false; !isWhole; steps += 1) {
+        expect(steps).toBeLessThan(20);
+        await disk.sh(home, `echo old ${steps} > home/a`);
+        const counter = { left: steps };
+        const [place, notes] = [killedAt(disk.place, counter), killedAt(disk.notes, counter)];
+        isWhole = await restoreHome({ repository: plain, place, notes }, home, snapshot).then(
+          () => true,
+          (error: unknown) => !String(error).includes('killed'),
+        );
+        // The next boot.
+        await finishSwap(disk, home);
+        const now = await disk.sh(home, 'cat home/a');
+        expect(['new', `old ${steps}`]).toContain(now);
+        seen.push(now === 'new' ? 'new' : 'old');
+        if (now !== 'new') continue;
+        expect((await disk.notes.read('p-1')).at).toBe(noon);
+        const [aside = ''] = (await beside(disk)).toSorted().toReversed();
+        expect(aside).toMatch(/^\.aside-p-1-\d+$/);
+        expect(await disk.sh(home, `cat ../${aside}/home/a`)).toBe(`old ${steps}`);
+      }
+      expect(seen.join(' ')).toMatch(/^old( old)+( new){3,}$/);
+    });
+  },
+);
+
+test.skipIf(noLinux !== '')(
+  `entries beyond the limit are left out after what matters most, and their directories named${noLinux}`,
+  async () => {
+    await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
+      const disk = await makeDisk('one');
+      const home = await disk.home('p-1');
+      await disk.sh(
+        home,
+        'mkdir -p claude workspaces/1/many home zoo; touch claude/a home/b zoo/c; cd workspaces/1/many; touch $(seq 40)',
+      );
+      const { snapshot } = await take(plain, home, noon, { limits: { bytes: 1e9, files: 30 } });
+      expect(snapshot).toMatchObject({ files: 30 });
+      expect(snapshot?.leftOut).toBe('workspaces/1/many (15 entries), home, home/b, zoo, zoo/c');
+    });
+  },
+);

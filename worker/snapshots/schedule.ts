@@ -1,0 +1,238 @@
+import { reportError } from '../../shared/runtime/errors.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { HomeSnapshots } from '../../shared/store/home-snapshots.ts';
+import type { Home } from '../agent/homes/home.ts';
+import type { Notes } from './notes.ts';
+import type { TakeRequest, Taken } from './take.ts';
+
+export type ScheduleTimes = {
+  /** How long after a person's work a snapshot begins (ms). */
+  quietMs: number;
+  /** The least time between two snapshots of a person (ms). */
+  apartMs: number;
+  /**
+   * How long a person may be without a snapshot because each was given up for their next message
+   * (ms); then one goes on beside the work, at the lowest priority.
+   */
+  overdueMs: number;
+  /** How long after a failure it is tried again (ms); the last one applies from then on. */
+  againMs: readonly number[];
+};
+
+export const scheduleTimes: ScheduleTimes = {
+  quietMs: 20_000,
+  apartMs: 5 * 60_000,
+  overdueMs: 30 * 60_000,
+  againMs: [30_000, 120_000, 600_000],
+};
+
+/** How often a snapshot may fail in a row before the worker sleeps without it. */
+const mostFailures = 3;
+
+export type ScheduleParts = {
+  /** Takes one snapshot, and rejects when it fails or is given up. */
+  take: (request: TakeRequest) => Promise<Taken>;
+  /** Removes outdated snapshots of a person; once a day. */
+  tidy: (person: string, signal: AbortSignal) => Promise<void>;
+  notes: Notes;
+  records: HomeSnapshots;
+  /** Called when a person's snapshots have failed too often; once until one succeeds. */
+  onFailing: (conversation: string, reason: string) => Promise<void>;
+  times: ScheduleTimes;
+  log: Log;
+};
+
+/** Takes snapshots while nothing of the person's runs, one at a time. */
+export type Schedule = {
+  /** Runs a turn of a conversation; a running snapshot of its person is given up. */
+  during<T>(conversation: string, work: () => Promise<T>): Promise<T>;
+  /** Notes that work begins in a home: it will need a snapshot. */
+  enter(conversation: string, home: Home): Promise<void>;
+  /** The other conversations of a home in which something runs now. */
+  isSharedNow(conversation: string, home: Home): boolean;
+  /** Takes up homes in which an earlier boot has left work without a snapshot. */
+  recover(homes: Home[]): Promise<void>;
+  /**
+   * Whether the worker must not sleep yet: a snapshot is to be taken, which is begun now, and has not
+   * failed too often.
+   */
+  holdsAwake(): boolean;
+  stop(): Promise<void>;
+};
+
+/** A home with work that no snapshot has. */
+type Pending = {
+  home: Home;
+  conversation: string;
+  /** Grows with each turn that begins. */
+  turns: number;
+  dueAt: number;
+  /** When the home was first without a snapshot of its work. */
+  since: number;
+  failures: number;
+};
+
+const dayMs = 24 * 3600_000;
+
+export function createSchedule(parts: ScheduleParts): Schedule {
+  const { notes, records, times, log } = parts;
+  const pending = new Map<string, Pending>();
+  const personOf = new Map<string, string>();
+  const working = new Map<string, number>();
+  const lastAt = new Map<string, number>();
+  const ended = new AbortController();
+  let current: { person: string; giveUp: AbortController; done: Promise<void> } | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isHurried = false;
+
+  const isAtWork = (person: string, besides?: string): boolean =>
+    [...working.keys()].some(
+      (conversation) => conversation !== besides && personOf.get(conversation) === person,
+    );
+  /** The next home to snapshot, and in how many ms. */
+  const next = (): { waiting: Pending; ms: number } | undefined => {
+    const ready = [...pending.values()].filter(({ home }) => !isAtWork(home.person));
+    const [first] = ready.toSorted((one, other) => one.dueAt - other.dueAt);
+    if (!first) return undefined;
+    const isHeld = isHurried && first.failures < mostFailures;
+    return { waiting: first, ms: isHeld ? 0 : Math.max(first.dueAt - Date.now(), 0) };
+  };
+  const arm = (): void => {
+    clearTimeout(timer);
+    if (current || ended.signal.aborted) return;
+    const due = next();
+    if (due) timer = setTimeout(() => begin(due.waiting), due.ms).unref();
+    else isHurried = false;
+  };
+  const begin = (waiting: Pending): void => {
+    if (current || ended.signal.aborted || isAtWork(waiting.home.person)) return arm();
+    const giveUp = new AbortController();
+    const done = attempt(waiting, AbortSignal.any([giveUp.signal, ended.signal])).finally(() => {
+      current = undefined;
+      arm();
+    });
+    current = { person: waiting.home.person, giveUp, done };
+  };
+  const attempt = async (waiting: Pending, signal: AbortSignal): Promise<void> => {
+    const { home, turns } = waiting;
+    const { person } = home;
+    try {
+      await snapshot(waiting, signal);
+      lastAt.set(person, Date.now());
+      waiting.failures = 0;
+      if (waiting.turns === turns) pending.delete(person);
+      else waiting.since = Date.now();
+      await tidy(home, signal);
+    } catch (error) {
+      if (signal.aborted) {
+        log.info({ person }, 'gave up a snapshot');
+        waiting.dueAt = Date.now() + times.quietMs;
+        return;
+      }
+      await onFailure(waiting, reportError(error).message);
+    }
+  };
+  const snapshot = async ({ home, turns }: Pending, signal: AbortSignal): Promise<void> => {
+    const { person } = home;
+    const [note, last] = await Promise.all([notes.read(person), records.last(person)]);
+    const at = Math.max(
+      Math.floor(Date.now() / 1000) * 1000,
+      ...[note.at, last?.at].map((known) => (known ?? 0) + 1000),
+    );
+    const began = Date.now();
+    const taken = await parts.take({ home, digest: note.digest, at, signal });
+    // This disk knows it first: a home that is behind Redis would be restored.
+    await notes.change(person, (now) => {
+      if (now.at !== note.at) throw new Error('the home has changed hands meanwhile');
+      return { ...now, at: taken.snapshot?.at ?? note.at, digest: taken.digest };
+    });
+    if (pending.get(person)?.turns === turns) await notes.unmark(person);
+    if (!taken.snapshot) return;
+    await records.note(person, taken.snapshot);
+    const { files, bytes, leftOut } = taken.snapshot;
+    log.info(
+      { person, files, bytes, isAll: leftOut === '', ms: Date.now() - began },
+      'took a snapshot of a home',
+    );
+  };
+  const tidy = async ({ person }: Home, signal: AbortSignal): Promise<void> => {
+    const note = await notes.read(person);
+    if (Date.now() - (note.tidiedAt ?? 0) < dayMs) return;
+    try {
+      await parts.tidy(person, signal);
+      await notes.change(person, (now) => ({ ...now, tidiedAt: Date.now() }));
+    } catch (error) {
+      if (!signal.aborted) log.warn({ person, err: error }, 'tidying snapshots failed');
+    }
+  };
+  const onFailure = async (waiting: Pending, reason: string): Promise<void> => {
+    const { person } = waiting.home;
+    waiting.failures += 1;
+    const { againMs } = times;
+    waiting.dueAt = Date.now() + (againMs[waiting.failures - 1] ?? againMs.at(-1) ?? 0);
+    log.warn({ person, failures: waiting.failures, reason }, 'a snapshot failed');
+    if (waiting.failures < mostFailures) return;
+    try {
+      if (await records.noteFailing(person, new Date()))
+        await parts.onFailing(waiting.conversation, reason);
+    } catch (error) {
+      log.warn({ err: error }, 'could not note that snapshots fail');
+    }
+  };
+  const add = (home: Home, conversation: string): Pending => {
+    const known = pending.get(home.person);
+    const now = Date.now();
+    const waiting = known ?? { home, conversation, turns: 0, dueAt: now, since: now, failures: 0 };
+    pending.set(home.person, waiting);
+    return waiting;
+  };
+  const schedule = (waiting: Pending): void => {
+    const earliest = (lastAt.get(waiting.home.person) ?? -Infinity) + times.apartMs;
+    if (waiting.failures === 0) waiting.dueAt = Math.max(Date.now() + times.quietMs, earliest);
+    arm();
+  };
+
+  return {
+    async during(conversation, work) {
+      working.set(conversation, (working.get(conversation) ?? 0) + 1);
+      try {
+        return await work();
+      } finally {
+        const left = (working.get(conversation) ?? 1) - 1;
+        if (left > 0) working.set(conversation, left);
+        else working.delete(conversation);
+        const waiting = pending.get(personOf.get(conversation) ?? '');
+        if (waiting) schedule(waiting);
+      }
+    },
+    async enter(conversation, home) {
+      const { person } = home;
+      personOf.set(conversation, person);
+      const waiting = add(home, conversation);
+      waiting.turns += 1;
+      const isOverdue = Date.now() - waiting.since > times.overdueMs;
+      if (current?.person === person && !isOverdue) current.giveUp.abort();
+      if (waiting.turns === 1 || (await notes.marked(person)) === undefined)
+        await notes.mark(person, conversation);
+    },
+    isSharedNow: (conversation, { person }) => isAtWork(person, conversation),
+    async recover(homes) {
+      for (const home of homes) {
+        const conversation = await notes.marked(home.person);
+        if (conversation !== undefined) schedule(add(home, conversation));
+      }
+    },
+    holdsAwake() {
+      const isHeld = [...pending.values()].some(({ failures }) => failures < mostFailures);
+      if (!isHeld) return false;
+      isHurried = true;
+      arm();
+      return true;
+    },
+    async stop() {
+      ended.abort();
+      clearTimeout(timer);
+      await current?.done;
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { SetupError, reportError } from '../../shared/runtime/errors.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { HomeOf } from '../agent/homes/home-of.ts';
+import type { Homes } from '../agent/homes/homes.ts';
+import type { WorkerConfig } from '../config.ts';
+import { createNotes, notesDirectory } from './notes.ts';
+import { createPlace } from './place.ts';
+import { createRepository } from './repository.ts';
+import { createRestic } from './restic.ts';
+import type { SnapshotStore } from './restic.ts';
+import { createRestores } from './restores.ts';
+import type { RestoreListener } from './restores.ts';
+import { createSchedule, scheduleTimes } from './schedule.ts';
+import type { Schedule, ScheduleTimes } from './schedule.ts';
+import { takeSnapshot } from './take.ts';
+
+/** Hears what happens with snapshots. */
+export type SnapshotListener = RestoreListener & {
+  /** A person's snapshots have failed too often. */
+  onFailing(conversation: string, reason: string): Promise<void>;
+};
+
+/** Snapshots of people's homes: taken in idle time, and restored before a turn that needs one. */
+export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake'> & {
+  /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
+  homeOf(inner: HomeOf): HomeOf;
+  /** Begins to take snapshots, and tells the listener what happens. */
+  start(listener: SnapshotListener): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type SnapshotsParts = {
+  config: WorkerConfig;
+  redis: Redis;
+  homes: Homes;
+  times?: ScheduleTimes | undefined;
+  log: Log;
+};
+
+/**
+ * The store that the configuration names; undefined without SNAPSHOT_REPOSITORY.
+ */
+export function snapshotStoreOf(
+  config: Pick<
+    WorkerConfig,
+    | 'DATA_DIR'
+    | 'SNAPSHOT_REPOSITORY'
+    | 'SNAPSHOT_PASSWORD'
+    | 'SNAPSHOT_KEY_ID'
+    | 'SNAPSHOT_KEY_SECRET'
+    | 'SNAPSHOT_REGION'
+  >,
+): SnapshotStore | undefined {
+  if (config.SNAPSHOT_REPOSITORY === undefined) return undefined;
+  return {
+    repository: config.SNAPSHOT_REPOSITORY,
+    password: config.SNAPSHOT_PASSWORD ?? '',
+    keyId: config.SNAPSHOT_KEY_ID,
+    keySecret: config.SNAPSHOT_KEY_SECRET,
+    region: config.SNAPSHOT_REGION,
+    cacheDir: `${notesDirectory(config.DATA_DIR)}/cache`,
+  };
+}
+
+/**
+ * Creates the snapshots of a worker; undefined when the configuration names no store. Throws
+ * SetupError when this machine cannot make any.
+ */
+export async function createSnapshots({
+  config,
+  redis,
+  homes,
+  times = scheduleTimes,
+  log,
+}: SnapshotsParts): Promise<Snapshots | undefined> {
+  const store = snapshotStoreOf(config);
+  if (!store) return undefined;
+  const notes = createNotes(homes.dataDir);
+  await Promise.all([checkPrograms(), notes.prepare()]).catch((error: unknown) => {
+    throw new SetupError(
+      `The environment is not valid:\n  SNAPSHOT_REPOSITORY: ${reportError(error).message}`,
+      { cause: error },
+    );
+  });
+  const repository = createRepository(createRestic(store));
+  const records = createHomeSnapshots(redis);
+  const limits = { bytes: config.SNAPSHOT_GIGABYTES * 1e9, files: config.SNAPSHOT_FILES };
+  let listener: SnapshotListener | undefined;
+  const schedule = createSchedule({
+    take: (request) => takeSnapshot({ repository, limits }, request),
+    tidy: repository.tidy,
+    notes,
+    records,
+    onFailing: async (conversation, reason) => await listener?.onFailing(conversation, reason),
+    times,
+    log,
+  });
+  const restores = createRestores({
+    repository,
+    records,
+    notes,
+    place: createPlace(homes),
+    isShared: schedule.isSharedNow,
+    log,
+  });
+  return {
+    during: schedule.during,
+    holdsAwake: schedule.holdsAwake,
+    homeOf(inner) {
+      const whole = restores.homeOf(inner);
+      return async (conversation) => {
+        const home = await whole(conversation);
+        await schedule.enter(conversation, home);
+        return home;
+      };
+    },
+    async start(next) {
+      listener = next;
+      restores.listen(next);
+      await schedule.recover(await homes.list());
+    },
+    async stop() {
+      restores.stop();
+      await schedule.stop();
+    },
+  };
+}
+
+/** Throws, with a sentence, when a program is missing. */
+async function checkPrograms(): Promise<void> {
+  for (const [program, from] of [
+    ['restic', 'restic'],
+    ['flock', 'util-linux'],
+  ] as const) {
+    const child = spawn(program, ['--version'], { stdio: 'ignore' });
+    const isThere = await new Promise((resolve) => {
+      child.once('error', () => resolve(false));
+      child.once('close', () => resolve(true));
+    });
+    if (!isThere) throw new Error(`${program} is not installed (Debian: apt-get install ${from})`);
+  }
+}

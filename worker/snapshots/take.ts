@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import type { HomeSnapshot } from '../../shared/store/home-snapshots.ts';
+import type { Home } from '../agent/homes/home.ts';
+import { startAsPerson } from './as-person.ts';
+import { takeInventory } from './inventory.ts';
+import type { Entry, SnapshotLimits } from './inventory.ts';
+import { nameLeftOut } from './left-out.ts';
+import { ResticFailure } from './restic.ts';
+import type { Repository } from './repository.ts';
+
+export type TakeParts = { repository: Repository; limits: SnapshotLimits };
+
+/** What is known of a home before a snapshot of it. */
+export type TakeRequest = {
+  home: Pick<Home, 'person' | 'user' | 'directory'>;
+  /** The digest of the last snapshot's inventory, if it is known. */
+  digest: string | undefined;
+  /** When this snapshot is taken (ms since 1970, whole seconds). */
+  at: number;
+  signal: AbortSignal;
+};
+
+/** A complete snapshot; undefined means that nothing has changed since the last one. */
+export type Taken = { digest: string; snapshot: HomeSnapshot | undefined };
+
+/**
+ * Takes a snapshot of a home: `tar` with the person's rights, piped into restic with the worker's,
+ * so that the agent reaches neither the key nor the store. It is complete only when both ends were
+ * well. Throws when it fails or is given up.
+ */
+export async function takeSnapshot(
+  { repository, limits }: TakeParts,
+  { home, digest, at, signal }: TakeRequest,
+): Promise<Taken> {
+  const inventory = await takeInventory(home, limits, signal);
+  if (inventory.digest === digest) return { digest, snapshot: undefined };
+  const store = async (): Promise<{ id: string; unread: string[] }> =>
+    await pack(repository, { home, at, signal }, inventory.taken);
+  const { id, unread } = await store().catch(async (error: unknown) => {
+    if (!(error instanceof ResticFailure && error.kind === 'absent')) throw error;
+    await repository.make(home.person);
+    return await store();
+  });
+  await repository.complete(home.person, id);
+  return {
+    digest: inventory.digest,
+    snapshot: {
+      at,
+      files: inventory.taken.length,
+      bytes: inventory.taken.reduce((sum, { bytes }) => sum + bytes, 0),
+      leftOut: nameLeftOut([...inventory.leftOut, ...unread]),
+    },
+  };
+}
+
+/**
+ * What tar is asked: the names come one by one, in an order that stays, so that what is alike is
+ * stored once; owners do not matter, since another machine has other ids; a hard link is a file.
+ */
+const packing =
+  '--create --file=- --format=gnu --owner=0 --group=0 --numeric-owner --hard-dereference --no-recursion --ignore-failed-read --null --files-from=-'.split(
+    ' ',
+  );
+
+/** Stores the entries. Returns the id, and the files that could not be read. */
+async function pack(
+  repository: Repository,
+  { home, at, signal }: Omit<TakeRequest, 'digest'>,
+  entries: Entry[],
+): Promise<{ id: string; unread: string[] }> {
+  const command = ['tar', `--directory=${home.directory}`, ...packing];
+  // What remains of tar when restic has failed is killed.
+  const over = new AbortController();
+  const { child, ended } = startAsPerson(
+    { user: home.user, command },
+    'pipe',
+    AbortSignal.any([signal, over.signal]),
+  );
+  if (!child.stdin || !child.stdout) throw new Error('tar has no pipes');
+  const storing = repository.store(home.person, child.stdout, at, signal);
+  storing.catch(() => over.abort());
+  const feeding = feed(child.stdin, entries);
+  feeding.catch(() => undefined);
+  const id = await storing;
+  const { code, said } = await ended;
+  await feeding;
+  // 1: a file changed while it was read.
+  if (code !== 0 && code !== 1) throw new Error(`tar ended with ${code}: ${lastLine(said)}`);
+  return { id, unread: unreadNames(said) };
+}
+
+/** Writes the names, each ended by a zero byte, as fast as they are read. */
+async function feed(input: Writable, entries: Entry[]): Promise<void> {
+  const atOnce = 1000;
+  for (let index = 0; index < entries.length; index += atOnce) {
+    const names = entries.slice(index, index + atOnce).map(({ name }) => `${name}\0`);
+    if (input.destroyed) return;
+    if (!input.write(Buffer.from(names.join(''), 'latin1')))
+      await Promise.race([once(input, 'drain'), once(input, 'close')]);
+  }
+  input.end();
+}
+
+/** The files that their owner may not read; what has gone since it was listed is no loss. */
+function unreadNames(said: string): string[] {
+  return [...said.matchAll(/^tar: (.+): Warning: Cannot open: Permission denied$/gm)].map(
+    ([, name = '']) => name,
+  );
+}
+
+function lastLine(said: string): string {
+  return said.split('\n').at(-1) ?? '';
+}
