@@ -166,7 +166,9 @@ export function createRestores(parts: RestoresParts): Restores {
         log.error({ person: home.person, err: error }, 'a home could not be restored');
         throw new AgentFailure('files-away', reportError(error).message);
       }
-      await tell(home, conversation);
+      await tell(home, conversation).catch((error: unknown) =>
+        log.warn({ err: error }, 'could not tell of a restore'),
+      );
       return home;
     },
     listen(next) {

@@ -60,15 +60,19 @@ export type Schedule = {
   stop(): Promise<void>;
 };
 
-/** A home with work that no snapshot has. */
+/** A home with work that no snapshot has. Times are ms since 1970. */
 type Pending = {
   home: Home;
   conversation: string;
   /** Grows with each turn that begins. */
   turns: number;
-  dueAt: number;
+  /** Whether the disk has the mark. */
+  isMarked: boolean;
   /** When the home was first without a snapshot of its work. */
   since: number;
+  /** When it is due by the pauses between snapshots, and by those after failures. */
+  dueAt: number;
+  notBefore: number;
   failures: number;
 };
 
@@ -84,28 +88,23 @@ export function createSchedule(parts: ScheduleParts): Schedule {
   let current: { person: string; giveUp: AbortController; done: Promise<void> } | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isHurried = false;
+  let marking: Promise<void> = Promise.resolve();
 
   const isAtWork = (person: string, besides?: string): boolean =>
     [...working.keys()].some(
       (conversation) => conversation !== besides && personOf.get(conversation) === person,
     );
-  /** The next home to snapshot, and in how many ms. */
-  const next = (): { waiting: Pending; ms: number } | undefined => {
-    const ready = [...pending.values()].filter(({ home }) => !isAtWork(home.person));
-    const [first] = ready.toSorted((one, other) => one.dueAt - other.dueAt);
-    if (!first) return undefined;
-    const isHeld = isHurried && first.failures < mostFailures;
-    return { waiting: first, ms: isHeld ? 0 : Math.max(first.dueAt - Date.now(), 0) };
+  const dueOf = ({ home, since, dueAt, notBefore }: Pending): number => {
+    if (isAtWork(home.person)) return Math.max(since + times.overdueMs, notBefore);
+    return isHurried ? notBefore : Math.max(dueAt, notBefore);
   };
   const arm = (): void => {
     clearTimeout(timer);
     if (current || ended.signal.aborted) return;
-    const due = next();
-    if (due) timer = setTimeout(() => begin(due.waiting), due.ms).unref();
-    else isHurried = false;
+    const [next] = [...pending.values()].toSorted((one, other) => dueOf(one) - dueOf(other));
+    if (next) timer = setTimeout(begin, Math.max(dueOf(next) - Date.now(), 0), next).unref();
   };
   const begin = (waiting: Pending): void => {
-    if (current || ended.signal.aborted || isAtWork(waiting.home.person)) return arm();
     const giveUp = new AbortController();
     const done = attempt(waiting, AbortSignal.any([giveUp.signal, ended.signal])).finally(() => {
       current = undefined;
@@ -113,26 +112,33 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     });
     current = { person: waiting.home.person, giveUp, done };
   };
+  /** Marks and unmarks one after the other, and never rejects: the mark is for after a crash. */
+  const mark = async (step: () => Promise<void>): Promise<void> => {
+    marking = marking.then(step).catch((error: unknown) => {
+      log.warn({ err: error }, 'could not mark a home');
+    });
+    await marking;
+  };
   const attempt = async (waiting: Pending, signal: AbortSignal): Promise<void> => {
     const { home, turns } = waiting;
     const { person } = home;
     try {
-      await snapshot(waiting, signal);
+      await snapshot(home, signal);
       lastAt.set(person, Date.now());
       waiting.failures = 0;
-      if (waiting.turns === turns) pending.delete(person);
-      else waiting.since = Date.now();
+      waiting.since = Date.now();
+      if (waiting.turns === turns && !isAtWork(person)) {
+        pending.delete(person);
+        waiting.isMarked = false;
+        await mark(() => notes.unmark(person));
+      }
       await tidy(home, signal);
     } catch (error) {
-      if (signal.aborted) {
-        log.info({ person }, 'gave up a snapshot');
-        waiting.dueAt = Date.now() + times.quietMs;
-        return;
-      }
-      await onFailure(waiting, reportError(error).message);
+      if (signal.aborted) log.info({ person }, 'gave up a snapshot');
+      else await onFailure(waiting, reportError(error).message);
     }
   };
-  const snapshot = async ({ home, turns }: Pending, signal: AbortSignal): Promise<void> => {
+  const snapshot = async (home: Home, signal: AbortSignal): Promise<void> => {
     const { person } = home;
     const [note, last] = await Promise.all([notes.read(person), records.last(person)]);
     const at = Math.max(
@@ -143,22 +149,23 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     const taken = await parts.take({ home, digest: note.digest, at, signal });
     // This disk knows it first: a home that is behind Redis would be restored.
     await notes.change(person, (now) => {
-      if (now.at !== note.at) throw new Error('the home has changed hands meanwhile');
+      if (now.at !== note.at) throw new Error('the home was restored meanwhile');
       return { ...now, at: taken.snapshot?.at ?? note.at, digest: taken.digest };
     });
-    if (pending.get(person)?.turns === turns) await notes.unmark(person);
-    if (!taken.snapshot) return;
-    await records.note(person, taken.snapshot);
-    const { files, bytes, leftOut } = taken.snapshot;
-    log.info(
-      { person, files, bytes, isAll: leftOut === '', ms: Date.now() - began },
-      'took a snapshot of a home',
-    );
+    if (taken.snapshot) {
+      await records.note(person, taken.snapshot);
+      const { files, bytes, leftOut } = taken.snapshot;
+      const [isAll, ms] = [leftOut === '', Date.now() - began];
+      log.info({ person, files, bytes, isAll, ms }, 'took a snapshot of a home');
+    } else if (note.at !== undefined && note.at > (last?.at ?? 0)) {
+      // Redis was away when that one was taken.
+      await records.note(person, { at: note.at, files: 0, bytes: 0, leftOut: '' });
+    }
   };
   const tidy = async ({ person }: Home, signal: AbortSignal): Promise<void> => {
-    const note = await notes.read(person);
-    if (Date.now() - (note.tidiedAt ?? 0) < dayMs) return;
     try {
+      const { tidiedAt = 0 } = await notes.read(person);
+      if (Date.now() - tidiedAt < dayMs) return;
       await parts.tidy(person, signal);
       await notes.change(person, (now) => ({ ...now, tidiedAt: Date.now() }));
     } catch (error) {
@@ -169,7 +176,7 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     const { person } = waiting.home;
     waiting.failures += 1;
     const { againMs } = times;
-    waiting.dueAt = Date.now() + (againMs[waiting.failures - 1] ?? againMs.at(-1) ?? 0);
+    waiting.notBefore = Date.now() + (againMs[waiting.failures - 1] ?? againMs.at(-1) ?? 0);
     log.warn({ person, failures: waiting.failures, reason }, 'a snapshot failed');
     if (waiting.failures < mostFailures) return;
     try {
@@ -180,15 +187,23 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     }
   };
   const add = (home: Home, conversation: string): Pending => {
-    const known = pending.get(home.person);
     const now = Date.now();
-    const waiting = known ?? { home, conversation, turns: 0, dueAt: now, since: now, failures: 0 };
+    const waiting = pending.get(home.person) ?? {
+      home,
+      conversation,
+      turns: 0,
+      isMarked: false,
+      since: now,
+      dueAt: now,
+      notBefore: 0,
+      failures: 0,
+    };
     pending.set(home.person, waiting);
     return waiting;
   };
   const schedule = (waiting: Pending): void => {
     const earliest = (lastAt.get(waiting.home.person) ?? -Infinity) + times.apartMs;
-    if (waiting.failures === 0) waiting.dueAt = Math.max(Date.now() + times.quietMs, earliest);
+    waiting.dueAt = Math.max(Date.now() + times.quietMs, earliest);
     arm();
   };
 
@@ -210,10 +225,13 @@ export function createSchedule(parts: ScheduleParts): Schedule {
       personOf.set(conversation, person);
       const waiting = add(home, conversation);
       waiting.turns += 1;
+      isHurried = false;
       const isOverdue = Date.now() - waiting.since > times.overdueMs;
       if (current?.person === person && !isOverdue) current.giveUp.abort();
-      if (waiting.turns === 1 || (await notes.marked(person)) === undefined)
-        await notes.mark(person, conversation);
+      arm();
+      if (waiting.isMarked) return;
+      waiting.isMarked = true;
+      await mark(() => notes.mark(person, conversation));
     },
     isSharedNow: (conversation, { person }) => isAtWork(person, conversation),
     async recover(homes) {
