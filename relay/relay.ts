@@ -165,6 +165,7 @@ export async function runRelay(
       log,
     });
     const probes = createProbes(createReadiness(redis));
+    const closing = new AbortController();
     const site = createSiteLater({
       config,
       stores,
@@ -172,6 +173,7 @@ export async function runRelay(
       unsignedRateLimit,
       renderer,
       keeper,
+      closing: closing.signal,
       log,
     });
     // Twilio's webhooks first, then the probes, then the rest.
@@ -185,6 +187,7 @@ export async function runRelay(
       unsignedRateLimit,
     });
     shutdown.add('server', () => server.stop());
+    shutdown.add('live pages', () => closing.abort());
     const starting = startUp({ stores, list, keeper, backfill, log }, shutdown);
     shutdown.add('start-up', () => starting.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'relay listening');

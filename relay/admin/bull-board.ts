@@ -1,7 +1,23 @@
 import type { Queue } from 'bullmq';
 import { Router } from 'express';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { lazy } from '../../shared/runtime/lazy.ts';
+
+/**
+ * Its colours and fonts are made ours. The queues have no workers while the computer sleeps, which is
+ * no reason for red.
+ */
+const ownLook = `<style>
+:root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #5b6b75; }
+.dark-mode { --background: #0c1317; --foreground: #e9edef; --card: #182229; --popover: #182229; --primary: #2fd6a3; --primary-foreground: #0c1317; --border: #26343d; --muted-foreground: #9aa8b1; }
+[class*="worker" i][class*="none" i], [class*="noWorkers" i] { color: var(--muted-foreground) !important; }
+
+.back-home { position: fixed; left: 1rem; bottom: 3rem; z-index: 100; padding: .45rem .8rem; border-radius: 9px; background: var(--primary); color: var(--primary-foreground); text-decoration: none; font: 500 .875rem/1.4 var(--font-sans); }
+.back-home:focus-visible { outline: 3px solid var(--foreground); outline-offset: 2px; }
+</style>`;
+
+/** Its own links to other pages are in a menu. */
+const wayBack = '<a class="back-home" href="/admin">Back to the dashboard</a>';
 
 /**
  * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second
@@ -11,9 +27,25 @@ export function createDashboard(queues: Queue[]): Router {
   const board = lazy(() => load(queues));
   const router = Router();
   router.use('/admin/queues', async (request, response, next) => {
-    (await board())(request, response, next);
+    const handle = await board();
+    dress(response);
+    handle(request, response, next);
   });
   return router;
+}
+
+/** Takes the foreign fonts out of its page, and puts our look in. */
+function dress(response: Response): void {
+  const send = response.send.bind(response);
+  response.send = (body: unknown) =>
+    send(
+      typeof body === 'string' && body.startsWith('<!DOCTYPE html>')
+        ? body
+            .replace(/<link href="https:\/\/fonts\.googleapis\.com[^>]*>/, '')
+            .replace('</head>', `${ownLook}</head>`)
+            .replace('</body>', `${wayBack}</body>`)
+        : body,
+    );
 }
 
 async function load(queues: Queue[]): Promise<RequestHandler> {
@@ -30,7 +62,14 @@ async function load(queues: Queue[]): Promise<RequestHandler> {
     serverAdapter: serverAdapter as unknown as Parameters<
       typeof createBullBoard
     >[0]['serverAdapter'],
-    options: { uiConfig: { boardTitle: 'Sidepocket', pollingInterval: { forceInterval: 5 } } },
+    options: {
+      uiConfig: {
+        boardTitle: 'Sidepocket',
+        boardLogo: { path: '/icon.svg', width: 32, height: 32 },
+        favIcon: { default: '/icon.svg', alternative: '/icon-192.png' },
+        pollingInterval: { forceInterval: 5 },
+      },
+    },
   });
   const handler: RequestHandler = serverAdapter.getRouter();
   return handler;

@@ -1,18 +1,22 @@
-import type { Router } from 'express';
+import { Router } from 'express';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { judgePassword } from '../../shared/runtime/env.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Stores } from '../../shared/store/stores.ts';
+import { createThreads } from '../../shared/store/turns/thread.ts';
+import { createTurnList } from '../../shared/store/turns/turn-list.ts';
+import type { MediaFetch } from '../../shared/twilio/media.ts';
 import { createDashboard } from './bull-board.ts';
 import type { Samples } from '../metric-samples.ts';
 import { createAdmin } from './routes.ts';
+import { createAdminFiles } from './files.ts';
 import { createCleaning } from './cleaning.ts';
 import { readOverview } from './overview.ts';
 import { createPassword } from './password.ts';
 import { createAdminSessions } from './session.ts';
 import { createSignIn } from './sign-in.ts';
-import { createTurnStories } from './turn-story.ts';
+import { createTurnStories } from './turns/turn-story.ts';
 import type { VmKeeper } from '../wake/vm.ts';
 
 export type AdminMountParts = {
@@ -23,11 +27,18 @@ export type AdminMountParts = {
     PUBLIC_URL: string;
     TRUST_PROXY: ProxyTrust;
   };
-  stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend'>;
+  stores: Pick<
+    Stores,
+    'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend' | 'sessions' | 'files'
+  >;
   acks: Samples;
   versions: [name: string, version: string][];
   /** Learns that the worker may have new work. */
   keeper: Pick<VmKeeper, 'look'>;
+  /** Fetches a picture that a person has sent. */
+  fetchMedia: MediaFetch;
+  /** Aborts when the relay stops. */
+  closing: AbortSignal;
   log: Log;
 };
 
@@ -35,21 +46,37 @@ export type AdminMountParts = {
  * Everything under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined
  * without a password.
  */
-export async function createAdminMount({
-  config,
-  stores,
-  acks,
-  versions,
-  keeper,
-  log,
-}: AdminMountParts): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
-  const { redis, turns, deliveries, schedules, spend } = stores;
+export async function createAdminMount(
+  parts: AdminMountParts,
+): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
+  const { config, stores, acks, versions, keeper, closing, fetchMedia, log } = parts;
+  const { redis, turns, deliveries, schedules, spend, sessions: kept, files } = stores;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
   const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
   const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'), redis);
   const failed = createFailedMessages(redis, turns);
+  const list = createTurnList(redis);
   const queues = [turns.queue, deliveries.queue, schedules.queue];
+  const admin = createAdmin({
+    sessions,
+    actions: { failed, clean: createCleaning(redis, queues), keeper },
+    log,
+    closing,
+    sources: {
+      redis,
+      spend,
+      sessions: kept,
+      list,
+      threads: createThreads(redis),
+      stories: createTurnStories(redis, { turns, list, failed }),
+      overview: (now) => readOverview({ redis, list, spend, acks, versions }, now),
+      warning:
+        weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
+    },
+    mayWrite: config.ADMIN_WRITE,
+    isPretend: config.PRETEND_COSTS,
+  });
   return {
     signIn: createSignIn({
       password,
@@ -57,17 +84,7 @@ export async function createAdminMount({
       publicUrl: config.PUBLIC_URL,
       proxies: config.TRUST_PROXY,
     }),
-    pages: createAdmin({
-      sessions,
-      actions: { failed, clean: createCleaning(redis, queues), keeper },
-      log,
-      overview: () => readOverview({ redis, turns, spend, acks, versions }, Date.now()),
-      stories: createTurnStories(redis, turns, failed),
-      mayWrite: config.ADMIN_WRITE,
-      isPretend: config.PRETEND_COSTS,
-      warning:
-        weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
-    }),
+    pages: Router().use(createAdminFiles({ redis, files, fetchMedia, log }), admin),
     dashboard: createDashboard(queues),
   };
 }

@@ -1,20 +1,14 @@
-import { parseFailed } from '../../shared/store/boxes/failed-messages.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { readMessage } from '../../shared/store/message.ts';
-import type { Message } from '../../shared/store/message.ts';
-import { readOwnerWords } from '../../shared/store/owner.ts';
-import type { OwnerWord } from '../../shared/store/owner.ts';
-import type { Turns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { Reply } from '../../shared/store/reply.ts';
-import { readFailures } from '../../shared/store/reply-counts.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
-import type { ModelUse, Spend, Spent } from '../../shared/store/money/spend.ts';
-import { createVmState } from '../../shared/store/vm-state.ts';
+import type { Spend, Spent } from '../../shared/store/money/spend.ts';
+import type { Turn, TurnList, WaitingLine } from '../../shared/store/turns/turn-list.ts';
 import { spreadOf } from '../metric-samples.ts';
 import type { Samples, Spread } from '../metric-samples.ts';
-import { readTurnLines } from './turn-line.ts';
-import type { TurnLine } from './turn-line.ts';
+import { readLooks } from './looks.ts';
+import type { Looks } from './looks.ts';
+import { project } from './money/money.ts';
+import { personTimes } from './turns/turn-times.ts';
 
 /**
  * The VM's state. `since` and `nextDue` are ms since 1970; `wakes` are the durations of the last
@@ -28,44 +22,16 @@ export type VmLine = {
   wakes: number[];
 };
 
-/**
- * A conversation: the numbers of unanswered messages, replies to send, and replies parked until the
- * person writes; and since when the oldest message waits.
- */
-export type ConversationLine = {
-  number: string;
-  waiting: number;
-  sending: number;
-  parked: number;
-  waitingSince: number | undefined;
-  costToday: number;
-};
-
-/**
- * Messages that a turn has given up, oldest first; the turn is undefined if its record has expired.
- */
-export type DeadTurn = { turn: string | undefined; messages: Message[] };
-
-/** The overview page's data at one moment. */
+/** The overview page's data at one moment. Amounts are US dollars. */
 export type Overview = {
-  now: number;
   vm: VmLine;
-  conversations: ConversationLine[];
-  /**
-   * All waiting messages, including those of unlisted conversations; and the number of unlisted
-   * conversations.
-   */
-  messagesWaiting: number;
-  unlisted: number;
-  turns: TurnLine[];
-  deadTurns: DeadTurn[];
-  failedReplies: Reply[];
-  /** Notices to the owner, newest first. */
-  ownerWords: OwnerWord[];
-  spend: ({ day: string } & Spent)[];
-  monthUsd: number;
-  /** This month's requests whose full cost never became known. */
-  unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
+  /** The latest turns, and those that are not over. */
+  turns: Turn[];
+  open: Turn[];
+  /** The inboxes with something that no turn has taken up. */
+  waiting: WaitingLine[];
+  looks: Looks;
+  spend: { days: ({ day: string } & Spent)[]; monthUsd: number; projectedUsd: number };
   ack: Spread | undefined;
   answer: Spread | undefined;
   versions: [name: string, version: string][];
@@ -73,7 +39,7 @@ export type Overview = {
 
 export type OverviewParts = {
   redis: Redis;
-  turns: Turns;
+  list: TurnList;
   spend: Spend;
   /** How long Twilio waited for us (ms). */
   acks: Samples;
@@ -81,73 +47,40 @@ export type OverviewParts = {
   versions: [name: string, version: string][];
 };
 
-/**
- * How many conversations are listed, those with waiting work first. Bounds the cost of the page.
- */
-const mostConversations = 100;
+/** How many of the latest turns are read; the page shows fewer. */
+const mostTurns = 30;
 
-/** How many of each kind are shown. */
-const mostShown = 30;
-
-/** Reads everything in a handful of trips to Redis, and only on request. */
+/** Reads everything in a bounded number of commands, and only on request. */
 export async function readOverview(
-  { redis, turns, spend, acks, versions }: OverviewParts,
+  { redis, list, spend, acks, versions }: OverviewParts,
   now: number,
 ): Promise<Overview> {
   const today = dayOf(now);
-  const [
-    vm,
-    waiting,
-    present,
-    lines,
-    days,
-    spending,
-    use,
-    failedReplies,
-    ownerWords,
-    redisVersion,
-  ] = await Promise.all([
+  const [vm, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
     readVm(redis),
-    createVmState(redis).waiting(now),
-    readConversations(redis),
-    readTurnLines(redis, turns, mostShown),
+    list.find({ most: mostTurns }),
+    list.open(),
+    readLooks(redis, list),
     spend.days(today, 30),
-    spend.read(today),
     spend.use(monthOf(today)),
-    readFailedReplies(redis),
-    readOwnerWords(redis),
     readRedisVersion(redis),
   ]);
-  const listed = [
-    ...new Set([...present.first, ...spending.today.keys(), ...present.others]),
-  ].slice(0, mostConversations);
-  const boxes = await readBoxes(redis, listed.toSorted());
+  const monthUsd = totalUse(use).costUsd;
+  const answered = turns
+    .map(personTimes)
+    .flatMap(({ accepted, answerSent }) =>
+      answerSent === undefined ? [] : [Math.max(answerSent - accepted, 0)],
+    );
   return {
-    now,
     vm,
-    failedReplies,
-    ownerWords,
+    turns,
+    looks,
+    open: await list.readAll(inboxes.flatMap((inbox) => inbox.turns)),
+    waiting: inboxes.filter(({ messages }) => messages.length > 0),
+    spend: { days, monthUsd, projectedUsd: project(monthUsd, now) },
     versions: [...versions, ['Redis', redisVersion]],
-    conversations: boxes.map(({ line }) => ({
-      ...line,
-      costToday: spending.today.get(line.number)?.costUsd ?? 0,
-    })),
-    messagesWaiting: waiting.messages,
-    unlisted: Math.max(present.count - listed.length, 0),
-    turns: lines,
-    deadTurns: await byTurn(
-      redis,
-      boxes.flatMap(({ dead }) => dead),
-    ),
-    spend: days,
-    monthUsd: [...spending.month.values()].reduce((sum, { costUsd }) => sum + costUsd, 0),
-    unsettled: totalUse(use),
     ack: spreadOf(acks.all()),
-    answer: spreadOf(
-      lines.flatMap(({ state, tookMs }) =>
-        state === 'done' && tookMs !== undefined ? [tookMs] : [],
-      ),
-    ),
+    answer: spreadOf(answered),
   };
 }
 
@@ -167,79 +100,6 @@ async function readVm(redis: Redis): Promise<VmLine> {
     nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined,
     wakes: wakes.map(Number),
   };
-}
-
-/**
- * The conversations with waiting work, and some of the others; `count` is their total and counts a
- * conversation in both sets twice.
- */
-async function readConversations(
-  redis: Redis,
-): Promise<{ first: string[]; others: string[]; count: number }> {
-  const some = (set: string): Promise<string[]> => redis.srandmember(set, mostConversations);
-  const [busy, givenUp, parking, others, inBusy, inKnown] = await Promise.all([
-    some(keys.conversations),
-    some(keys.givenUp),
-    some(keys.parking),
-    some(keys.known),
-    redis.scard(keys.conversations),
-    redis.scard(keys.known),
-  ]);
-  return {
-    first: [...busy, ...givenUp, ...parking],
-    others,
-    count: inKnown <= mostConversations ? new Set([...busy, ...others]).size : inBusy + inKnown,
-  };
-}
-
-async function readBoxes(
-  redis: Redis,
-  numbers: string[],
-): Promise<{ line: Omit<ConversationLine, 'costToday'>; dead: Message[] }[]> {
-  return await Promise.all(
-    numbers.map(async (number) => {
-      const [waiting, sending, parked, oldest, failed] = await Promise.all([
-        redis.llen(keys.inbox(number)),
-        redis.llen(keys.outbox(number)),
-        redis.llen(keys.parked(number)),
-        redis.lindex(keys.inbox(number), 0),
-        redis.hget(keys.conversation(number), 'failed'),
-      ]);
-      const since = Date.parse(readMessage(oldest ?? '')?.at ?? '');
-      return {
-        line: {
-          number,
-          waiting,
-          sending,
-          parked,
-          waitingSince: Number.isNaN(since) ? undefined : since,
-        },
-        dead: parseFailed(failed),
-      };
-    }),
-  );
-}
-
-/** The latest given-up messages, newest turn first. */
-async function byTurn(redis: Redis, dead: Message[]): Promise<DeadTurn[]> {
-  const newest = dead.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, mostShown);
-  const named = await Promise.all(
-    newest.map(async (message) => ({
-      message,
-      turn: (await redis.hget(keys.message(message.id), 'turn')) ?? undefined,
-    })),
-  );
-  const groups = Map.groupBy(named, ({ message, turn }) => turn ?? message.conversation);
-  return [...groups.values()].map((group) => ({
-    turn: group[0]?.turn,
-    messages: group.map(({ message }) => message).toReversed(),
-  }));
-}
-
-async function readFailedReplies(redis: Redis): Promise<Reply[]> {
-  const ids = await readFailures(redis, mostShown);
-  const hashes = await Promise.all(ids.map((id) => redis.hgetall(keys.reply(id))));
-  return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
 }
 
 async function readRedisVersion(redis: Redis): Promise<string> {

@@ -1,93 +1,124 @@
 import express, { Router } from 'express';
 import type { Request, RequestHandler } from 'express';
-import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import { lazy } from '../../shared/runtime/lazy.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { isMessageId } from '../../shared/store/message.ts';
-import type { AdminSessions } from './session.ts';
-import { adminPage } from './layout.ts';
-import type { Cleaning } from './cleaning.ts';
-import { html } from './html.ts';
-import { counted } from './format-measures.ts';
-import type { Overview } from './overview.ts';
-import { overviewPage } from './overview-page.ts';
-import type { OverviewFrame } from './overview-page.ts';
-import { fieldOf } from './sign-in.ts';
-import { turnPage } from './turn-page.ts';
-import type { TurnStories } from './turn-story.ts';
+import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import { readDirectory } from '../../shared/store/people/directory.ts';
 import type { VmKeeper } from '../wake/vm.ts';
+import type { Cleaning } from './cleaning.ts';
+import { counted } from './frame/format-measures.ts';
+import type { Frame } from './frame/layout.ts';
+import { problemPage } from './frame/problem-page.ts';
+import { createLive } from './live.ts';
+import { nonceOf } from './nonce.ts';
+import type { PageSources, View } from './pages.ts';
+import type { AdminSessions } from './session.ts';
+import { fieldOf } from './sign-in.ts';
+import { isTurnId } from './turns/find-turn.ts';
 
 export type AdminParts = {
   sessions: AdminSessions;
-  overview: () => Promise<Overview>;
-  stories: TurnStories;
+  sources: PageSources;
   /** What the dashboard may change, and who learns that the worker may have new work. */
   actions: { failed: FailedMessages; clean: Cleaning; keeper: Pick<VmKeeper, 'look'> };
   /** Whether the dashboard may change anything. */
   mayWrite: boolean;
   /** Whether the amounts of money are those of a model that costs nothing. */
   isPretend: boolean;
-  /**
-   * A problem of this dashboard for the owner to fix, as a sentence; undefined without a problem.
-   */
-  warning: string | undefined;
+  /** Aborts when the relay stops. */
+  closing: AbortSignal;
   log: Log;
 };
 
-/** Whether this is a turn's id: that of the message that started it, or a number of BullMQ's. */
-const isTurnId = (id: string): boolean => isMessageId(id) || /^\d{1,16}$/.test(id);
+/** The pages are loaded with the first request for one: they are large, and the relay is small. */
+const loadPages = lazy(async () => ({
+  ...(await import('./pages.ts')),
+  ...(await import('./frame/layout.ts')),
+}));
 
 /**
- * Our own pages under `/admin`, mounted behind the sign-in: the overview, each turn, and with
- * `mayWrite` the actions on them.
+ * Our own pages under `/admin`, mounted behind the sign-in, and with `mayWrite` the actions on them.
  */
 export function createAdmin(parts: AdminParts): Router {
-  const { sessions, overview, stories, actions, mayWrite, isPretend, warning, log } = parts;
-  const { failed, clean, keeper } = actions;
+  const { sessions, sources, closing } = parts;
   const router = Router();
-  const frame = (request: Request): Omit<OverviewFrame, 'warning'> => ({
-    token: sessions.formToken(request),
-    mayWrite,
-    isPretend,
-    said: saidBy(request.query['done']),
-  });
-  const notHere = (request: Request): string =>
-    adminPage(
-      { title: 'Not here', path: '', token: sessions.formToken(request) },
-      html`<section class="card"><h1>This turn is not here</h1><p class="soft">Either it never was, or it is no longer kept.</p></section>`,
+  const viewOf = async (request: Request, nonce: string, said: string): Promise<View> => {
+    const directory = await readDirectory(sources.redis);
+    const names = new Map(
+      directory.people.flatMap(({ conversations, name }) =>
+        name === undefined ? [] : conversations.map((one) => [one, name] as const),
+      ),
     );
-
+    const frame: Frame = {
+      token: sessions.formToken(request),
+      nonce,
+      mayWrite: parts.mayWrite,
+      isPretend: parts.isPretend,
+      said,
+      zone: directory.timezone ?? 'UTC',
+      now: Date.now(),
+      nameOf: (conversation) => names.get(conversation),
+    };
+    return { frame, directory };
+  };
   router.get(
-    '/admin',
-    async (request, response) =>
-      void response
-        .set('Cache-Control', 'no-store')
-        .type('html')
-        .send(overviewPage(await overview(), { ...frame(request), warning })),
+    '/admin/live',
+    createLive({
+      closing,
+      async write(request, address) {
+        const { writePage, asOf } = await loadPages();
+        const view = await viewOf(request, '', '');
+        const page = await writePage(address, view, sources);
+        if (!page || 'redirect' in page) return undefined;
+        return { content: page.content.text, footer: asOf(view.frame) };
+      },
+    }),
   );
-  router.get('/admin/turns/:id', async (request, response) => {
-    const { id } = request.params;
-    const story = isTurnId(id) ? await stories.read(id) : undefined;
-    response
-      .status(story ? 200 : 404)
-      .set('Cache-Control', 'no-store')
-      .type('html')
-      .send(story ? turnPage(story, frame(request)) : notHere(request));
+  router.use('/admin', async (request, response, next) => {
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (!isRead || request.path === '/queues' || request.path.startsWith('/queues/')) return next();
+    const { writePage, adminPage } = await loadPages();
+    const view = await viewOf(request, nonceOf(response), saidBy(request.query['done']));
+    const page = await writePage(new URL(request.originalUrl, 'http://localhost'), view, sources);
+    response.set('Cache-Control', 'no-store');
+    if (!page)
+      response
+        .status(404)
+        .type('html')
+        .send(
+          problemPage('This is not here', 'Either it never was, or it is no longer kept.', [
+            '/admin',
+            'To the overview',
+          ]),
+        );
+    else if ('redirect' in page) response.redirect(303, page.redirect);
+    else response.type('html').send(adminPage(page, view.frame, page.content));
   });
+  addActions(router, parts);
+  return router;
+}
 
+function addActions(
+  router: Router,
+  { sessions, sources, actions, mayWrite, log }: AdminParts,
+): void {
+  const { failed, clean, keeper } = actions;
   router.use(
     ['/admin/turns', '/admin/clean'],
-    express.urlencoded({ extended: false, limit: '4kb' }),
+    express.urlencoded({ extended: false, limit: '8kb' }),
     onlyOurForms(sessions, mayWrite),
   );
   router.post('/admin/turns/:id/retry', async (request, response, next) => {
     const { id } = request.params;
-    const story = isTurnId(id) ? await stories.read(id) : undefined;
+    const story = isTurnId(id) ? await sources.stories.read(id) : undefined;
     if (!story) return next();
-    const count = await failed.retry(story.conversation, story.retryable);
-    log.info(
-      { turn: id, conversation: story.conversation, messages: count },
-      'retried by the owner',
+    const { conversation } = story.turn;
+    const count = await failed.retry(
+      conversation,
+      story.retryable,
+      fieldOf(request, 'note').trim(),
     );
+    log.info({ turn: id, conversation, messages: count }, 'retried by the owner');
     if (count > 0) keeper.look();
     response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
   });
@@ -98,26 +129,24 @@ export function createAdmin(parts: AdminParts): Router {
     log.info({ what, jobs: count }, 'jobs removed by the owner');
     response.redirect(303, `/admin?done=removed-${count}`);
   });
-  return router;
 }
 
 /** Changes require a POST from a form of ours. */
 function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandler {
   return (request, response, next) => {
     if (request.method === 'GET' || request.method === 'HEAD') return next();
+    const refuse = (title: string, advice: string): unknown =>
+      response
+        .status(403)
+        .type('html')
+        .send(problemPage(title, advice, ['/admin', 'To the overview']));
     if (!mayWrite)
-      response
-        .status(403)
-        .type('text')
-        .send(
-          'This dashboard is for reading. Set ADMIN_WRITE=1 for the relay to change something here.',
-        );
+      refuse(
+        'This dashboard is for reading',
+        'Set ADMIN_WRITE=1 for the relay to change something here.',
+      );
     else if (sessions.isOurForm(request, fieldOf(request, 'token'))) next();
-    else
-      response
-        .status(403)
-        .type('text')
-        .send('This form is too old. Load the page again and repeat it.');
+    else refuse('This form is too old', 'Load the page again and repeat it.');
   };
 }
 

@@ -1,8 +1,11 @@
 import express from 'express';
-import type { ErrorRequestHandler, Express, Router } from 'express';
+import type { ErrorRequestHandler, Express, Request, Response, Router } from 'express';
 import helmet from 'helmet';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
+import { createIcons } from '../admin/icons.ts';
+import { problemPage } from '../admin/frame/problem-page.ts';
+import { giveNonce, nonceOf } from '../admin/nonce.ts';
 import { isProxy } from './client-address.ts';
 import { keepDoor } from './unsigned-rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
@@ -31,9 +34,11 @@ export function createApp(parts: AppParts): Express {
   app.use(['/media', '/page', '/link'], door);
   app.use(...parts.open);
   app.use(
+    giveNonce,
     helmet({
       contentSecurityPolicy: {
         directives: {
+          'script-src': ["'self'", (_request, response) => `'nonce-${nonceOf(response)}'`],
           'style-src': ["'self'", "'unsafe-inline'"],
           'img-src': ["'self'", 'data:'],
           'upgrade-insecure-requests': null,
@@ -44,6 +49,7 @@ export function createApp(parts: AppParts): Express {
       referrerPolicy: { policy: 'same-origin' },
     }),
   );
+  app.use(createIcons());
   if (parts.admin) {
     app.use(parts.admin.signIn);
     app.get('/metrics', async (_request, response) => {
@@ -53,23 +59,54 @@ export function createApp(parts: AppParts): Express {
     app.use(parts.admin.pages);
     app.use(parts.admin.dashboard);
   }
-  app.use(
-    door,
-    (_request, response) => void response.status(404).type('text').send('There is nothing here.'),
-  );
+  app.use(door, (request, response) => {
+    const hasAdmin = parts.admin !== undefined;
+    if (hasAdmin && request.path === '/' && request.method === 'GET')
+      response.redirect(303, '/admin');
+    else
+      sayProblem(request, response.status(404), {
+        title: 'There is nothing here',
+        advice: 'The address may not have been copied whole.',
+        hasAdmin,
+      });
+  });
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);
     // Logs the first segment only: the token after /media/ opens a file.
     const path = `/${request.path.split('/')[1] ?? ''}`;
     if (status < 500) parts.log.warn({ err: error, path, status }, 'refused');
     else parts.log.error({ err: error, path, status }, 'a request failed');
+    const hasAdmin = parts.admin !== undefined;
     if (response.headersSent) next(error);
     else if (status < 500)
-      response.status(status).type('text').send('That request is not understood.');
-    else response.status(503).type('text').send('That did not work. Try again in a moment.');
+      sayProblem(request, response.status(status), {
+        title: 'That request is not understood',
+        advice: 'Go back and try it another way.',
+        hasAdmin,
+      });
+    else
+      sayProblem(request, response.status(503), {
+        title: 'That did not work',
+        advice: 'Try again in a moment.',
+        hasAdmin,
+      });
   };
   app.use(onError);
   return app;
+}
+
+/** Says a problem: as a page to a browser, as a line of text to a program. */
+function sayProblem(
+  request: Request,
+  response: Response,
+  { title, advice, hasAdmin }: { title: string; advice: string; hasAdmin: boolean },
+): void {
+  const isBrowser = (request.headers.accept ?? '').slice(0, 200).includes('text/html');
+  if (isBrowser)
+    response
+      .type('html')
+      .send(problemPage(title, advice, hasAdmin ? ['/admin', 'To the dashboard'] : undefined));
+  else response.type('text').send(`${title}. ${advice}`);
 }
 
 /**

@@ -16,6 +16,7 @@ import type { WebhookMeter } from '../webhook-meter.ts';
 import { createPages } from '../pages/routes.ts';
 import type { PageRenderer } from '../pages/renderer.ts';
 import type { Stores } from '../../shared/store/stores.ts';
+import { createMediaFetch } from '../../shared/twilio/media.ts';
 import { readVersions } from '../admin/versions.ts';
 
 export type SiteParts = {
@@ -26,6 +27,8 @@ export type SiteParts = {
   renderer: PageRenderer;
   /** Learns that the worker may have new work. */
   keeper: Pick<VmKeeper, 'look'>;
+  /** Aborts when the relay stops. */
+  closing: AbortSignal;
   log: Log;
 };
 
@@ -37,6 +40,7 @@ export async function createSite({
   unsignedRateLimit,
   renderer,
   keeper,
+  closing,
   log,
 }: SiteParts): Promise<RequestListener> {
   const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
@@ -52,12 +56,27 @@ export async function createSite({
     handlers: { secret },
     secure: config.PUBLIC_URL.startsWith('https:'),
   });
+  const fetchMedia = createMediaFetch({
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
+    pausesMs: [],
+  });
   return createApp({
     log,
     metrics: meter.metrics,
     unsignedRateLimit,
     proxies: config.TRUST_PROXY,
     open: [createMedia(stores.files, log), createPages(pages, renderer, log), links],
-    admin: await createAdminMount({ config, stores, acks, versions: readVersions(), keeper, log }),
+    admin: await createAdminMount({
+      config,
+      stores,
+      acks,
+      versions: readVersions(),
+      keeper,
+      fetchMedia,
+      closing,
+      log,
+    }),
   });
 }

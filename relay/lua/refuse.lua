@@ -1,6 +1,6 @@
 -- keys: message, conversationKey
 -- args: lifetimeSeconds, conversation, at
--- uses: wrote
+-- uses: thread
 if redis.call('HSETNX', message, 'conversation', conversation) == 0 then return 0 end
 redis.call('HSET', message, 'state', 'refused', 'at', at)
 redis.call('EXPIRE', message, lifetimeSeconds)

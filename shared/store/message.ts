@@ -99,6 +99,8 @@ export const Message = z.object({
     .optional(),
   /** A secret waits in Redis, sealed, under the id of this link. No person wrote the message. */
   sealed: z.string().optional(),
+  /** What the owner has added for Claude when the message was tried again. */
+  note: z.string().optional(),
   /**
    * The kind of the inbox entry. A later version may store other kinds: an unknown kind must not be
    * read as a message.

@@ -54,6 +54,11 @@ export type People = {
 /** What is noted about a person besides their addresses. */
 export type PersonFacts = Partial<Record<'name' | 'user' | 'home' | 'greeted' | 'limit', string>>;
 
+/** A person from the fields of their record. Never throws. */
+export function parsePerson(id: string, fields: Record<string, string>): Person {
+  return { ...Record.parse(fields), id };
+}
+
 const personScript = loadScript(new URL('lua/person.lua', import.meta.url), {
   keys: ['people', 'aliases', 'allowed'],
   args: ['prefix', 'conversation', 'newId', 'now'],

@@ -91,6 +91,13 @@ export const Reply = z.object({
   notBefore: z.coerce.number().default(0),
   code: z.preprocess((value) => value || undefined, z.coerce.number().optional()),
   at: z.string(),
+  /** When Twilio accepted the last attempt, and when it was delivered. */
+  postedAt: z.string().optional(),
+  deliveredAt: z.string().optional(),
+  /** How long the send rate has held the last attempt back (ms). */
+  pacedMs: z.coerce.number().default(0),
+  /** It accompanies an answer, such as a progress note. */
+  aside: z.string().optional(),
 });
 export type Reply = z.infer<typeof Reply>;
 

@@ -159,7 +159,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'worker/turn/format-prompt.ts',
         when: 'a message has nothing that could be read',
-        parts: { locationNote: 'none' },
+        parts: { locationNote: 'none', retryNote: 'none' },
       },
       {
         file: 'worker/media/incoming-file.ts',

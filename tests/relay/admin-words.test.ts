@@ -1,15 +1,15 @@
 import { array, assert, double, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { Html, html } from '../../relay/admin/html.ts';
+import { Html, html } from '../../relay/admin/frame/html.ts';
 import {
   agoWords,
   counted,
   dollars,
   durationWords,
   momentWords,
-} from '../../relay/admin/format-measures.ts';
-import { spendPlot } from '../../relay/admin/spend-plot.ts';
-import { parseStep } from '../../relay/admin/turn-story.ts';
+} from '../../relay/admin/frame/format-measures.ts';
+import { spendPlot } from '../../relay/admin/money/plot.ts';
+import { parseStep } from '../../relay/admin/turns/turn-story.ts';
 import { createSamples, spreadOf } from '../../relay/metric-samples.ts';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
@@ -53,13 +53,17 @@ test('lengths of time, moments and money are said as people say them', () => {
   ).toEqual(['now', 'now', '2 s ago', '1 min ago', 'in 2 s', 'in 3 min']);
   expect([0, 0.0006, 0.05, 0.1, 1, 1234.567].map((amount) => dollars(amount, false))).toEqual([
     '$0.00',
-    '$0.0006',
-    '$0.0500',
+    '<$0.01',
+    '$0.05',
     '$0.10',
     '$1.00',
     '$1234.57',
   ]);
-  expect(plain(momentWords(Date.UTC(2026, 10, 3, 4, 5, 6)))).toBe('3 Nov, 04:05:06');
+  const moment = Date.UTC(2026, 10, 3, 4, 5, 6);
+  expect(['UTC', 'Europe/Berlin'].map((zone) => plain(momentWords(moment, zone)))).toEqual([
+    '3 Nov, 04:05:06',
+    '3 Nov, 05:05:06',
+  ]);
   expect([counted(1, 'message'), counted(0, 'message'), counted(2, 'reply', 'replies')]).toEqual([
     '1 message',
     '0 messages',
@@ -95,7 +99,7 @@ test('the plot has a bar for each day that stays within it, and none that cannot
         }));
         const bars = [
           ...spendPlot(days, false).text.matchAll(
-            /<rect x="([\d.]+)" y="([\d.]+)" width="7" height="([\d.]+)"/g,
+            /<rect x="([\d.]+)" y="([\d.]+)" width="7" height="([\d.]+)" class="bar/g,
           ),
         ].map(([, ...numbers]) => numbers.map(Number));
         expect(bars).toHaveLength(sums.length);

@@ -14,6 +14,9 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { sweepAmong } from '../../shared/store/boxes/sweep.ts';
+import { readDirectory } from '../../shared/store/people/directory.ts';
+import { createThreads } from '../../shared/store/turns/thread.ts';
+import { createTurnList } from '../../shared/store/turns/turn-list.ts';
 import { createVmState } from '../../shared/store/vm-state.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { readComing } from '../../worker/process/peek-turn.ts';
@@ -301,6 +304,12 @@ test('every script that is sent twice says the same and leaves the same', async 
       JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }),
     );
     await requests.settleOrphans('w#2', Date.now());
+
+    const list = createTurnList(twice);
+    await list.find({ most: 5 });
+    await list.find({ most: 5, state: 'parked' });
+    await createThreads(twice).read(conversation, 10);
+    await readDirectory(twice);
 
     const background = createBackground(twice);
     const work = { conversation, session: 's', owner: 'gone#1' };

@@ -41,7 +41,13 @@ export async function toPrompt(
   const sentences = files.flatMap(({ unread }) => (unread === undefined ? [] : [unread]));
   if (written === '' && place === '' && sentences.length === files.length)
     return { sentence: [...new Set(sentences)].join('\n') || emptySentence };
-  const text = [parts.before ?? '', written, ...files.map(({ note }) => note), place]
+  const text = [
+    parts.before ?? '',
+    written,
+    ...files.map(({ note }) => note),
+    place,
+    retryNote(message),
+  ]
     .filter((line) => line !== '')
     .join('\n');
   const attachments = files.flatMap((file) => file.attachments ?? []);
@@ -68,6 +74,11 @@ function readWork(
 /** An empty message is of a kind that WhatsApp or Twilio does not pass on. */
 const emptySentence =
   'Your message arrived empty. Polls, view-once pictures and some other kinds do not reach me, nor does a place that you sent while I was away. Please send it again or another way.';
+
+/** What the owner has added for Claude when the message was tried again. */
+function retryNote({ note }: Message): string {
+  return note ? `[A note for this second try: ${note}]` : '';
+}
 
 function locationNote({ location }: Message): string {
   if (!location) return '';

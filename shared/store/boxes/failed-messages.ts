@@ -13,14 +13,14 @@ export type FailedMessages = {
   /**
    * Moves some of them back into the inbox and adds a turn for them, in one atomic step that is
    * safe while a turn of the conversation runs: they are worked after it. Returns how many moved; 0
-   * if another call has already moved them.
+   * if another call has already moved them. A `note` for Claude goes with the first.
    */
-  retry(conversation: string, ids: string[]): Promise<number>;
+  retry(conversation: string, ids: string[], note?: string): Promise<number>;
 };
 
 const retryScript = loadScript(new URL('lua/retry.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey'],
-  args: ['prefix', 'ids'],
+  args: ['prefix', 'ids', 'note'],
 });
 
 export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {
@@ -28,14 +28,14 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
     parseFailed(await redis.hget(keys.conversation(conversation), 'failed'));
   return {
     list,
-    async retry(conversation, ids) {
+    async retry(conversation, ids, note = '') {
       const wanted = new Set(ids);
       // The transaction adds the turn whatever the script finds, so return early when there is
       // nothing to retry.
       if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
       const call = callOf(retryScript, {
         keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation) },
-        args: { prefix, ids: JSON.stringify(ids) },
+        args: { prefix, ids: JSON.stringify(ids), note },
       });
       return Number(
         (await turns.runAndAdd({ call, wantsJob: (reply) => Number(reply) > 0 }, conversation))

@@ -6,7 +6,7 @@ import type { Message, MessageState } from '../message.ts';
 import { callKey } from '../redis/idempotent.ts';
 import type { TurnData } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
-import { usualRetentionDays } from '../redis/retention.ts';
+import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
@@ -88,14 +88,24 @@ type TurnWrite = {
 
 const turnScript = loadScript(new URL('lua/turn.lua', import.meta.url), {
   keys: ['job', 'attempts', 'log'],
-  args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
+  args: [
+    'prefix',
+    'turn',
+    'conversation',
+    'data',
+    'state',
+    'line',
+    'progress',
+    'nowMs',
+    'lifetimeSeconds',
+  ],
   rest: 'counts',
   fence: 'required',
 });
 
 const bringBackScript = loadScript(new URL('lua/bring-back.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'call'],
-  args: ['prefix', 'askedBy', 'ids'],
+  args: ['prefix', 'askedBy', 'ids', 'conversation', 'nowMs', 'lifetimeSeconds'],
   fence: 'required',
 });
 
@@ -117,6 +127,9 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
       args: {
         prefix,
         turn,
+        conversation,
+        nowMs: Date.now(),
+        lifetimeSeconds: retentionSeconds(retentionDays),
         data: data ? JSON.stringify(data) : '',
         state: state ?? '',
         line: log ?? '',
@@ -149,7 +162,14 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
           conversationKey: keys.conversation(conversation),
           call: callKey(),
         },
-        args: { prefix, askedBy, ids: JSON.stringify(ids) },
+        args: {
+          prefix,
+          askedBy,
+          ids: JSON.stringify(ids),
+          conversation,
+          nowMs: Date.now(),
+          lifetimeSeconds: retentionSeconds(retentionDays),
+        },
       });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);

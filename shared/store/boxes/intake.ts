@@ -76,6 +76,8 @@ const acceptScript = loadScript(new URL('lua/accept.lua', import.meta.url), {
     'senderJson',
     'dueScore',
     'saidLaterUntil',
+    'ms',
+    'keptSeconds',
   ],
 });
 
@@ -96,6 +98,7 @@ export type Intake = {
 /** The record of a message is kept for `retentionDays`. */
 export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
   const claimLifetime = claimSeconds(retentionDays);
+  const keptSeconds = retentionSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
     const isNow = sender !== undefined && sender.missed !== true;
@@ -124,6 +127,8 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
           conversationPrefix: keys.conversation(''),
           senderJson: sender ? JSON.stringify(sender) : '',
           dueScore: Math.min(Date.parse(at), Date.now()) * 0x1000,
+          ms: Date.parse(at),
+          keptSeconds,
           saidLaterUntil: isNow ? new Date(Date.parse(at) + overtakingMs).toISOString() : endOfTime,
         },
       }),

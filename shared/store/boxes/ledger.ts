@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { keys } from '../redis/keys.ts';
+import { keys, prefix } from '../redis/keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -84,7 +84,7 @@ export type Ledger = {
 
 const noticeScript = loadScript(new URL('lua/notice.lua', import.meta.url), {
   keys: ['reply'],
-  args: ['lifetimeSeconds', 'id', 'conversation', 'turn', 'text', 'now'],
+  args: ['prefix', 'lifetimeSeconds', 'id', 'conversation', 'turn', 'text', 'now', 'nowMs'],
 });
 
 const beginScript = loadScript(new URL('lua/begin.lua', import.meta.url), {
@@ -95,7 +95,7 @@ const beginScript = loadScript(new URL('lua/begin.lua', import.meta.url), {
 
 const acceptedScript = loadScript(new URL('lua/accepted.lua', import.meta.url), {
   keys: ['reply', 'sent', 'outbox'],
-  args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
+  args: ['id', 'sid', 'lifetimeSeconds', 'attempt', 'now'],
 });
 
 const failedScript = loadScript(new URL('lua/failed.lua', import.meta.url), {
@@ -105,7 +105,17 @@ const failedScript = loadScript(new URL('lua/failed.lua', import.meta.url), {
 
 const noteScript = loadScript(new URL('lua/note.lua', import.meta.url), {
   keys: ['reply', 'sent', 'outbox', 'parked', 'conversationKey'],
-  args: ['id', 'sid', 'newStatus', 'action', 'code', 'lifetimeSeconds', 'nowMs', 'replyPrefix'],
+  args: [
+    'id',
+    'sid',
+    'newStatus',
+    'action',
+    'code',
+    'lifetimeSeconds',
+    'nowMs',
+    'replyPrefix',
+    'now',
+  ],
 });
 
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
@@ -126,6 +136,8 @@ export function createLedger(
   return {
     async addNotice({ id, conversation, turn, text }) {
       const args = {
+        prefix,
+        nowMs: now().getTime(),
         lifetimeSeconds: replyLifetime,
         id,
         conversation,
@@ -165,7 +177,13 @@ export function createLedger(
           sent: keys.sent(sid),
           outbox: keys.outbox(reply.conversation),
         },
-        args: { id: reply.id, sid, lifetimeSeconds: replyLifetime, attempt },
+        args: {
+          id: reply.id,
+          sid,
+          lifetimeSeconds: replyLifetime,
+          attempt,
+          now: now().toISOString(),
+        },
       });
       return Number(left);
     },
@@ -193,6 +211,7 @@ export function createLedger(
           id: replyId,
           sid,
           newStatus: status,
+          now: now().toISOString(),
           action,
           code: code ?? '',
           lifetimeSeconds: replyLifetime,
@@ -216,6 +235,8 @@ export function createLedger(
           conversation,
           oneTooOld: tooOldWords(1),
           severalTooOld: tooOldWords('N'),
+          nowMs: now().getTime(),
+          lifetimeSeconds: replyLifetime,
         },
       });
       return Number(count);

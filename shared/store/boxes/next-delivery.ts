@@ -57,6 +57,7 @@ const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url),
     'mostDelayed',
     'slow',
     'longestPauseMs',
+    'lifetimeSeconds',
   ],
   fence: 'required',
 });
@@ -81,7 +82,7 @@ export const unreadableReply =
 
 const setAsideScript = loadScript(new URL('lua/set-aside.lua', import.meta.url), {
   keys: ['outbox', 'conversationKey', 'dead', 'reply', 'sentence'],
-  args: ['id', 'conversation', 'now', 'lifetimeSeconds', 'text'],
+  args: ['prefix', 'id', 'conversation', 'now', 'lifetimeSeconds', 'text', 'nowMs'],
   fence: 'required',
 });
 
@@ -121,6 +122,7 @@ export function createNextDeliveries(
           mostDelayed: mostDelayedUntold,
           slow: slowWords(limit.intervalMs),
           longestPauseMs,
+          lifetimeSeconds: retentionSeconds(retentionDays),
         },
       }),
     );
@@ -141,6 +143,8 @@ export function createNextDeliveries(
         sentence: keys.reply(`${id}.unreadable`),
       },
       args: {
+        prefix,
+        nowMs: now,
         id,
         conversation,
         now: new Date(now).toISOString(),

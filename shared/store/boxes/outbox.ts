@@ -33,6 +33,8 @@ export type Settlement = {
   /** What the turn has answered before: none of these may wait before the settled ones. */
   answered?: string[];
   state: Extract<MessageState, 'answered' | 'failed'>;
+  /** Why they failed, for the owner: the kind of the failure and its message. */
+  reason?: string;
   /** The ids that `retry` can bring back. */
   kept?: string[];
   /** Unreadable entries of the inbox, unchanged: they go to the dead list. */
@@ -85,6 +87,8 @@ const putScript = loadScript(new URL('lua/put.lua', import.meta.url), {
     'keptIds',
     'forgottenBefore',
     'answeredIds',
+    'nowMs',
+    'reason',
   ],
   rest: 'unreadable',
   fence: 'optional',
@@ -108,6 +112,7 @@ export function createOutbox(
     async put(replies, fence, settlement) {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return { added: 0, left: 0 };
+      const now = new Date();
       const input: ScriptInput<typeof putScript> = {
         fence,
         keys: {
@@ -123,7 +128,7 @@ export function createOutbox(
           prefix,
           lifetimeSeconds: retentionSeconds(retentionDays),
           conversation,
-          now: new Date().toISOString(),
+          now: now.toISOString(),
           replies: JSON.stringify(replies.map((reply) => storedForm(reply, tickOf(settlement)))),
           settledIds: JSON.stringify(settlement?.ids ?? []),
           state: settlement?.state ?? '',
@@ -131,6 +136,8 @@ export function createOutbox(
           keptIds: JSON.stringify(settlement?.kept ?? []),
           forgottenBefore: forgottenBefore(Date.now(), retentionDays),
           answeredIds: JSON.stringify(settlement?.answered ?? []),
+          nowMs: now.getTime(),
+          reason: settlement?.reason ?? '',
         },
         rest: settlement?.unreadable ?? [],
       };

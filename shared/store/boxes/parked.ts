@@ -13,5 +13,13 @@ export function tooOldWords(count: number | 'N'): string {
  */
 export const unparkScript = loadScript(new URL('lua/unpark.lua', import.meta.url), {
   keys: ['parked', 'outbox', 'conversationKey', 'call'],
-  args: ['replyPrefix', 'now', 'conversation', 'oneTooOld', 'severalTooOld'],
+  args: [
+    'replyPrefix',
+    'now',
+    'conversation',
+    'oneTooOld',
+    'severalTooOld',
+    'nowMs',
+    'lifetimeSeconds',
+  ],
 });

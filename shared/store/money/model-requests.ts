@@ -70,7 +70,7 @@ const openScript = loadScript(new URL('lua/model-open.lua', import.meta.url), {
 });
 
 const bookScript = loadScript(new URL('lua/model-book.lua', import.meta.url), {
-  keys: ['openRequests', 'daySums', 'monthSums', 'turnSums'],
+  keys: ['openRequests', 'daySums', 'monthSums', 'turnSums', 'modelSums'],
   args: ['id', 'amounts', 'state', 'most'],
 });
 
@@ -93,6 +93,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
         daySums: keys.spend(day),
         monthSums: keys.spend(monthOf(day)),
         turnSums: keys.spendTurn(turn),
+        modelSums: keys.spendModels(monthOf(day)),
       },
       args: { id, amounts: JSON.stringify(amountsOf(booking)), state, most },
     });

@@ -77,6 +77,8 @@ export type Spend = {
   days(last: string, count: number): Promise<({ day: string } & Spent)[]>;
   /** Each conversation's model usage in a period: a day or a month. */
   use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
+  /** Each model's usage in a month. */
+  models(month: string): Promise<ReadonlyMap<string, ModelUse>>;
   /** A turn's usage over all of its attempts. */
   turn(turn: string): Promise<ModelUse>;
   standing(turn: string, conversation: string, day: string): Promise<Gauges>;
@@ -171,16 +173,8 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       const hashes = await readHashes(days.map((day) => keys.spend(day)));
       return days.map((day, index) => ({ day, ...total(hashes[index] ?? new Map()) }));
     },
-    async use(time) {
-      const byConversation = new Map<string, Record<string, string>>();
-      for (const [name, value] of Object.entries(await redis.hgetall(keys.spend(time)))) {
-        const [field = '', conversation = ''] = name.split(':');
-        byConversation.set(conversation, { ...byConversation.get(conversation), [field]: value });
-      }
-      return new Map(
-        [...byConversation].map(([conversation, fields]) => [conversation, parseUse(fields)]),
-      );
-    },
+    use: async (time) => useByName(await redis.hgetall(keys.spend(time))),
+    models: async (month) => useByName(await redis.hgetall(keys.spendModels(month))),
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
     async standing(turn, conversation, day) {
       const sums = { turnSums: keys.spendTurn(turn), daySums: keys.spend(day) };
@@ -208,6 +202,16 @@ function parseHash(flat: string[]): Map<string, Spent> {
     spending.set(conversation, spent);
   }
   return spending;
+}
+
+/** Parses a hash whose fields end in a colon and a name, by these names. */
+function useByName(hash: Record<string, string>): Map<string, ModelUse> {
+  const byName = new Map<string, Record<string, string>>();
+  for (const [key, value] of Object.entries(hash)) {
+    const [field = '', name = ''] = key.split(':');
+    byName.set(name, { ...byName.get(name), [field]: value });
+  }
+  return new Map([...byName].map(([name, fields]) => [name, parseUse(fields)]));
 }
 
 /** Parses a turn's hash, or one conversation's fields of a day. */

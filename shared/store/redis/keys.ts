@@ -123,6 +123,26 @@ export const keys = {
   outbox: (conversation: string): string => `${prefix}:outbox:${conversation}`,
   /** HASH: a reply and its delivery ledger. */
   reply: (id: string): string => `${prefix}:reply:${id}`,
+  /** STRING that expires: a message as JSON, as the inbox got it. */
+  said: (id: string): string => `${prefix}:said:${id}`,
+  /**
+   * ZSET that expires: the ids of the messages and the replies of a conversation, by when they were
+   * accepted or put (ms since 1970). ZSETs that expire: the turns of all conversations, of one, and
+   * those that have given messages up, by their first message. HASH that expires: the words by which
+   * the search finds each turn.
+   */
+  thread: (conversation: string): string => `${prefix}:thread:${conversation}`,
+  turnTimes: `${prefix}:turn-times`,
+  turnsFailed: `${prefix}:turns-failed`,
+  turnWords: `${prefix}:turn-words`,
+  turnsOf: (conversation: string): string => `${prefix}:turns-of:${conversation}`,
+  /**
+   * HASH that expires: a turn (`conversation`; `begunAt` and `settledAt`, when it took up its first
+   * messages and last settled some, ms since 1970; the `failure` of what it has given up; `next`, the
+   * turn that has taken its messages over). LIST that expires: the ids of its messages.
+   */
+  turn: (id: string): string => `${prefix}:turn:${id}`,
+  turnMessages: (turn: string): string => `${prefix}:turn-messages:${turn}`,
   /** LIST of the ids of a turn's replies, in order. */
   turnReplies: (turn: string): string => `${prefix}:turn-replies:${turn}`,
   /** ZSET of the latest permanently failed replies, by the time of the failure (ms since 1970). */
@@ -190,6 +210,8 @@ export const keys = {
    * expires: this answer is counted.
    */
   spend: (time: string): string => `${prefix}:spend:${time}`,
+  /** HASH that expires: each model's use in a month (`YYYY-MM`). */
+  spendModels: (month: string): string => `${prefix}:spend-models:${month}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
   /**
    * HASH: this Redis's `identity`, a `count` that never goes back, and `since` when it applies (ISO

@@ -358,8 +358,8 @@ export const recovery = [
     ],
     [
       'a claim that is made again ends',
-      "redis.call('EXPIRE', key, lifetimeSeconds)\n  end\n  redis.call('HDEL'",
-      "end\n  redis.call('HDEL'",
+      "redis.call('EXPIRE', key, lifetimeSeconds)\n  end\n  local tries",
+      'end\n  local tries',
     ],
     ['the whole inbox is searched', 'from = from + 50\n  end', 'return false\n  end'],
   ]),

@@ -186,7 +186,8 @@ export async function giveUp(
   const sentences = first
     ? [{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }]
     : [];
-  await outbox.put(sentences, fence, { conversation, ids, kept, state: 'failed' });
+  const reason = `${failure.kind}: ${failure.message}`;
+  await outbox.put(sentences, fence, { conversation, ids, kept, state: 'failed', reason });
 }
 
 /**

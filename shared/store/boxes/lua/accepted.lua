@@ -2,7 +2,7 @@
 -- without an attempt takes over what was claimed for it while it was missing from the store. A store
 -- that is a restored copy may have lost this attempt: the message is out all the same.
 -- keys: reply, sent, outbox
--- args: id, sid, lifetimeSeconds, attempt
+-- args: id, sid, lifetimeSeconds, attempt, now
 -- uses: reply-counts, box-counts
 local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
 local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)
@@ -12,7 +12,7 @@ local isOpen = status == 'waiting' or status == 'posting' or status == 'queued' 
 local isLost = isFirst and isOpen and tonumber(attempts or '0') < tonumber(attempt)
 if isLost then redis.call('HSET', reply, 'attempts', attempt) end
 if isOwn and (isPosting or isLost) then
-  redis.call('HSET', reply, 'sid', sid, 'status', 'queued')
+  redis.call('HSET', reply, 'sid', sid, 'status', 'queued', 'postedAt', now)
   count(reply, 'status:queued')
   redis.call('LREM', outbox, 1, id)
   redis.call('EXPIRE', reply, lifetimeSeconds)

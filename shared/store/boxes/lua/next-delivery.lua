@@ -3,9 +3,9 @@
 -- delayed ones; '' is none.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
--- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs
+-- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds
 -- fence: required
--- uses: send-rate, address, allowed, set-aside, box-counts, epoch
+-- uses: send-rate, address, allowed, set-aside, box-counts, epoch, thread
 -- derives: reply:*
 if isFenced() then return { 'fenced' } end
 if not allowedSince(allowed, conversation) then
@@ -15,6 +15,7 @@ end
 local since, count = epochOf(epoch, now, seen)
 -- Counts a reply that the send rate delays, once; the person hears of it before the last of some.
 local function delay(id, key)
+  redis.call('HSETNX', key, 'heldSince', nowMs)
   if redis.call('HSETNX', key, 'delayed', 1) == 0 then return end
   if redis.call('HINCRBY', conversationKey, 'delayed', 1) ~= tonumber(mostDelayed) or slow == '' then return end
   local notice = id .. '.slow'
@@ -22,6 +23,7 @@ local function delay(id, key)
   redis.call('HSET', replyPrefix .. notice, 'at', now, 'status', 'waiting', 'delayed', 1,
     'seq', redis.call('HINCRBY', conversationKey, 'said', 1), unpack(fields))
   redis.call('LPUSH', outbox, notice)
+  noteSaid(prefix, conversation, notice, nowMs, lifetimeSeconds)
 end
 local known = {}
 for _, status in ipairs(cjson.decode(statuses)) do known[status] = true end
@@ -54,6 +56,12 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
     if not redis.call('HGET', key, 'delayed') then redis.call('HDEL', conversationKey, 'delayed') end
     redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
     redis.call('HINCRBY', key, 'attempts', 1)
+    -- How long the send rate has held it back (ms).
+    local held = redis.call('HGET', key, 'heldSince')
+    if held then
+      redis.call('HSET', key, 'pacedMs', math.max(tonumber(nowMs) - tonumber(held), 0))
+      redis.call('HDEL', key, 'heldSince')
+    end
     address(conversationKey, key)
     return { 'send', id, redis.call('HGETALL', key) }
   end

@@ -1,5 +1,5 @@
 -- keys: reply, sent, outbox, parked, conversationKey
--- args: id, sid, newStatus, action, code, lifetimeSeconds, nowMs, replyPrefix
+-- args: id, sid, newStatus, action, code, lifetimeSeconds, nowMs, replyPrefix, now
 -- uses: failure, reply-counts
 -- derives: reply:*, counts, failures
 if redis.call('EXISTS', reply) == 0 then return 'unknown' end
@@ -15,7 +15,7 @@ if known ~= sid then
   -- A reply without an attempt takes over what was claimed for it while it was missing from the store.
   local isOwn = (redis.call('HGET', reply, 'attempts') or '0') == '0' and redis.call('GET', sent) == id
   if not isFirst and not isOwn then return 'stale' end
-  redis.call('HSET', reply, 'sid', sid)
+  redis.call('HSET', reply, 'sid', sid, 'postedAt', now)
   redis.call('LREM', outbox, 1, id)
   redis.call('EXPIRE', reply, lifetimeSeconds)
 end
@@ -28,5 +28,6 @@ if newStatus == 'failed' then
 end
 if rank[newStatus] <= rank[status] then return 'stale' end
 redis.call('HSET', reply, 'status', newStatus)
+if rank[newStatus] >= 3 then redis.call('HSETNX', reply, 'deliveredAt', now) end
 count(reply, 'status:' .. newStatus)
 return 'noted'

@@ -1,13 +1,13 @@
 -- The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can bring
 -- back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may be ''.
 -- None of the `answeredIds` may wait before the settled ones: else the store has lost their answers,
--- and nothing is put before those.
+-- and nothing is put before those. `reason` says why the settled ones failed, or is ''.
 -- keys: outbox, conversations, inbox, conversationKey, attempts, dead, allowed
 -- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
--- args: forgottenBefore, answeredIds
+-- args: forgottenBefore, answeredIds, nowMs, reason
 -- rest: unreadable
 -- fence: optional
--- uses: spend, allowed, outbox-order, entry, dead-letters, given-up
+-- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread
 -- derives: reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
 if price ~= '' then record(price) end
 if isFenced() then return 'fenced' end
@@ -52,17 +52,19 @@ for _, reply in ipairs(cjson.decode(replies)) do
     local ofTurn = prefix .. ':turn-replies:' .. reply.turn
     redis.call('RPUSH', ofTurn, reply.id)
     redis.call('EXPIRE', ofTurn, lifetimeSeconds)
+    noteSaid(prefix, conversation, reply.id, nowMs, lifetimeSeconds)
     new = new + 1
   end
 end
 redis.call('SADD', conversations, conversation)
-local settled = {}
+local settled, changed, turn = {}, false, token ~= '' and turnOf(lock)
 for _, id in ipairs(cjson.decode(settledIds)) do
   settled[id] = true
   local key = prefix .. ':message:' .. id
   -- What was given up stays so, whatever a later answer covers, until it is brought back.
   local isGivenUp = state == 'answered' and redis.call('HGET', key, 'state') == 'failed'
   local isKnown = redis.call('EXISTS', key) == 1
+  changed = changed or isKnown and redis.call('HGET', key, 'state') ~= state
   if isKnown and not isGivenUp then redis.call('HSET', key, 'state', state) end
   -- A restored store has lost the claim of a message that a turn still had: without it the backfill
   -- would take the message for one that never came in.
@@ -70,7 +72,16 @@ for _, id in ipairs(cjson.decode(settledIds)) do
     redis.call('HSET', key, 'conversation', conversation, 'state', state)
     redis.call('EXPIRE', key, lifetimeSeconds)
   end
+  local tries = redis.call('HGET', attempts, id)
+  if isKnown and tries then redis.call('HSET', key, 'attempts', tries) end
+  if turn and redis.call('EXISTS', key) == 1 then linkTurn(prefix, turn, conversation, id, nowMs, lifetimeSeconds) end
   redis.call('HDEL', attempts, id)
+end
+local turnRecord = turn and changed and prefix .. ':turn:' .. turn
+if turnRecord and redis.call('EXISTS', turnRecord) == 1 then
+  redis.call('HSET', turnRecord, 'settledAt', nowMs)
+  if reason ~= '' then redis.call('HSET', turnRecord, 'failure', reason) end
+  if state == 'failed' then noteFailed(prefix, turn, nowMs, lifetimeSeconds) end
 end
 local wanted, kept = {}, {}
 for _, id in ipairs(cjson.decode(keptIds)) do wanted[id] = true end

@@ -1,6 +1,6 @@
--- `ids` is JSON.
+-- `ids` is JSON; `note` is the owner's for the first of them, or ''.
 -- keys: inbox, conversationKey
--- args: prefix, ids
+-- args: prefix, ids, note
 -- uses: requeue
 -- derives: message:*
-return bringBack(prefix, inbox, conversationKey, ids)
+return bringBack(prefix, inbox, conversationKey, ids, note)

@@ -1,7 +1,7 @@
 -- keys: outbox, conversationKey, dead, reply, sentence
--- args: id, conversation, now, lifetimeSeconds, text
+-- args: prefix, id, conversation, now, lifetimeSeconds, text, nowMs
 -- fence: required
--- uses: dead-letters
+-- uses: dead-letters, thread
 if isFenced() then return 'fenced' end
 if redis.call('LREM', outbox, 1, id) == 0 then return 'gone' end
 local fields = redis.pcall('HGETALL', reply)
@@ -15,5 +15,6 @@ if redis.call('HSETNX', sentence, 'id', id .. '.unreadable') == 1 then
   redis.call('HSET', sentence, 'conversation', conversation, 'turn', id, 'text', text,
     'at', now, 'status', 'waiting', 'seq', seq)
   redis.call('LPUSH', outbox, id .. '.unreadable')
+  noteSaid(prefix, conversation, id .. '.unreadable', nowMs, lifetimeSeconds)
 end
 return 'set aside'

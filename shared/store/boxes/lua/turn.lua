@@ -3,10 +3,10 @@
 -- A value of '' is not written: the job's data as JSON, the messages' state, a log line, the
 -- current activity as JSON. In `counts` each message's id is followed by its attempts.
 -- keys: job, attempts, log
--- args: prefix, turn, data, state, line, progress
+-- args: prefix, turn, conversation, data, state, line, progress, nowMs, lifetimeSeconds
 -- rest: counts
 -- fence: required
--- derives: message:*
+-- uses: thread
 if isFenced() then return 'fenced' end
 if redis.call('EXISTS', job) == 1 then
   if data ~= '' then redis.call('HSET', job, 'data', data) end
@@ -18,6 +18,9 @@ for i = 1, #counts, 2 do
   local id, count = counts[i], counts[i + 1]
   if count == '0' then redis.call('HDEL', attempts, id) else redis.call('HSET', attempts, id, count) end
   local key = prefix .. ':message:' .. id
-  if state ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state, 'turn', turn) end
+  if state ~= '' and redis.call('EXISTS', key) == 1 then
+    redis.call('HSET', key, 'state', state)
+    linkTurn(prefix, turn, conversation, id, nowMs, lifetimeSeconds)
+  end
 end
 return 'written'

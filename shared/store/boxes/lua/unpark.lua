@@ -1,8 +1,8 @@
 -- `severalTooOld` contains N for the number of answers. The time parked does not count as waiting
 -- for Twilio.
 -- keys: parked, outbox, conversationKey, call
--- args: replyPrefix, now, conversation, oneTooOld, severalTooOld
--- uses: outbox-order, idempotent, box-counts
+-- args: replyPrefix, now, conversation, oneTooOld, severalTooOld, nowMs, lifetimeSeconds
+-- uses: outbox-order, idempotent, box-counts, thread
 -- derives: reply:*, parking
 return once(call, function()
   local count, gone = 0, 0
@@ -31,5 +31,6 @@ return once(call, function()
   redis.call('HSET', replyPrefix .. id, 'id', id, 'conversation', conversation, 'turn', id, 'text', text,
     'at', now, 'status', 'waiting', 'seq', seq)
   redis.call('RPUSH', outbox, id)
+  noteSaid(tag, conversation, id, nowMs, lifetimeSeconds)
   return count + 1
 end)

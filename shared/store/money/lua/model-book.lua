@@ -1,12 +1,20 @@
 -- `amounts` is JSON of the amounts so far by field; `state` is open, settled or unsettled.
--- keys: openRequests, daySums, monthSums, turnSums
+-- keys: openRequests, daySums, monthSums, turnSums, modelSums
 -- args: id, amounts, state, most
--- uses: model-sums
+-- uses: model-sums, spend-lifetimes
 local raw = redis.call('HGET', openRequests, id)
 if not raw then return 0 end
 local note = cjson.decode(raw)
+-- The month's sums of each model; models have no colon in their names.
+local function addToModel(field, amount)
+  if amount == 0 or not note.model then return end
+  redis.call('HINCRBY', modelSums, field .. ':' .. note.model, string.format('%.0f', amount))
+  redis.call('EXPIRE', modelSums, sumLifetime)
+end
 for field, amount in pairs(cjson.decode(amounts)) do
-  add(note, field, amount - (note.booked[field] or 0), daySums, monthSums, turnSums)
+  local new = amount - (note.booked[field] or 0)
+  add(note, field, new, daySums, monthSums, turnSums)
+  addToModel(field, new)
   note.booked[field] = amount
 end
 if state == 'open' then
@@ -20,6 +28,7 @@ if state == 'unsettled' then
 end
 if (note.booked.out or 0) > 0 or (note.booked['in'] or 0) > 0 then
   add(note, 'requests', 1, daySums, monthSums, turnSums)
+  addToModel('requests', 1)
 end
 redis.call('HDEL', openRequests, id)
 return 1

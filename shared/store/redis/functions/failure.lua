@@ -8,7 +8,7 @@ local function fail(replies, outbox, parked, conversation, id, action, code, now
   local reply = replies .. id
   local function again(notBefore)
     redis.call('HSET', reply, 'status', 'waiting', 'notBefore', notBefore)
-    redis.call('HDEL', reply, 'sid')
+    redis.call('HDEL', reply, 'sid', 'postedAt')
     redis.call('PERSIST', reply)
     insert(outbox, replies, id)
     return 'again'

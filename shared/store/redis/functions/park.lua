@@ -21,7 +21,7 @@ local function countRun(conversation, reply, lifetime)
 end
 local function park(parked, conversation, reply, id, lifetime)
   redis.call('HSET', reply, 'status', 'parked')
-  redis.call('HDEL', reply, 'sid')
+  redis.call('HDEL', reply, 'sid', 'postedAt')
   redis.call('EXPIRE', reply, lifetime)
   redis.call('LREM', parked, 1, id)
   redis.call('RPUSH', parked, id)

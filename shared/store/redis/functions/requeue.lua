@@ -1,9 +1,9 @@
 -- Moves given-up messages back to the head of the inbox, the oldest first, and returns how many.
--- `ids` is JSON of the wanted ones. A turn that runs meanwhile removes its own messages by id, so
+-- `ids` is JSON of the wanted ones; a `note` goes with the first. A turn that runs meanwhile removes its own messages by id, so
 -- messages before them do not disturb it.
 -- uses: entry, box-counts
 -- derives: message:*, given-up
-local function bringBack(prefix, inbox, conversation, ids)
+local function bringBack(prefix, inbox, conversation, ids, note)
   local wanted = {}
   for _, id in ipairs(cjson.decode(ids)) do wanted[id] = true end
   local back, left = {}, {}
@@ -13,7 +13,9 @@ local function bringBack(prefix, inbox, conversation, ids)
     list[#list + 1] = raw
   end
   for i = #back, 1, -1 do
-    redis.call('LPUSH', inbox, back[i])
+    local raw = back[i]
+    if i == 1 and note and note ~= '' then raw = string.sub(raw, 1, -2) .. ',"note":' .. cjson.encode(note) .. '}' end
+    redis.call('LPUSH', inbox, raw)
     local key = prefix .. ':message:' .. idOf(back[i])
     if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
   end

@@ -1,0 +1,29 @@
+/**
+ * Keeps an open page current: the relay sends the content of the page when it changes. Nothing is
+ * replaced while somebody writes or selects in it, and a hidden page listens to nothing.
+ */
+export const liveScript = `(() => {
+  const main = document.getElementById('content'), asOf = document.getElementById('as-of');
+  if (!main || !window.EventSource) return;
+  let source;
+  const busy = () => {
+    const at = document.activeElement, chosen = getSelection();
+    return main.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName) || chosen && !chosen.isCollapsed && main.contains(chosen.anchorNode);
+  };
+  const open = () => {
+    if (source || document.hidden) return;
+    source = new EventSource('/admin/live?page=' + encodeURIComponent(location.pathname + location.search));
+    source.onmessage = ({ data }) => {
+      const { content, footer } = JSON.parse(data);
+      asOf.textContent = footer;
+      if (busy()) return;
+      const at = document.activeElement, href = main.contains(at) ? at.getAttribute('href') : null;
+      main.innerHTML = content;
+      if (href) for (const link of main.querySelectorAll('a')) if (link.getAttribute('href') === href) { link.focus({ preventScroll: true }); break; }
+    };
+  };
+  const close = () => { if (source) source.close(); source = undefined; };
+  document.addEventListener('visibilitychange', () => document.hidden ? close() : open());
+  addEventListener('pagehide', close);
+  open();
+})();`;

@@ -1,0 +1,48 @@
+import { keys } from '../../shared/store/redis/keys.ts';
+import { readGivenUp } from '../../shared/store/boxes/given-up.ts';
+import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
+import { readOwnerWords } from '../../shared/store/owner.ts';
+import type { OwnerWord } from '../../shared/store/owner.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { Reply } from '../../shared/store/reply.ts';
+import { readFailures } from '../../shared/store/reply-counts.ts';
+import type { Turn, TurnList } from '../../shared/store/turns/turn-list.ts';
+
+/** Messages that a turn has given up; the turn as it stands, if it is still known. */
+export type DeadTurn = GivenUp & { conversation: string; record: Turn | undefined };
+
+/** What needs a person: notices, given-up messages, and replies that were not delivered. */
+export type Looks = { words: OwnerWord[]; dead: DeadTurn[]; replies: Reply[] };
+
+/** How many of each kind are read. */
+const mostShown = 30;
+
+/** Reads what needs a look, the latest first. */
+export async function readLooks(redis: Redis, list: TurnList): Promise<Looks> {
+  const [words, conversations, failures] = await Promise.all([
+    readOwnerWords(redis),
+    redis.srandmember(keys.givenUp, mostShown),
+    readFailures(redis, mostShown),
+  ]);
+  const [givenUp, hashes] = await Promise.all([
+    Promise.all(
+      conversations.map(async (conversation) =>
+        (await readGivenUp(redis, conversation, '')).map((one) => ({ ...one, conversation })),
+      ),
+    ),
+    Promise.all(failures.map((id) => redis.hgetall(keys.reply(id)))),
+  ]);
+  const latest = givenUp
+    .flat()
+    .toSorted((a, b) => b.at - a.at)
+    .slice(0, mostShown);
+  const dead = await Promise.all(
+    latest.map(async (one) => ({ ...one, record: await list.read(one.turn) })),
+  );
+  return { words, dead, replies: hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []) };
+}
+
+/** How many things need a look. */
+export function countLooks({ words, dead, replies }: Looks): number {
+  return words.length + dead.length + replies.length;
+}

@@ -1,0 +1,71 @@
+import { ago, personName } from '../frame/layout.ts';
+import type { Frame } from '../frame/layout.ts';
+import { clockWords, counted, dollars, durationWords } from '../frame/format-measures.ts';
+import { html } from '../frame/html.ts';
+import type { Html } from '../frame/html.ts';
+import type { Message } from '../../../shared/store/message.ts';
+import type { Turn, TurnState } from '../../../shared/store/turns/turn-list.ts';
+import { messageTitle } from './message-title.ts';
+import { personTimes } from './turn-times.ts';
+
+/** The states of turns, messages and replies that have a look of their own. */
+const looks: Record<string, 'bad' | 'busy'> = {
+  failed: 'bad',
+  working: 'busy',
+  'waiting for you': 'busy',
+  parked: 'busy',
+};
+
+/** How a turn's state is called. */
+export const stateNames: Record<TurnState, string> = {
+  'waiting for you': 'Waiting for an answer',
+  working: 'Working',
+  waiting: 'Waiting',
+  failed: 'Failed',
+  'set aside': 'Set aside',
+  parked: 'Parked',
+  answered: 'Answered',
+  unknown: 'Not known',
+};
+
+/** A word in a pill. */
+export function tag(state: string, words: string = state): Html {
+  return html`<span class="tag ${looks[state]}">${words}</span>`;
+}
+
+/** The state of a turn, in the words of the owner; a turn that is put off says until when. */
+export function stateTag(
+  { state, dueAt, conversation }: Pick<Turn, 'state' | 'dueAt' | 'conversation'>,
+  frame: Frame,
+): Html {
+  if (state === 'waiting for you')
+    return tag(state, `Waiting for ${frame.nameOf(conversation) ?? 'their answer'}`);
+  if (state === 'waiting' && dueAt !== undefined && dueAt > frame.now)
+    return tag(state, `Waiting until ${clockWords(dueAt, frame.zone)}`);
+  return tag(state, stateNames[state]);
+}
+
+/** A turn as a row of a list. */
+export function turnRow(turn: Turn, frame: Frame): Html {
+  const { id, conversation, messages, at, costUsd, failure } = turn;
+  const { firstWord, answerSent, delivered, pacedMs } = personTimes(turn);
+  const after = (name: string, time: number | undefined): string[] =>
+    time === undefined ? [] : [`${name} ${durationWords(Math.max(time - at, 0))}`];
+  const parts = [
+    ...(messages.length > 1 ? [counted(messages.length, 'message')] : []),
+    ...(answerSent === undefined
+      ? after('first word', firstWord)
+      : after(turn.state === 'failed' ? 'told' : 'sent', answerSent)),
+    ...after('delivered', delivered),
+    ...(pacedMs >= 1000 ? [`${durationWords(pacedMs)} by the send rate`] : []),
+    ...(costUsd > 0 ? [dollars(costUsd, frame.isPretend)] : []),
+  ];
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(messages[0]?.message)}</bdi></a><span class="right">${stateTag(turn, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(at, frame)}${parts.map((part) => html` · <span class="nowrap">${part}</span>`)}</span>${turn.state === 'failed' && failure !== undefined && html`<span class="bad small wide">${failure}</span>`}</li>`;
+}
+
+/** A message that no turn has taken up yet, as a row. */
+export function waitingRow(message: Message, dueAt: number | undefined, frame: Frame): Html {
+  const { id, conversation, at } = message;
+  const state = { state: 'waiting' as const, dueAt, conversation };
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(message)}</bdi></a><span class="right">${stateTag(state, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(Date.parse(at), frame)}</span></li>`;
+}

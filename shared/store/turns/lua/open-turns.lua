@@ -1,0 +1,37 @@
+-- What is not over. Of some conversations with something in their inboxes: how many entries, when the
+-- delayed turn is due, the first entries that no turn has taken up, and the turns of the others. And
+-- the turns of answers that are parked, and of messages that were set aside.
+-- keys: conversations, parking, allowed
+-- args: prefix, mostConversations, mostMessages
+-- uses: entry
+-- derives: inbox:*, message:*, turns:*, parked:*, reply:*, set-aside:*
+local inboxes, parked, aside = {}, {}, {}
+local function add(list, turn)
+  if type(turn) == 'string' then list[#list + 1] = turn end
+end
+for _, conversation in ipairs(redis.call('SRANDMEMBER', conversations, mostConversations)) do
+  local inbox, waiting, taken = prefix .. ':inbox:' .. conversation, {}, {}
+  for _, raw in ipairs(redis.call('LRANGE', inbox, 0, mostMessages - 1)) do
+    local turn = redis.call('HGET', prefix .. ':message:' .. (idOf(raw) or ''), 'turn')
+    if turn then add(taken, turn) else waiting[#waiting + 1] = raw end
+  end
+  local length = redis.call('LLEN', inbox)
+  local job = redis.call('GET', prefix .. ':turns:de:' .. conversation)
+  local due = job and redis.call('ZSCORE', prefix .. ':turns:delayed', job)
+  if length > 0 then inboxes[#inboxes + 1] = { conversation, length, due, waiting, taken } end
+end
+for _, conversation in ipairs(redis.call('SRANDMEMBER', parking, mostConversations)) do
+  for _, id in ipairs(redis.call('LRANGE', prefix .. ':parked:' .. conversation, 0, mostMessages - 1)) do
+    add(parked, redis.pcall('HGET', prefix .. ':reply:' .. id, 'turn'))
+  end
+end
+local list = redis.call('HGETALL', allowed)
+for i = 1, #list, 2 do
+  if string.find(list[i + 1], '^removed') then
+    local messages = prefix .. ':set-aside:messages:' .. list[i]
+    for _, raw in ipairs(redis.call('LRANGE', messages, 0, mostMessages - 1)) do
+      add(aside, redis.call('HGET', prefix .. ':message:' .. (idOf(raw) or ''), 'turn'))
+    end
+  end
+end
+return { inboxes, parked, aside }

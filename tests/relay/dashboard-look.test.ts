@@ -1,0 +1,199 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
+import { launchBrowser } from '../support/phone-page.ts';
+import { otherPhone, password, phone } from '../support/pipeline.ts';
+import { withRelay } from '../support/relay-bench.ts';
+import type { RelayBench } from '../support/relay-bench.ts';
+import { settled } from '../support/settled.ts';
+import { until } from '../support/until.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+/** Where pictures of the pages go; none are taken without it. */
+const shots = process.env['SHOTS_DIR'];
+
+const hostile = `<img src=x onerror=alert(1)> \u202Egnp.evil ${'verylongword'.repeat(20)}`;
+
+/** Says and answers what every page has to show, hostile words among it. */
+async function fill(bench: RelayBench): Promise<{ failed: string; answered: string }> {
+  const { say, startWorker, replies, redis } = bench;
+  const worker = await startWorker({
+    answer: async (text, _turn, tool) => {
+      if (text.includes('deploy'))
+        throw new AgentFailure('no-credit', 'Your credit balance is too low');
+      tool('mcp__browser__browser_navigate https://example.com/login');
+      return `The login page works again: the cookie was not *secure*. I looked at “${text.slice(0, 40)}” and changed one line.`;
+    },
+  });
+  const failed = await say('deploy the new version to production');
+  await until('the sentence', () => replies().length === 1);
+  await say('why does the login page break on phones?');
+  await until('an answer', () => replies().length === 2);
+  await say(hostile);
+  await until('an answer', () => replies().length === 3);
+  const answered = await say('look at the failing test in checkout and mend it');
+  await until('an answer', () => replies().length === 4);
+  await say('what is the weather like in Berlin today?', otherPhone);
+  await until('an answer', () => replies(otherPhone).length === 1);
+  await settled(bench);
+  await worker.stop();
+  await say('and one more thing, when you are awake again');
+  const names = [
+    [phone, 'Anna'],
+    [otherPhone, `Bert <b> ${'B'.repeat(60)}`],
+  ] as const;
+  for (const [number, name] of names) {
+    const id = (await redis.hget(keys.people, number)) ?? '';
+    await redis.hset(keys.person(id), 'name', name);
+  }
+  await redis.hset(keys.conversation(phone), 'timezone', 'Europe/Berlin');
+  const now = Date.now();
+  for (let back = 0; back < 30; back += 1) {
+    const day = dayOf(now - back * 86_400_000);
+    for (const key of [keys.spend(day), keys.spend(monthOf(day))]) {
+      await redis.hincrby(key, `usd:${phone}`, 100_000 * ((back * 7) % 11));
+      await redis.hincrby(key, `requests:${phone}`, 3);
+      await redis.hincrby(key, `answers:${phone}`, 1);
+    }
+  }
+  await redis.hset(
+    keys.spend(monthOf(dayOf(now))),
+    `usd:${otherPhone}`,
+    420_000,
+    `requests:${otherPhone}`,
+    12,
+  );
+  await redis.hset(
+    keys.spendModels(monthOf(dayOf(now))),
+    'usd:claude-opus-4-6',
+    9_100_000,
+    'requests:claude-opus-4-6',
+    80,
+    'usd:claude-haiku-4-5',
+    310_000,
+    'requests:claude-haiku-4-5',
+    44,
+  );
+  await redis.hset(
+    keys.ownerWords,
+    'wake',
+    JSON.stringify({
+      at: new Date(now - 300_000).toISOString(),
+      text: 'The computer does not wake up: the machine did not start within 3 min.',
+    }),
+  );
+  await redis.rpush(keys.wakes, 6612, 7100, 5900);
+  return { failed, answered };
+}
+
+/** What axe finds in a page: each rule with its weight and the first place. */
+async function findViolations(page: Page): Promise<{ id: string; impact: string; at: string }[]> {
+  await page.evaluate(axe.source);
+  return await page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+    return violations.map(({ id, impact, nodes }) => {
+      return { id, impact: String(impact), at: nodes[0]?.html.slice(0, 200) ?? '' };
+    });
+  });
+}
+
+/** How far the page goes beyond the right edge (px). */
+const overhang = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+test(
+  'every page fits a phone and a desk, by day and by night, without a finding of axe, and hostile words stay words',
+  { tags: 'long' },
+  async () => {
+    await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
+      const { failed, answered } = await fill(bench);
+      const pages: [name: string, path: string][] = [
+        ['overview', '/admin'],
+        ['turns', '/admin/turns'],
+        ['none', '/admin/turns?q=nothing-like-this'],
+        ['turn', `/admin/turns/${answered}`],
+        ['failed', `/admin/turns/${failed}`],
+        ['people', '/admin/people'],
+        ['thread', `/admin/people/${encodeURIComponent(phone)}`],
+        ['money', '/admin/money'],
+        ['look', '/admin/look'],
+        ['missing', '/admin/nothing'],
+      ];
+      for (const [width, height] of [
+        [390, 844],
+        [1280, 800],
+      ] as const)
+        for (const colorScheme of ['light', 'dark'] as const) {
+          const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+          try {
+            const page = await context.newPage();
+            const troubles: string[] = [];
+            page.on('console', (message) => troubles.push(message.text()));
+            page.on('pageerror', (error) => troubles.push(error.message));
+            page.on(
+              'dialog',
+              (dialog) => void dialog.dismiss().then(() => troubles.push('a dialog')),
+            );
+            const look = async (name: string): Promise<void> => {
+              const where = `${name} at ${width} px, ${colorScheme}`;
+              if (shots !== undefined) {
+                mkdirSync(shots, { recursive: true });
+                const file = path.join(shots, `${name}-${width}-${colorScheme}.png`);
+                await page.screenshot({ path: file, fullPage: name !== 'overview' || width > 500 });
+              }
+              expect(await overhang(page), `of ${where}`).toBeLessThanOrEqual(0);
+              const violations = await findViolations(page);
+              const serious = violations.filter(
+                ({ impact }) => impact === 'serious' || impact === 'critical',
+              );
+              expect(
+                serious.map(({ id, at }) => `${id}: ${at}`),
+                `of ${where}`,
+              ).toEqual([]);
+            };
+            await page.goto(`${bench.relayUrl}/`);
+            await look('sign-in');
+            await page.getByLabel('Password').fill(password);
+            await page.getByRole('button', { name: 'Sign in' }).click();
+            await page.waitForURL('**/admin');
+            for (const [name, address] of pages) {
+              await page.goto(bench.relayUrl + address);
+              await look(name);
+            }
+            await page.goto(`${bench.relayUrl}/admin`);
+            const fourth = page.locator('.rows > li').nth(3);
+            const bottom = await fourth.evaluate((row) => row.getBoundingClientRect().bottom);
+            expect(bottom, 'four turns without scrolling').toBeLessThanOrEqual(height);
+            // The missing page itself is one.
+            expect(troubles.filter((text) => !text.includes('404'))).toEqual([]);
+            await page.goto(`${bench.relayUrl}/admin/queues`);
+            await page.getByText('No workers').first().waitFor();
+            if (shots !== undefined)
+              console.log(
+                await page
+                  .getByText('No workers')
+                  .first()
+                  .evaluate((e) => e.parentElement?.outerHTML),
+              );
+            if (shots !== undefined)
+              await page.screenshot({
+                path: path.join(shots, `queues-${width}-${colorScheme}.png`),
+              });
+            expect(troubles.filter((text) => !text.includes('404'))).toEqual([]);
+          } finally {
+            await context.close();
+          }
+        }
+    });
+  },
+);

@@ -1,0 +1,231 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
+import { signIn } from '../support/admin-client.ts';
+import { otherPhone, phone } from '../support/pipeline.ts';
+import { withRelay } from '../support/relay-bench.ts';
+import { settled } from '../support/settled.ts';
+import { until } from '../support/until.ts';
+
+/** The rows of a list of turns: the state that each shows, by the id that it leads to. */
+function rowsOf(text: string): Map<string, string> {
+  const list = /aria-label="Turns found">([^]*?)<\/section>/.exec(text)?.[1] ?? '';
+  return new Map(
+    list
+      .split('<li>')
+      .slice(1)
+      .map((row) => [
+        /\/admin\/turns\/([\w.-]+)/.exec(row)?.[1] ?? '',
+        /<span class="tag[^>]*>([^<]*)/.exec(row)?.[1] ?? '',
+      ]),
+  );
+}
+
+const names: Record<string, string> = {
+  working: 'Working',
+  waiting: 'Waiting',
+  failed: 'Failed',
+  'set aside': 'Set aside',
+  answered: 'Answered',
+};
+
+/** What each turn's row must show, by what the store says of its messages at this moment. */
+async function expectedRows(redis: Redis): Promise<Map<string, string>> {
+  const rows = new Map<string, string>();
+  for (const key of await redis.keys(keys.message('*'))) {
+    const { turn, state = '' } = await redis.hgetall(key);
+    const id = turn ?? key.slice(keys.message('').length);
+    const held = await redis.exists(keys.jobLock('turns', id));
+    const shown = state === 'working' && held === 0 ? 'waiting' : state;
+    const parked = await redis.lrange(keys.parked(phone), 0, -1);
+    const turns = await Promise.all(parked.map((reply) => redis.hget(keys.reply(reply), 'turn')));
+    rows.set(id, turns.includes(id) ? 'Parked' : (names[shown] ?? shown));
+  }
+  return rows;
+}
+
+test('each turn on the pages has the state of its messages, and search, filters and addresses lead to it', async () => {
+  await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
+    const { say, startWorker, replies, redis } = bench;
+    const gate = Promise.withResolvers<void>();
+    const worker = await startWorker({
+      answer: async (text) => {
+        if (text.includes('fail')) throw new AgentFailure('no-credit', 'Your credit is <low>');
+        if (text === 'hold') await gate.promise;
+        return `answer to ${text}`;
+      },
+    });
+    const admin = await signIn(bench);
+    const list = async (query = ''): Promise<Map<string, string>> =>
+      rowsOf((await admin.get(`/admin/turns${query}`)).text);
+    const answered = await say('Über die Zebras <b>');
+    await until('the answer', () => replies().length === 1);
+    const failed = await say('please fail');
+    await until('the sentence', () => replies().length === 2);
+    const command = await say('/status');
+    await until('the status', () => replies().length === 3);
+    await settled(bench);
+    const other = await say('of another', otherPhone);
+    await until('the other answer', () => replies(otherPhone).length === 1);
+    const held = await say('hold');
+    await until(
+      'the turn works',
+      async () => (await redis.hget(keys.message(held), 'state')) === 'working',
+    );
+    const steered = await say('and this');
+    await until('it is in', async () => (await redis.exists(keys.said(steered))) === 1);
+    expect(await list()).toEqual(await expectedRows(redis));
+    expect((await list()).get(held)).toBe('Working');
+    gate.resolve();
+    await until('the answers', () => replies().length === 5);
+    await settled(bench);
+    await worker.stop();
+
+    const waiting = await say('nobody is awake');
+    const parkedReply = (await redis.lrange(keys.turnReplies(answered), 0, 0))[0] ?? '';
+    await redis.rpush(keys.parked(phone), parkedReply);
+    await redis.sadd(keys.parking, phone);
+    const rows = await list();
+    expect(rows).toEqual(await expectedRows(redis));
+    expect([answered, failed, command, other, held, waiting].map((id) => rows.get(id))).toEqual([
+      'Parked',
+      'Failed',
+      'Answered',
+      'Answered',
+      'Answered',
+      'Waiting',
+    ]);
+
+    const found = async (query: string): Promise<string[]> => [...(await list(query)).keys()];
+    expect(await found('?q=ÜBER+die')).toEqual([answered]);
+    expect(await found('?q=PLEASE')).toEqual([failed]);
+    expect(await found('?q=1230002')).toEqual([other]);
+    expect(await found('?q=zebra%25')).toEqual([]);
+    expect(await found('?state=failed')).toEqual([failed]);
+    expect(await found('?state=parked')).toEqual([answered]);
+    expect(await found('?state=waiting')).toEqual([waiting]);
+    expect(await found(`?person=${encodeURIComponent(otherPhone)}`)).toEqual([other]);
+    const day = new Date().toISOString().slice(0, 10);
+    expect(await found(`?day=${day}&state=answered`)).toEqual(
+      expect.arrayContaining([other, held, command]),
+    );
+    expect(await found('?day=2020-01-01')).toEqual([]);
+    // What makes no sense asks for nothing.
+    expect(await list('?state=x&day=y&person=z&after=%00')).toEqual(rows);
+
+    // A steered message and a message of Twilio's lead to their turn.
+    const [steeredTurn = ''] = await redis.hmget(keys.message(steered), 'turn');
+    const sent = await redis.hget(keys.reply(parkedReply), 'sid');
+    for (const [id, turn] of [
+      [steered, steeredTurn],
+      [sent, answered],
+      [failed, failed],
+    ])
+      expect((await admin.get(`/admin/turns?q=${id}`)).headers.get('location')).toBe(
+        `/admin/turns/${turn}`,
+      );
+    const page = (await admin.get(`/admin/turns/${failed}`)).text;
+    expect(page).toContain('no-credit: Your credit is &lt;low&gt;');
+    expect(page).toContain('Failed');
+    expect((await admin.get(`/admin/turns/${waiting}`)).text).toContain('nobody is awake');
+
+    // The times are those of the person, as the store has them.
+    const { postedAt = '', deliveredAt = '' } = await redis.hgetall(keys.reply(parkedReply));
+    expect(Date.parse(deliveredAt)).toBeGreaterThanOrEqual(Date.parse(postedAt));
+    const story = (await admin.get(`/admin/turns/${answered}`)).text;
+    for (const name of ['Accepted', 'First word', 'Answer sent', 'Delivered'])
+      expect(story).toContain(`<dt>${name}</dt>`);
+
+    // Retried with a note, the message belongs to the turn that takes it up.
+    await startWorker({ answer: async (text) => `again: ${text}` });
+    const token = await admin.token();
+    await admin.post(`/admin/turns/${failed}/retry`, { token, note: 'with "care"' });
+    await until('the answer with the note', () =>
+      replies().some(({ text }) => text.includes('A note for this second try: with "care"')),
+    );
+    await settled(bench);
+    expect(await list()).toEqual(await expectedRows(redis));
+    expect(await found('?state=failed')).toEqual([]);
+    expect((await admin.get(`/admin/turns/${failed}`)).status).toBeLessThan(400);
+  });
+});
+
+test('a conversation stands as it was said, by both sides, with what became of each part', async () => {
+  await withRelay({}, async (bench) => {
+    const { say, startWorker, replies, redis } = bench;
+    await startWorker({
+      answer: async (text) => `answer to ${text} \u202Eevil ${'x'.repeat(300)}`,
+    });
+    await say('<i>first</i>');
+    await until('the answer', () => replies().length === 1);
+    await say('/help');
+    await until('the help', () => replies().length > 1);
+    await settled(bench);
+    const admin = await signIn(bench);
+    const path = `/admin/people/${encodeURIComponent(phone)}`;
+    const { text } = await admin.get(path);
+    const shown = [...text.matchAll(/<li(?: class="me")? id="([^"]+)"/g)].map(([, id]) => id);
+    expect(shown).toEqual(await redis.zrange(keys.thread(phone), 0, '-1'));
+    expect(text).toContain('&lt;i&gt;first&lt;/i&gt;');
+    for (const id of shown) {
+      const [status, state] = [
+        await redis.hget(keys.reply(id ?? ''), 'status'),
+        await redis.hget(keys.message(id ?? ''), 'state'),
+      ];
+      const part = text.split(`id="${id}"`)[1]?.split('</li>')[0] ?? '';
+      // A message that is answered has no mark.
+      expect(status ? part.includes(`>${status}</span>`) : state === 'answered').toBe(true);
+    }
+    expect((await admin.get('/admin/people')).text).toContain(path);
+    for (const other of ['+1', 'x', '%E0%A4%A', encodeURIComponent('+15559990000')])
+      expect((await admin.get(`/admin/people/${other}`)).status, `of ${other}`).toBe(404);
+  });
+});
+
+test('an open page is sent again when it has changed, and its stream ends with the relay', async () => {
+  await withRelay({}, async (bench) => {
+    const admin = await signIn(bench);
+    const open = async (page: string): Promise<Response> =>
+      await fetch(`${bench.relayUrl}/admin/live?page=${encodeURIComponent(page)}`, {
+        headers: { Cookie: admin.cookie },
+      });
+    for (const page of ['/metrics', '//evil.example', '/admin/nothing', '/adminx'])
+      expect((await open(page)).status, `of ${page}`).toBe(204);
+    const stream = await open('/admin');
+    expect(stream.headers.get('content-type')).toContain('text/event-stream');
+    await bench.say('a new word');
+    let heard = '';
+    for await (const part of stream.body ?? []) {
+      heard += Buffer.from(part).toString('utf8');
+      if (heard.includes('a new word')) break;
+    }
+    expect(heard).toContain('data: {"content":');
+  });
+});
+
+test('what is not there says so in the same dress, and the root leads to the dashboard', async () => {
+  await withRelay({}, async ({ relayUrl }) => {
+    const get = async (path: string, accept = 'text/html'): Promise<Response> =>
+      await fetch(relayUrl + path, { redirect: 'manual', headers: { Accept: accept } });
+    const root = await get('/');
+    expect([root.status, root.headers.get('location')]).toEqual([303, '/admin']);
+    for (const path of ['/nope', '/admin2', '/%E0%A4%A']) {
+      const page = await get(path);
+      const text = await page.text();
+      expect([
+        page.status >= 400,
+        text.includes('name="viewport"'),
+        text.includes('/admin"'),
+      ]).toEqual([true, true, true]);
+    }
+    expect(await (await get('/nope', '*/*')).text()).not.toContain('<');
+    for (const [path, type] of [
+      ['/icon.svg', 'image/svg+xml'],
+      ['/favicon.ico', 'image/svg+xml'],
+      ['/icon-192.png', 'image/png'],
+      ['/manifest.webmanifest', 'application/manifest+json'],
+    ] as const)
+      expect((await get(path)).headers.get('content-type'), `of ${path}`).toContain(type);
+  });
+});

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createTurnList, spellingsOf } from '../../shared/store/turns/turn-list.ts';
+import { countCommands } from '../../simulator/idle-cost/command-count.ts';
+import { scaled } from '../support/machine-speed.ts';
+import { withRedis } from '../support/redis.ts';
+
+const start = Date.UTC(2026, 10, 1);
+const number = (index: number): string => `+1555123${String(index % 40).padStart(4, '0')}`;
+const sidOf = (index: number): string => `SM${index.toString(16).padStart(32, '0')}`;
+
+/** Stores turns as the scripts leave them, the first one the newest; every 500th has failed. */
+async function fill(redis: Redis, count: number): Promise<void> {
+  for (let from = 0; from < count; from += 500) {
+    const step = redis.pipeline();
+    for (let index = from; index < Math.min(from + 500, count); index += 1) {
+      const [id, conversation, at] = [sidOf(index), number(index), start - index * 60_000];
+      const text = `Please look at deploy log number ${index} and tell me what went wrong`;
+      const said = { id, conversation, at: new Date(at).toISOString(), text, media: [] };
+      const state = index % 500 === 3 ? 'failed' : 'answered';
+      step.set(keys.said(id), JSON.stringify(said));
+      step.hset(keys.message(id), { conversation, state, turn: id });
+      step.zadd(keys.turnTimes, at, id);
+      step.zadd(keys.turnsOf(conversation), at, id);
+      if (state === 'failed') step.zadd(keys.turnsFailed, at, id);
+      step.hset(keys.turnWords, id, `${text.toLowerCase()}\n${conversation}`);
+      step.rpush(keys.turnMessages(id), id);
+      step.hset(keys.turn(id), { conversation, begunAt: at, settledAt: at + 5000 });
+      step.rpush(keys.turnReplies(id), `${id}.1`);
+      step.hset(keys.reply(`${id}.1`), { status: 'read', at: said.at, postedAt: said.at });
+    }
+    await step.exec();
+  }
+}
+
+test('the list goes on where its page ended, and each turn stands on one page', async () => {
+  await withRedis(async (redis) => {
+    await fill(redis, 1203);
+    const list = createTurnList(redis);
+    const seen: string[] = [];
+    let after: { id: string; at: number } | undefined;
+    do {
+      const page = await list.find({ most: 200, after });
+      seen.push(...page.turns.map(({ id }) => id));
+      after = page.next;
+    } while (after);
+    expect(seen).toEqual(Array.from({ length: 1203 }, (_, index) => sidOf(index)));
+    // The last turn of a page may have gone by the time the next one is asked for.
+    const { next } = await list.find({ most: 10 });
+    await redis.zrem(keys.turnTimes, sidOf(9));
+    const [first] = (await list.find({ most: 1, after: next })).turns;
+    expect(first?.id).toBe(sidOf(10));
+    expect((await list.find({ most: 5, words: 'NUMBER 1201 ' })).turns).toHaveLength(1);
+    expect((await list.find({ most: 5, state: 'failed' })).turns.map(({ id }) => id)).toEqual(
+      [3, 503, 1003].map(sidOf),
+    );
+    const [since, before] = [start - 5 * 60_000, start - 2 * 60_000];
+    const some = await list.find({ most: 50, since, before });
+    expect(some.turns.map(({ id }) => id)).toEqual([3, 4, 5].map(sidOf));
+    expect(await list.read('nothing')).toBeUndefined();
+  });
+});
+
+test('words are looked for as written, in small and in capital letters', () => {
+  expect(spellingsOf('  ÜBER die ')).toEqual(['Über die', 'über die']);
+  expect(spellingsOf(' ')).toEqual([]);
+});
+
+test(
+  'of 20,000 turns a page and a search take 300 ms at most, and a bounded number of commands',
+  { tags: 'long' },
+  async () => {
+    await withRedis(async (redis) => {
+      await fill(redis, 20_000);
+      const list = createTurnList(redis);
+      const queries = [
+        { most: 25 },
+        { most: 25, words: 'nothing like this' },
+        { most: 25, words: 'NUMBER 19999' },
+        { most: 25, state: 'failed' as const },
+        { most: 25, state: 'set aside' as const },
+        { most: 25, conversation: number(3), words: 'zebra' },
+      ];
+      for (const query of queries) {
+        const times: number[] = [];
+        for (let round = 0; round < 20; round += 1) {
+          const began = performance.now();
+          await list.find(query);
+          times.push(performance.now() - began);
+        }
+        const p95 = times.toSorted((a, b) => a - b)[18] ?? Number.POSITIVE_INFINITY;
+        expect(p95, `of ${JSON.stringify(query)}`).toBeLessThan(scaled(300));
+      }
+      // Apart, since watching the commands slows a script down.
+      const count = await countCommands(`redis://127.0.0.1:${redis.options.port}`);
+      try {
+        for (const query of queries) {
+          count.reset();
+          await list.find(query);
+          expect(count.read().total).toBeLessThanOrEqual(9);
+        }
+      } finally {
+        await count.stop();
+      }
+    });
+  },
+);
