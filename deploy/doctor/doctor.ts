@@ -17,6 +17,7 @@ import { checkModel } from './model.ts';
 import type { DoctorOptions } from './options.ts';
 import { checkRedisAt } from './redis.ts';
 import { checkRelay } from './relay.ts';
+import { checkSnapshots } from './snapshots.ts';
 import { checkTwilio } from './twilio.ts';
 import { checkVariables, readVariable } from './variables.ts';
 
@@ -63,6 +64,7 @@ async function examineMachine(
       guarded('Chromium', chromium),
       guarded('Disk', checkDisk(dataDir)),
       guarded('Homes', (async () => checkHomes(dataDir))()),
+      guarded('Snapshots', checkSnapshots(environment, dataDir)),
     );
   }
   return [...checkVariables(environment, which), ...(await Promise.all(looks)).flat()];

@@ -113,6 +113,7 @@ test(
             'Chromium',
             'Disk',
             'Homes',
+            'Snapshots',
           ]),
         );
         expect(about(findings, 'Claude')).toMatchObject([{ status: 'unchecked' }]);
