@@ -2,6 +2,7 @@ import type { Environment } from '../shared/runtime/env.ts';
 import { guardEventLoop } from '../shared/runtime/event-loop-guard.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import { runProcess } from '../shared/runtime/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import { settleAgent } from './agent/sandbox/setup.ts';
 import { findChromium } from './agent/mcp/browser.ts';
 import { createAgentUsers } from './agent/homes/agent-users.ts';
@@ -12,6 +13,7 @@ import { bootWorker, lookAhead } from './process/boot.ts';
 import { parseWorkerConfig } from './config.ts';
 import { createProductionAgent } from './production-agent.ts';
 import { createFileReader } from './reading/file-reader.ts';
+import { withStartProblems } from './process/start-problem.ts';
 import { createHidden } from './secrets/hidden.ts';
 
 /**
@@ -21,7 +23,7 @@ import { createHidden } from './secrets/hidden.ts';
 export async function runWorkerProcess(environment: Environment): Promise<void> {
   const hidden = createHidden();
   const log = createLog('worker', environment['LOG_LEVEL'] || 'info', undefined, hidden.blankAll);
-  await runProcess(log, async (quit) => {
+  const start = async (quit: () => void): Promise<Running> => {
     const asked = parseWorkerConfig(environment);
     // Installed before the first turn, whose content may be what freezes the worker.
     guardEventLoop('worker', log);
@@ -75,5 +77,8 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       log,
       boot,
     );
-  });
+  };
+  await runProcess(log, (quit) =>
+    withStartProblems(environment['REDIS_URL'], log, () => start(quit)),
+  );
 }

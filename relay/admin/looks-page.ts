@@ -9,6 +9,7 @@ import type { DeadTurn, Looks } from './looks.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import type { OwnerWord } from '../../shared/store/owner.ts';
 import type { Reply } from '../../shared/store/reply.ts';
+import { reasonWords } from './turns/turn-row.ts';
 import { messageTitle } from './turns/message-title.ts';
 
 /** Everything that needs a person: why, what was tried, and what can be done. */
@@ -34,7 +35,7 @@ function deadRow({ turn, at, conversation, messages, record }: DeadTurn, frame: 
   const title = messageTitle(messages[0]);
   const attempts = Math.max(0, ...(record?.messages.map((message) => message.attempts) ?? []));
   const about = `${counted(messages.length, 'message')} given up${attempts > 1 ? ` after ${attempts} attempts` : ''}`;
-  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${title}</bdi></a><span class="side">${frame.mayWrite && actionButton(`/admin/turns/${encodeURIComponent(turn)}/retry`, frame.token, 'Try again', { about: cut(title, 60) })}</span><span class="small"><span class="bad">${record?.failure ?? 'failed'}</span> <span class="soft">· ${about} · ${personName(conversation, frame)} · ${ago(at, frame)}</span></span></li>`;
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${title}</bdi></a><span class="side">${frame.mayWrite && actionButton(`/admin/turns/${encodeURIComponent(turn)}/retry`, frame.token, 'Try again', { about: cut(title, 60) })}</span><span class="small"><span class="bad">${record?.failure === undefined ? 'failed' : reasonWords(record.failure)}</span> <span class="soft">· ${about} · ${personName(conversation, frame)} · ${ago(at, frame)}</span></span></li>`;
 }
 
 function replyRow({ turn, text, file, conversation, code, at }: Reply, frame: Frame): Html {

@@ -17,10 +17,14 @@ export type Looks = { words: OwnerWord[]; dead: DeadTurn[]; replies: Reply[] };
 /** How many of each kind are read. */
 const mostShown = 30;
 
+/** A wake that takes longer is said here (ms); the usual one takes seconds. */
+const longWakeMs = 2 * 60_000;
+
 /** Reads what needs a look, the latest first. */
-export async function readLooks(redis: Redis, list: TurnList): Promise<Looks> {
-  const [words, conversations, failures] = await Promise.all([
+export async function readLooks(redis: Redis, list: TurnList, now: number): Promise<Looks> {
+  const [words, wake, conversations, failures] = await Promise.all([
     readOwnerWords(redis),
+    readWake(redis, now),
     redis.srandmember(keys.givenUp, mostShown),
     readFailures(redis, mostShown),
   ]);
@@ -39,7 +43,34 @@ export async function readLooks(redis: Redis, list: TurnList): Promise<Looks> {
   const dead = await Promise.all(
     latest.map(async (one) => ({ ...one, record: await list.read(one.turn) })),
   );
-  return { words, dead, replies: hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []) };
+  return {
+    words: [...wake.words, ...words.filter(wake.stands)],
+    dead,
+    replies: hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []),
+  };
+}
+
+/**
+ * What the computer's state says about notices: one of its own when the computer was started and no
+ * worker comes up, and whether a notice still stands. That the worker could not start is over as soon
+ * as one runs, or has fallen asleep since.
+ */
+async function readWake(
+  redis: Redis,
+  now: number,
+): Promise<{ words: OwnerWord[]; stands: (word: OwnerWord) => boolean }> {
+  const [[since, heartbeat], asleep] = await Promise.all([
+    redis.mget(keys.waking, keys.heartbeat),
+    redis.hget(keys.vm, 'since'),
+  ]);
+  const isLong = since && !heartbeat && now - Number(since) >= longWakeMs;
+  const text =
+    'The computer was started, and no worker has come up on it. The worker’s log says why.';
+  return {
+    words: isLong ? [{ cause: 'start', at: new Date(Number(since)).toISOString(), text }] : [],
+    stands: ({ cause, at }) =>
+      cause !== 'start' || (!heartbeat && Date.parse(at) > Number(asleep ?? 0)),
+  };
 }
 
 /** How many things need a look. */

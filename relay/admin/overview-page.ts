@@ -27,7 +27,7 @@ export function overviewPage(overview: Overview, frame: Frame, warning: string |
 ${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
 <section class="card" aria-label="Now"><ul class="now tiles">${nowRows(overview, frame)}</ul></section>
 <section class="card"><header><h2>Last turns</h2><a class="small" href="/admin/turns">All turns</a></header><ul class="rows">${rows}</ul>${rows.length === 0 && adminEmpty('None yet. Send a message to begin.')}</section>
-${countLooks(looks) > 0 && html`<section class="card"><header><h2 class="bad">Needs a look</h2><a class="small" href="/admin/look">All ${countLooks(looks)}</a></header>${lookRows(looks, frame, mostLooks)}</section>`}
+${countLooks(looks) > 0 && html`<section class="card"><header><h2 class="bad">Needs a look</h2><a class="small" href="/admin/look">${countLooks(looks) > mostLooks ? `All ${countLooks(looks)}` : 'Open'}</a></header>${lookRows(looks, frame, mostLooks)}</section>`}
 <div class="pair"><section class="card"><header><h2>Spent</h2><a class="small" href="/admin/money">${dollars(total, isPretend)} in 30 days</a></header>${spendPlot(spend.days, isPretend)}</section>
 <div class="stack"><section class="card"><header><h2>Speed</h2></header>${speed(overview)}</section>
 <section class="card"><header><h2>Versions</h2></header><dl>${versions.map(([name, version]) => html`<dt>${name}</dt><dd>${version}</dd>`)}</dl></section></div></div>

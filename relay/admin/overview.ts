@@ -60,7 +60,7 @@ export async function readOverview(
     readVm(redis),
     list.find({ most: mostTurns }),
     list.open(),
-    readLooks(redis, list),
+    readLooks(redis, list, now),
     spend.days(today, 30),
     spend.use(monthOf(today)),
     readRedisVersion(redis),

@@ -77,7 +77,7 @@ export async function writePage(
     return {
       title: 'Needs a look',
       path: '',
-      content: looksPage(await readLooks(redis, list), frame),
+      content: looksPage(await readLooks(redis, list, frame.now), frame),
     };
   return undefined;
 }

@@ -56,11 +56,7 @@ export function createTellOwner({
       log.warn({ cause, owner }, 'something needs a person');
       const word = JSON.stringify({ at: new Date(at).toISOString(), text: text.toWellFormed() });
       if (owner === undefined) {
-        await redis
-          .multi()
-          .hset(keys.ownerWords, cause, word)
-          .expire(keys.ownerWords, wordsSeconds)
-          .exec();
+        await keepOwnerWord(redis, cause, word);
         return;
       }
       const told = await runScript(redis, tellScript, {
@@ -82,6 +78,24 @@ export function createTellOwner({
       log.warn({ err: error, cause }, 'could not notify the owner');
     }
   };
+}
+
+/** Keeps a notice for the dashboard alone; `word` is JSON of its time and text. */
+async function keepOwnerWord(redis: Redis, cause: string, word: string): Promise<void> {
+  await redis
+    .multi()
+    .hset(keys.ownerWords, cause, word)
+    .expire(keys.ownerWords, wordsSeconds)
+    .exec();
+}
+
+/**
+ * Notes for the dashboard that the worker could not start, and why. A worker that runs later makes it
+ * void (`relay/admin/looks.ts`).
+ */
+export async function noteStartProblem(redis: Redis, reason: string, at: Date): Promise<void> {
+  const text = `The worker could not start. ${reason.toWellFormed()}`;
+  await keepOwnerWord(redis, 'start', JSON.stringify({ at: at.toISOString(), text }));
 }
 
 const Word = z.object({ at: z.string(), text: z.string() });

@@ -1,5 +1,6 @@
 import { array, assert, double, property } from 'fast-check';
 import { expect, test } from 'vitest';
+import { chatText } from '../../relay/admin/frame/chat-text.ts';
 import { Html, html } from '../../relay/admin/frame/html.ts';
 import {
   agoWords,
@@ -76,6 +77,13 @@ test('amounts of a model that costs nothing are called pretend, in the plot, too
   const plot = plain(spendPlot([{ day: '2026-11-23', costUsd: 0.5 }], true).text);
   expect(plot).toContain('highest day pretend $0.50');
   expect(plot.match(/\$/g)).toHaveLength(plot.match(/pretend \$/g)?.length ?? 0);
+});
+
+test('a text of the chat has WhatsApp’s marks, and no others', () => {
+  expect(chatText('*bold* _it_ ~no~ `a*b*` 2*3*4 snake_case_name <b>').text).toBe(
+    '<strong>bold</strong> <em>it</em> <s>no</s> <code>a*b*</code> 2*3*4 snake_case_name &lt;b&gt;',
+  );
+  expect(chatText('```x\n*y*```').text).toBe('<code>x\n*y*</code>');
 });
 
 test('what stands in a template is text, unless it is HTML already', () => {

@@ -179,13 +179,6 @@ test(
             await page.goto(`${bench.relayUrl}/admin/queues`);
             await page.getByText('No workers').first().waitFor();
             if (shots !== undefined)
-              console.log(
-                await page
-                  .getByText('No workers')
-                  .first()
-                  .evaluate((e) => e.parentElement?.outerHTML),
-              );
-            if (shots !== undefined)
               await page.screenshot({
                 path: path.join(shots, `queues-${width}-${colorScheme}.png`),
               });

@@ -49,7 +49,7 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
       '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;',
       'please fail',
       '1 message given up',
-      'no-credit: Your credit balance is too low',
+      'Your credit balance is too low',
       `/admin/turns/${sid}`,
       `/admin/turns/${failed}`,
       'Answer sent in',

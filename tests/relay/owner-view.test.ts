@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import { SetupError } from '../../shared/runtime/errors.ts';
+import { withStartProblems } from '../../worker/process/start-problem.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { signIn } from '../support/admin-client.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
@@ -86,6 +88,10 @@ test('each turn on the pages has the state of its messages, and search, filters 
     const parkedReply = (await redis.lrange(keys.turnReplies(answered), 0, 0))[0] ?? '';
     await redis.rpush(keys.parked(phone), parkedReply);
     await redis.sadd(keys.parking, phone);
+    // Its worker is gone: nobody works on it.
+    await redis.hset(keys.message(other), 'state', 'working');
+    expect((await list()).get(other)).toBe('Waiting');
+    await redis.hset(keys.message(other), 'state', 'answered');
     const rows = await list();
     expect(rows).toEqual(await expectedRows(redis));
     expect([answered, failed, command, other, held, waiting].map((id) => rows.get(id))).toEqual([
@@ -145,6 +151,7 @@ test('each turn on the pages has the state of its messages, and search, filters 
       replies().some(({ text }) => text.includes('A note for this second try: with "care"')),
     );
     await settled(bench);
+    expect(await redis.hget(keys.message(failed), 'turn')).not.toBe(failed);
     expect(await list()).toEqual(await expectedRows(redis));
     expect(await found('?state=failed')).toEqual([]);
     expect((await admin.get(`/admin/turns/${failed}`)).status).toBeLessThan(400);
@@ -180,6 +187,30 @@ test('a conversation stands as it was said, by both sides, with what became of e
     expect((await admin.get('/admin/people')).text).toContain(path);
     for (const other of ['+1', 'x', '%E0%A4%A', encodeURIComponent('+15559990000')])
       expect((await admin.get(`/admin/people/${other}`)).status, `of ${other}`).toBe(404);
+  });
+});
+
+test('a worker that cannot start says why on the dashboard, until one runs', async () => {
+  await withRelay({}, async (bench) => {
+    const { redis, redisServer, log } = bench;
+    const admin = await signIn(bench);
+    const look = async (): Promise<string> => (await admin.get('/admin/look')).text;
+    const failing = (error: Error): Promise<never> =>
+      withStartProblems(redisServer.url, log, async () => {
+        throw error;
+      });
+    await expect(failing(new Error('a defect'))).rejects.toThrow('a defect');
+    expect(await look()).toContain('Nothing needs you');
+    const problem = 'ANSWER_MINUTES: must be a number of minutes';
+    await expect(failing(new SetupError(problem))).rejects.toThrow(problem);
+    expect(await look()).toContain(`The worker could not start. ${problem}`);
+    await redis.set(keys.heartbeat, 'vm', 'EX', 60);
+    expect(await look()).not.toContain(problem);
+    await redis.del(keys.heartbeat);
+    await redis.hset(keys.vm, 'state', 'asleep', 'since', Date.now() + 1000);
+    expect(await look()).not.toContain(problem);
+    await redis.set(keys.waking, Date.now() - 300_000, 'EX', 60);
+    expect(await look()).toContain('no worker has come up on it');
   });
 });
 

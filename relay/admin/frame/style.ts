@@ -8,7 +8,7 @@ export const adminColours = `:root {
   --soft: light-dark(#5b6b75, #9aa8b1); --edge: light-dark(#c4cbd0, #3b4a54); --line: light-dark(#e6e9ec, #26343d); --brand: #008069;
   --accent: light-dark(#00795f, #2fd6a3); --bad: light-dark(#b3261e, #ffb4ab); --bar: light-dark(#0a8f77, #1fb58f); --tint: light-dark(#e7f5f1, #12302b); --alarm: light-dark(#fdecea, #3a1d1b);
 }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; } a:focus-visible { border-radius: 4px; }
 @media (prefers-reduced-motion: reduce) { *, ::before, ::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; } }`;
 
 /** The style of the pages behind the sign-in: one column on a phone, two on a desktop. */
@@ -35,6 +35,7 @@ h2 { font-size: 1rem; } .soft { color: var(--soft); } .small { font-size: .875re
 .rows { list-style: none; } .rows > li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .1rem 1rem; padding: .55rem 0; border-top: 1px solid var(--line); } .rows > li:first-child { border-top: 0; padding-top: .1rem; } .rows > li:last-child { padding-bottom: 0; }
 .rows .text { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 0; } .rows a.text { color: inherit; text-decoration: none; font-weight: 500; padding: 2px; margin: -2px; } .rows a.text:hover { text-decoration: underline; }
 .rows .side { grid-row: span 2; align-self: center; } .about { overflow-wrap: anywhere; } .about .tag { margin-right: .3rem; }
+code { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-size: .9em; }
 .num { font-variant-numeric: tabular-nums; } .whole { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 0; } .wide { grid-column: 1 / -1; min-width: 0; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .35rem 1rem; } dt { color: var(--soft); } dd { text-align: right; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .plot svg { display: block; width: 100%; height: 8.5rem; overflow: visible; } .plot .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .8125rem; margin-top: .35rem; } .plot rect.bar { fill: var(--bar); } .plot rect.none { fill: var(--line); } .plot .hit { fill: transparent; } .plot g:hover .bar, .plot g:focus .bar { fill: var(--text); } .plot g:focus { outline: none; } .plot line { stroke: var(--soft); stroke-dasharray: 4 4; vector-effect: non-scaling-stroke; }
@@ -52,4 +53,4 @@ button.main { border-color: var(--brand); background: var(--brand); color: #fff;
   .now.tiles { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 1.5rem; } .now.tiles > li { display: block; border: 0; padding: 0; } .now.tiles .value { font-size: 1.25rem; font-variant-numeric: tabular-nums; letter-spacing: -.01em; display: block; }
   .filters { grid-template-columns: minmax(12rem, 2fr) 1fr 1fr 1fr auto; } .filters .search { grid-column: auto; }
 }
-@media (max-width: 30rem) { .top > div { gap: .35rem; } .top nav { gap: 0; } .brand span { display: none; } main { padding-block: .9rem 1.5rem; gap: .75rem; } button, .button { min-height: 2.5rem; } .top nav a { padding: .4rem .4rem; font-size: .9375rem; letter-spacing: -.01em; } .now > li { grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 .5rem; padding: .4rem 0; } }`;
+@media (max-width: 30rem) { .top > div { gap: .35rem; } .top nav { gap: 0; } .brand span { display: none; } main { padding-block: .9rem 1.5rem; gap: .75rem; } button, .button { min-height: 2.5rem; } .top nav a { padding: .4rem .4rem; font-size: .9rem; letter-spacing: -.01em; } .now > li { grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0 .5rem; padding: .4rem 0; } }`;

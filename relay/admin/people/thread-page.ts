@@ -1,6 +1,7 @@
 import type { Session } from '../../../shared/store/sessions.ts';
 import { isFromPerson } from '../../../shared/store/message.ts';
 import type { ThreadEntry } from '../../../shared/store/turns/thread.ts';
+import { chatText } from '../frame/chat-text.ts';
 import { adminEmpty } from '../frame/empty.ts';
 import { clockWords, dayWords, dollars, durationWords } from '../frame/format-measures.ts';
 import { html } from '../frame/html.ts';
@@ -78,5 +79,5 @@ function bubble(entry: ThreadEntry, frame: Frame): Html {
   if (!reply)
     return html`<li class="me" id="${id}"><span class="soft">A reply that is no longer kept</span><span class="meta">${time}</span></li>`;
   const { text, file, status, pacedMs, choices } = reply;
-  return html`<li class="me" id="${id}"><span class="hidden">Sidepocket: </span>${file && replyFile(file)}${text && html`<span class="whole" dir="auto">${text}</span>`}${choices && html`<span class="soft small wide">${choices.items.map(({ title }) => title).join(' · ')}</span>`}<span class="meta"><span>${time}</span>${tag(status)}${pacedMs >= 1000 && html`<span>${durationWords(pacedMs)} held back by the send rate</span>`}</span></li>`;
+  return html`<li class="me" id="${id}"><span class="hidden">Sidepocket: </span>${file && replyFile(file)}${text && html`<span class="whole" dir="auto">${chatText(text)}</span>`}${choices && html`<span class="soft small wide">${choices.items.map(({ title }) => title).join(' · ')}</span>`}<span class="meta"><span>${time}</span>${tag(status)}${pacedMs >= 1000 && html`<span>${durationWords(pacedMs)} held back by the send rate</span>`}</span></li>`;
 }

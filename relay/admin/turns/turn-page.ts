@@ -1,6 +1,7 @@
 import { cut } from '../../../shared/runtime/cut.ts';
 import type { Reply } from '../../../shared/store/reply.ts';
 import { personLink, tokenField } from '../frame/layout.ts';
+import { chatText } from '../frame/chat-text.ts';
 import type { Frame } from '../frame/layout.ts';
 import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
@@ -101,7 +102,7 @@ function replyRow(reply: Reply, { zone }: Frame): Html {
     code !== undefined && `Twilio’s code ${code}`,
     sid,
   ];
-  return html`<li><span class="whole wide" dir="auto">${text || (file ? '' : 'No text')}</span>${file && replyFile(file)}${aboutLine(status, about)}</li>`;
+  return html`<li><span class="whole wide" dir="auto">${text ? chatText(text) : file ? '' : 'No text'}</span>${file && replyFile(file)}${aboutLine(status, about)}</li>`;
 }
 
 /** A state with its details on one line. */

@@ -60,7 +60,12 @@ export function turnRow(turn: Turn, frame: Frame): Html {
     ...(pacedMs >= 1000 ? [`${durationWords(pacedMs)} by the send rate`] : []),
     ...(costUsd > 0 ? [dollars(costUsd, frame.isPretend)] : []),
   ];
-  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(messages[0]?.message)}</bdi></a><span class="right">${stateTag(turn, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(at, frame)}${parts.map((part) => html` · <span class="nowrap">${part}</span>`)}</span>${turn.state === 'failed' && failure !== undefined && html`<span class="bad small wide">${failure}</span>`}</li>`;
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(messages[0]?.message)}</bdi></a><span class="right">${stateTag(turn, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(at, frame)}${parts.map((part) => html`\u00A0· <span class="nowrap">${part}</span>`)}</span>${turn.state === 'failed' && failure !== undefined && html`<span class="bad small wide">${reasonWords(failure)}</span>`}</li>`;
+}
+
+/** Why a turn has failed, without the name of the kind of failure. */
+export function reasonWords(failure: string): string {
+  return failure.replace(/^[a-z-]+: /, '');
 }
 
 /** A message that no turn has taken up yet, as a row. */

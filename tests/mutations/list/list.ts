@@ -2,6 +2,7 @@ import type { Mutation } from '../mutation.ts';
 import { edges } from './edges.ts';
 import { persons } from './people.ts';
 import { peoplesHomes } from './homes.ts';
+import { ownerView } from './owner-view.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { secrets } from './secrets.ts';
@@ -26,4 +27,5 @@ export const mutations: readonly Mutation[] = [
   ...secrets,
   ...persons,
   ...peoplesHomes,
+  ...ownerView,
 ];

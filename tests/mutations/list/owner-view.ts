@@ -1,0 +1,57 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [view, list] = ['tests/relay/owner-view.test.ts', 'tests/shared/turn-list.test.ts'];
+
+/** What the dashboard reads, and what is noted for it. */
+export const ownerView = [
+  ...mutationsOf('shared/store/redis/functions/thread.lua', view, [
+    [
+      'a message belongs to the turn that took it up last',
+      'if known == turn then return end',
+      'if known then return end',
+    ],
+    [
+      'a turn that has lost its messages is not listed',
+      `if redis.call('EXISTS', left) == 0 then`,
+      'if false then',
+    ],
+  ]),
+  ...mutationsOf('shared/store/turns/lua/turns.lua', view, [
+    [
+      'a message that no worker holds waits',
+      `if found.working and redis.call('EXISTS', prefix .. ':turns:' .. turn .. ':lock') == 1 then`,
+      'if found.working then',
+    ],
+    [
+      'a state that was not asked for is left out',
+      'if next(wanted) and not wanted[state] then return nil end',
+      '',
+    ],
+    [
+      'a page has as many turns as it may',
+      'if #turns == tonumber(most) or read',
+      'if read',
+      { test: list },
+    ],
+    [
+      'a day begins when it begins',
+      `if since ~= '' and tonumber(ms) < tonumber(since) then return { turns, 0 } end`,
+      '',
+      { test: list },
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/put.lua', view, [
+    [
+      'a turn that gives messages up says why',
+      `if reason ~= '' then redis.call('HSET', turnRecord, 'failure', reason) end`,
+      '',
+    ],
+  ]),
+  ...mutationsOf('relay/admin/live.ts', view, [
+    [
+      'only pages of the dashboard are followed',
+      String.raw`!/^\/admin(?:[/?]|$)/.test(page)`,
+      'false',
+    ],
+  ]),
+];
