@@ -120,6 +120,8 @@ test('the plot has a bar for each day that stays within it, and none that cannot
     { numRuns: 100 },
   );
   expect(spendPlot([{ day: '2026-11-23', costUsd: 0 }], false).text).toContain('nothing spent');
+  // Above every bar, the budget's line fills the plot.
+  expect(spendPlot([{ day: '2026-11-23', costUsd: 1 }], false, 4).text).toContain('y1="0" y2="0"');
   expect(
     plain(
       spendPlot(

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { otherPhone, password, phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';
@@ -137,6 +138,7 @@ test(
           const context = await browser.newContext({ viewport: { width, height }, colorScheme });
           try {
             const page = await context.newPage();
+            page.setDefaultTimeout(scaled(15_000));
             const troubles: string[] = [];
             page.on('console', (message) => troubles.push(message.text()));
             page.on('pageerror', (error) => troubles.push(error.message));
@@ -183,6 +185,11 @@ test(
                 path: path.join(shots, `queues-${width}-${colorScheme}.png`),
               });
             expect(troubles.filter((text) => !text.includes('404'))).toEqual([]);
+            // An open page shows by itself what has come in.
+            await page.goto(`${bench.relayUrl}/admin`);
+            const words = `said at ${width} px, ${colorScheme}`;
+            await bench.say(words);
+            await page.getByText(words).first().waitFor();
           } finally {
             await context.close();
           }

@@ -109,6 +109,7 @@ test('each turn on the pages has the state of its messages, and search, filters 
     expect(await found('?q=1230002')).toEqual([other]);
     expect(await found('?q=zebra%25')).toEqual([]);
     expect(await found('?state=failed')).toEqual([failed]);
+    expect((await admin.get('/admin/turns')).text).toContain('Your credit is &lt;low&gt;');
     expect(await found('?state=parked')).toEqual([answered]);
     expect(await found('?state=waiting')).toEqual([waiting]);
     expect(await found(`?person=${encodeURIComponent(otherPhone)}`)).toEqual([other]);

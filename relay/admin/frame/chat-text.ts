@@ -12,7 +12,8 @@ export function chatText(text: string): Html {
   for (const match of text.matchAll(marks)) {
     const [all, block, code, bold, italic, struck] = match;
     parts.push(html`${text.slice(end, match.index)}`);
-    if (block ?? code) parts.push(html`<code>${block ?? code}</code>`);
+    if (block ?? code)
+      parts.push(html`<code>${(block ?? code ?? '').replace(/^\n/, '').replace(/\n$/, '')}</code>`);
     else if (bold) parts.push(html`<strong>${bold}</strong>`);
     else if (italic) parts.push(html`<em>${italic}</em>`);
     else parts.push(html`<s>${struck}</s>`);

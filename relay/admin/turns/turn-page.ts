@@ -123,9 +123,12 @@ function stepRow(
   return html`<li><span class="whole">${stepWords(text)}</span><span class="soft small num right">${began}${took}</span></li>`;
 }
 
-/** A step without the internal names of the browser's and the chat's tools. */
+/** A step without the internal names of the browser's and the chat's tools, and without long paths. */
 function stepWords(text: string): string {
   return text
     .replace(/^mcp__\w+?__/, '')
-    .replace(/^browser_(\w+)/, (_all, name: string) => `Browser: ${name.replaceAll('_', ' ')}`);
+    .replace(/^(?:browser_(\w+)|send_file\b)/, (_all, name: string | undefined) =>
+      name === undefined ? 'Send a file' : `Browser: ${name.replaceAll('_', ' ')}`,
+    )
+    .replaceAll(/(?<![^\s])\/(?:[\w.@+-]+\/){3,}(?=[\w.@+-])/g, '…/');
 }
