@@ -90,7 +90,7 @@ async function look(repository: Repository, people: string[]): Promise<Finding> 
   );
 }
 
-/** How many entries the archive of a snapshot has; undefined when it is none. */
+/** How many entries the archive of a snapshot has; undefined when it is no archive. */
 async function readBack(
   repository: Repository,
   person: string,

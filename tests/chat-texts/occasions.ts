@@ -265,6 +265,11 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         to: 'the owner',
       },
       {
+        file: 'shared/store/owner.ts',
+        when: 'none',
+        parts: { noteStartProblem: 'none' },
+      },
+      {
         file: 'relay/people/membership.ts',
         when: 'people were removed from ALLOWED_SENDERS',
         to: 'the owner',
