@@ -136,3 +136,16 @@ export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): bool
  * the rate limit and was told to send it again.
  */
 export type MessageState = 'waiting' | 'working' | 'answered' | 'failed' | 'set aside' | 'refused';
+
+/** A first word that is “/secret”, or may be meant so. */
+const secretWord = /^[\s\p{Cf}\u{FE0F}]*\/(s\p{L}{3,9})(?!\p{L})/iu;
+
+/**
+ * A message as it is kept for the owner's view. What follows “/secret” may be a value that somebody
+ * has written into the chat all the same: it is not kept.
+ */
+export function asKept(message: Message): Message {
+  const word = secretWord.exec(message.text)?.[1] ?? '';
+  const isSecret = [/[ck]/i, /r/i, /t/i].every((letter) => letter.test(word));
+  return isSecret ? { ...message, text: '/secret …' } : message;
+}

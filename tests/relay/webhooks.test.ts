@@ -218,7 +218,6 @@ test('a webhook asked for with GET is not there, for whoever has no session eith
       ['PUT', '/webhook'],
       ['GET', '/webhook/status'],
       ['POST', '/webhook/other'],
-      ['GET', '/'],
       ['GET', '/nothing'],
     ] as const) {
       const response = await fetch(relayUrl + where, { method, redirect: 'manual' });

@@ -1,3 +1,4 @@
+import { asKept } from '../../shared/store/message.ts';
 import { assert, constantFrom, oneof, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { readSecretName } from '../../worker/secrets/secret-name.ts';
@@ -114,4 +115,27 @@ test('anything that is no name is refused, and what is taken is a name', () => {
     ),
     { numRuns: 100 },
   );
+});
+
+test('what follows “/secret”, also misspelt, is not kept for the owner’s view', () => {
+  const kept = (text: string): string =>
+    asKept({ id: 'SM1', conversation: '+15551230001', at: '', text, media: [] }).text;
+  for (const text of [
+    '/secret KEY value',
+    '\u200e/SECRET\nvalue',
+    '/secert K=v',
+    '/sceret v',
+    '/secrets v',
+    '/sekret v',
+  ])
+    expect(kept(text)).toBe('/secret …');
+  for (const text of [
+    '/status',
+    '/stop',
+    'secret',
+    'script it',
+    '/schedules',
+    '/etc/secret is there',
+  ])
+    expect(kept(text)).toBe(text);
 });

@@ -157,7 +157,7 @@ test('nothing is answered with silence while a question is open, and /status say
     await said('I read that as soon as you have answered my question above.');
     const authorization = `Basic ${Buffer.from(`any:${password}`).toString('base64')}`;
     const dashboard = await fetch(`${bench.relayUrl}/admin`, { headers: { authorization } });
-    expect(await dashboard.text()).toContain('>waiting for the person<');
+    expect(await dashboard.text()).toContain('>Waiting for Phone 0001<');
     await say('the green one');
     await said('colour: the green one');
     await said('prompt [In reply to your message');

@@ -17,10 +17,15 @@ export async function withStartProblems<T>(
   try {
     return await start();
   } catch (error) {
-    if (error instanceof SetupError && redisUrl !== undefined && URL.canParse(redisUrl))
+    // An address of another form would be quoted, with a password in it, where it is not reached.
+    if (error instanceof SetupError && redisUrl !== undefined && isRedisUrl(redisUrl))
       await note(redisUrl, error.message, log).catch(() => undefined);
     throw error;
   }
+}
+
+function isRedisUrl(url: string): boolean {
+  return /^rediss?:\/\//.test(url) && URL.canParse(url);
 }
 
 /** Loaded only then, so that a start that works does not wait for it. */

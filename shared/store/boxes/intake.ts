@@ -1,4 +1,5 @@
 import { keys } from '../redis/keys.ts';
+import { asKept } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Turns } from '../queues.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
@@ -78,6 +79,7 @@ const acceptScript = loadScript(new URL('lua/accept.lua', import.meta.url), {
     'saidLaterUntil',
     'ms',
     'keptSeconds',
+    'kept',
   ],
 });
 
@@ -120,6 +122,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
           conversation,
           at,
           entry: JSON.stringify(message),
+          kept: JSON.stringify(asKept(message)),
           channel: keys.arrivals,
           messageId: id,
           messagePrefix: keys.message(''),

@@ -14,6 +14,14 @@ const [links, page, browser, store, chat, hiding, blanking, names, commands] = [
 
 /** Links in a chat, and people's secrets. */
 export const secrets = [
+  ...mutationsOf('shared/store/boxes/intake.ts', 'tests/secrets/secret-chat.test.ts', [
+    [
+      'a value that was written into the chat is not kept',
+      'kept: JSON.stringify(asKept(message))',
+      'kept: JSON.stringify(message)',
+      { named: 'every way' },
+    ],
+  ]),
   ...mutationsOf('shared/store/links/links.ts', links, [
     [
       'the whole digest is compared',

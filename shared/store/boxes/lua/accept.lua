@@ -8,7 +8,7 @@
 -- was said later only if it is not after `saidLaterUntil`: else the clock was set back.
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
--- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds
+-- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept
 -- uses: entry, allowed, thread, person, invitation
 -- derives: message:*, conversation:*, turns:delayed, said:*
 local sender = senderJson ~= '' and cjson.decode(senderJson)
@@ -39,7 +39,7 @@ end
 if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   redis.call('HSET', message, 'state', 'waiting', 'at', at)
   redis.call('EXPIRE', message, lifetimeSeconds)
-  redis.call('SET', tag .. ':said:' .. messageId, entry, 'EX', keptSeconds)
+  redis.call('SET', tag .. ':said:' .. messageId, kept, 'EX', keptSeconds)
   noteSaid(tag, conversation, messageId, ms, keptSeconds)
   local last, placed = redis.call('LINDEX', inbox, -1), false
   -- A message that comes late goes before those that were said after it and that nobody has begun with.
