@@ -130,6 +130,19 @@ test('an answer that ends with a tool is what stood before it, once', () => {
   });
 });
 
+test('a text of which nothing is seen is none: zero width, marks of direction', () => {
+  const blank = '\u200B \u200E\uFE0F\n\u2060';
+  const [, , answer] = translateAll([
+    said('a', words(blank)),
+    said('b', call('t1')),
+    ended('t1'),
+    said('c', words('Done.')),
+    said('d', words(blank)),
+    result({ result: 'Done.' }),
+  ]).filter(({ kind }) => kind !== 'alive');
+  expect(answer).toMatchObject({ id: 'c', text: 'Done.', earlier: [] });
+});
+
 test('words that are taken out for a question are not in the answer', () => {
   const { translate, takeWords } = createTranslator();
   const all = (...messages: SDKMessage[]) => messages.flatMap((each) => translate(each));

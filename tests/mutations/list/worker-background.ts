@@ -127,6 +127,12 @@ export const backgroundWork = [
     ['a paragraph is no filler', "plain.length > longestFiller || plain.includes('\\n')", 'false'],
     ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
     ['a reason beside an announcement arrives', ' && !news.test(said)', ''],
+    [
+      'a text of which nothing is seen is left out',
+      String.raw`/^[\s\p{Cf}\p{Cc}\u{FE0F}]*$/u.test(text)`,
+      'text === ""',
+      { test: 'tests/worker/agent-translate.test.ts' },
+    ],
   ]),
   ...mutationsOf('worker/agent/claude/turn.ts', 'tests/worker/agent-claude-faults.test.ts', [
     [

@@ -13,7 +13,7 @@ import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
 import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript/transcript.ts';
-import { withoutFiller } from './words.ts';
+import { isBlank, withoutFiller } from './words.ts';
 
 /** What an SDK message means. Messages without a meaning here count as signs of life. */
 export type Translation =
@@ -141,7 +141,7 @@ export function createTranslator(): Translator {
         if (trouble) return [{ kind: 'alive' }];
         const events: Translation[] = [{ kind: 'alive' }];
         for (const block of message.message.content) {
-          if (block.type === 'text' && block.text.trim() !== '')
+          if (block.type === 'text' && !isBlank(block.text))
             blocks.push({ id: message.uuid, text: block.text });
           if (block.type === 'tool_use' && takesPicture(block.name)) photographing.add(block.id);
           if (block.type === 'tool_use') {

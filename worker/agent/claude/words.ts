@@ -37,7 +37,12 @@ function afterInterjection(plain: string): string {
   return plain.replace(/^(?:(?:so|but)\b,?|\w+(?: right)?[.!:]) /i, '');
 }
 
+/** Whether nothing of a text is seen: blanks, and marks such as those of direction. */
+export function isBlank(text: string): boolean {
+  return /^[\s\p{Cf}\p{Cc}\u{FE0F}]*$/u.test(text);
+}
+
 /** The texts that are more than filler, in order. */
 export function withoutFiller(words: Words[]): Words[] {
-  return words.filter(({ text }) => text.trim() !== '' && !isFiller(text));
+  return words.filter(({ text }) => !isBlank(text) && !isFiller(text));
 }

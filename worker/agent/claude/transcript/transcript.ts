@@ -3,7 +3,7 @@ import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import type { Words } from '../../agent.ts';
 import { goesOnWith, isNote } from '../instructions.ts';
-import { withoutFiller } from '../words.ts';
+import { isBlank, withoutFiller } from '../words.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
@@ -109,7 +109,7 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
   const by = 'claude';
   if (model === '<synthetic>') return { kind: 'break', by, text };
   if (stopReason === 'end_turn') return { kind: 'answer', by, text };
-  return { kind: goesOn.has(stopReason) && text.trim() !== '' ? 'words' : 'other', by, text };
+  return { kind: goesOn.has(stopReason) && !isBlank(text) ? 'words' : 'other', by, text };
 }
 
 /**
@@ -162,7 +162,7 @@ export function findUnspoken(
 function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; text: string } {
   const length = rest.findIndex((entry) => entry.kind !== 'answer');
   const run = length < 0 ? rest : rest.slice(0, length);
-  const spoken = run.filter((entry) => entry.text.trim() !== '');
+  const spoken = run.filter((entry) => !isBlank(entry.text));
   return {
     id: spoken.at(-1)?.id ?? fallbackId,
     text: joinBlocks(spoken.map((entry) => entry.text)),
@@ -173,6 +173,6 @@ function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; 
 export function joinBlocks(blocks: string[]): string {
   return blocks
     .map((block) => block.trim())
-    .filter((block) => block !== '')
+    .filter((block) => !isBlank(block))
     .join('\n\n');
 }
