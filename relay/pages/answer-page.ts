@@ -17,6 +17,12 @@ export function plainRendering(markdown: string): Rendered {
   return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
 }
 
+/** Changes that could not be rendered: what is stored is not for people. */
+export const unreadableChanges: Rendered = {
+  title: 'What changed',
+  body: '<h1>These changes cannot be shown</h1>\n<p>Ask in the chat what has changed.</p>',
+};
+
 /** The page for a file that has expired, was evicted or never existed. */
 export function missingFile(): string {
   return writeDocument({

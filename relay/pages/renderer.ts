@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
+import type { PageForm } from '../../shared/store/pages.ts';
 import type { Rendered } from './markdown.ts';
 
 /**
- * Renders answers in a worker thread, one at a time: webhooks are answered meanwhile, and a text
+ * Renders pages in a worker thread, one at a time: webhooks are answered meanwhile, and a text
  * that takes too much time or memory does not harm the relay. The thread starts with the first page
  * and ends when idle.
  */
 export type PageRenderer = {
   /** Throws when the text cannot be rendered in time; later texts are still tried. */
-  render(markdown: string): Promise<Rendered>;
+  render(text: string, form?: PageForm): Promise<Rendered>;
   stop(): Promise<void>;
 };
 
@@ -43,7 +44,7 @@ export function createPageRenderer(times: RenderTimes = renderTimes): PageRender
   const within = (ms: number): { signal: AbortSignal } => ({
     signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(ms)]),
   });
-  const renderNow = async (markdown: string): Promise<Rendered> => {
+  const renderNow = async (text: string, form: PageForm): Promise<Rendered> => {
     stopping.signal.throwIfAborted();
     clearTimeout(idle);
     const current = (thread ??= { worker: startThread(), isReady: false });
@@ -53,7 +54,7 @@ export function createPageRenderer(times: RenderTimes = renderTimes): PageRender
       if (!current.isReady) await once(renderer, 'message', within(startMs));
       current.isReady = true;
       const rendered = once(renderer, 'message', within(limitMs));
-      renderer.postMessage(markdown, []);
+      renderer.postMessage({ text, form }, []);
       return Rendering.parse(await rendered)[0];
     } catch (error) {
       await end();
@@ -64,8 +65,8 @@ export function createPageRenderer(times: RenderTimes = renderTimes): PageRender
     }
   };
   return {
-    render(markdown) {
-      const rendering = last.then(() => renderNow(markdown));
+    render(text, form = 'answer') {
+      const rendering = last.then(() => renderNow(text, form));
       last = rendering.catch(() => undefined);
       return rendering;
     },

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Page, PageStore } from '../../shared/store/pages.ts';
-import { answerPage, missingPage, plainRendering } from './answer-page.ts';
+import { answerPage, missingPage, plainRendering, unreadableChanges } from './answer-page.ts';
 import { documentHeaders } from './document.ts';
 import type { PageRenderer } from './renderer.ts';
 
@@ -40,12 +40,13 @@ export function createPages(
 
 async function write(page: Page, renderer: PageRenderer, log: Log): Promise<string> {
   try {
-    return answerPage(page, await renderer.render(page.markdown));
+    return answerPage(page, await renderer.render(page.markdown, page.form));
   } catch (error) {
     log.warn(
       { err: error, characters: page.markdown.length },
       'a page could not be laid out: it is shown as plain text',
     );
+    if (page.form === 'changes') return answerPage(page, unreadableChanges);
     return answerPage(page, plainRendering(page.markdown));
   }
 }

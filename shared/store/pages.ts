@@ -8,8 +8,18 @@ import { retentionSeconds, usualRetentionDays } from './redis/retention.ts';
 import { runScript } from './redis/script.ts';
 import { loadScript } from './redis/script-file.ts';
 
+/** What a page's text is: Markdown, or changed files as JSON (`ChangedFiles`). */
+export type PageForm = 'answer' | 'changes';
+
 /** An answer as a web page. `grows`: more may be added, so the page must not be cached. */
-export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
+export type Page = {
+  markdown: string;
+  written: Date;
+  expires: Date;
+  /** Absent for an answer. */
+  form?: PageForm;
+  grows?: true;
+};
 
 /**
  * Long answers, stored in Redis so that the relay can show them while the worker sleeps. A page is
@@ -21,7 +31,7 @@ export type PageStore = {
    * total size is used up, or Redis is 70 % full. Idempotent: the first page of an answer stays
    * unchanged, and so does its token.
    */
-  put(answer: string, markdown: string): Promise<string | undefined>;
+  put(answer: string, markdown: string, form?: PageForm): Promise<string | undefined>;
   /**
    * Appends an entry to the page `id`, creating the page with the first entry, and returns the
    * page's token; undefined if the page, all pages together, or Redis as a whole has no room for
@@ -41,7 +51,7 @@ export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
 
 const putScript = loadScript(new URL('lua/put-page.lua', import.meta.url), {
   keys: ['page', 'pages', 'sizes'],
-  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes'],
+  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes', 'form'],
 });
 
 const appendScript = loadScript(new URL('lua/append-to-page.lua', import.meta.url), {
@@ -77,7 +87,7 @@ export function createPageStore(
   return {
     // Not fenced: a page depends on its answer alone, and its token is unknown until a fenced step
     // puts it into the outbox.
-    async put(answer, markdown) {
+    async put(answer, markdown, form = 'answer') {
       const size = Buffer.byteLength(markdown);
       if (size > caps.page) return undefined;
       const secret = await makeSecret(redis);
@@ -92,6 +102,7 @@ export function createPageStore(
           nowMs: now(),
           expiryMs: expiryFrom(now()),
           capBytes: caps.total,
+          form,
         },
       });
       return typeof kept === 'string'
@@ -130,13 +141,14 @@ export function createPageStore(
       const secret = await redis.getBuffer(keys.pageSecret);
       const address = secret ? readPageAddress(secret, token, now()) : undefined;
       if (!address) return undefined;
-      const { markdown, written, grows } = await redis.hgetall(keys.page(address.id));
+      const { markdown, written, grows, form } = await redis.hgetall(keys.page(address.id));
       return markdown === undefined
         ? undefined
         : {
             markdown,
             written: new Date(Number(written)),
             expires: new Date(address.expires),
+            ...(form === 'changes' ? { form: 'changes' as const } : {}),
             ...(grows === '1' ? { grows: true as const } : {}),
           };
     },

@@ -10,7 +10,9 @@ export type Task =
   /** The agent's file for the person, with its name. */
   | { task: 'send'; name: string }
   /** A tool's picture for the model. */
-  | { task: 'show' };
+  | { task: 'show' }
+  /** A picture that is shown small on a page. */
+  | { task: 'shrink' };
 
 const Type = z
   .string()

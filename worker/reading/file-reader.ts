@@ -32,6 +32,8 @@ export type FileReader = {
   send(bytes: Buffer, name: string, signal: AbortSignal): Promise<Reading>;
   /** Reads a tool's picture for the model. */
   show(bytes: Buffer, signal: AbortSignal): Promise<Reading>;
+  /** Makes a small picture for a page. */
+  shrink(bytes: Buffer, signal: AbortSignal): Promise<Reading>;
   /**
    * Prewarms a process for the next file; settles when it is ready. From then on one is always
    * kept.
@@ -145,6 +147,7 @@ export function createFileReader({
       await read({ task: 'receive', claimed }, bytes, signal),
     send: async (bytes, name, signal) => await read({ task: 'send', name }, bytes, signal),
     show: async (bytes, signal) => await read({ task: 'show' }, bytes, signal),
+    shrink: async (bytes, signal) => await read({ task: 'shrink' }, bytes, signal),
     warm,
     async stop() {
       stopped = true;

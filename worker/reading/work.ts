@@ -5,6 +5,7 @@ import { contactWords, parseContacts } from '../media/contact-card.ts';
 import { fileType } from '../media/file-type.ts';
 import { toModelPicture } from '../media/model-picture.ts';
 import { inspectPdf } from '../media/pdf.ts';
+import { toSmallPicture } from '../media/small-picture.ts';
 import { isPicture, pictureProblem } from '../media/picture.ts';
 import { textEncoding, toUtf8 } from '../media/text-encoding.ts';
 import { isTextType } from '../media/type-names.ts';
@@ -36,8 +37,19 @@ export async function readFile(task: Task, bytes: Buffer, emit: Emit): Promise<v
   if (task.task === 'send') return await send(bytes, task.name, emit);
   const type = fileType(bytes, '');
   emit({ ...unseen, type, picture: isPicture(type) });
+  if (task.task === 'shrink') return await shrink(bytes, type, emit);
   if (isPicture(type)) return await showPicture(bytes, type, emit, mostToolParts);
   emit({ kind: 'nothing' });
+}
+
+async function shrink(bytes: Buffer, type: string, emit: Emit): Promise<void> {
+  if (!isPicture(type)) return emit({ kind: 'nothing' });
+  try {
+    const small = await toSmallPicture(bytes, type);
+    emit({ kind: 'chat', types: [small.type] }, [small.bytes]);
+  } catch (error) {
+    emit(faultOf(error, type));
+  }
 }
 
 const unseen = { voice: false, picture: false, carried: false, captioned: false };
