@@ -15,6 +15,7 @@ import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
 import { tellOfSetAside } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import type { Arrivals } from './process/arrivals.ts';
+import { createCheckpoints } from './checkpoints/checkpoints.ts';
 import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
@@ -125,11 +126,21 @@ function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
   };
 }
 
-function turnStoresOf({ config, stores, boot }: ProcessorParts): TurnStores {
+function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): TurnStores {
   const { redis, memory, people } = stores;
+  const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
   return {
     ...stores,
-    pages: createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory),
+    pages,
+    checkpoints: createCheckpoints({
+      homeOf: boot.homeOf,
+      pages,
+      publicUrl: config.PUBLIC_URL,
+      reader,
+      blankOf: async (conversation) =>
+        boot.secrets.hidden.blankFor(await boot.personOf(conversation)),
+      log,
+    }),
     snapshots: createSnapshots(redis),
     homeOf: boot.homeOf,
     secrets: createSecretDesk({

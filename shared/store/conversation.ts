@@ -23,6 +23,8 @@ export const Conversation = z.object({
    * the first answer.
    */
   follows: field,
+  /** The message from which on the session is to be forgotten; cleared when that is done. */
+  rewind: field,
   /** When sessions were begun anew for that, and for which messages, as JSON. */
   renewals: field,
   /** The person's time zone (IANA name), once known. */

@@ -207,6 +207,18 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         parts: { givenUpNote: 'none', withdrawnWords: 'a stop takes back what is not sent yet' },
       },
       { file: 'worker/background/describe.ts', when: 'something runs in the background' },
+      { file: 'worker/commands/undo-commands.ts', when: '/undo, /redo' },
+      {
+        file: 'worker/checkpoints/words.ts',
+        when: 'an answer has changed files: its last line, or a message with a button “Undo”',
+      },
+      { file: 'worker/checkpoints/scripts.ts', when: 'none' },
+      { file: 'worker/checkpoints/shadow.ts', when: 'none' },
+      { file: 'worker/checkpoints/beyond.ts', when: '/undo: what does not go back with the files' },
+      {
+        file: 'worker/turn/processor.ts',
+        when: 'files were changed, and the answer could not have the line',
+      },
       { file: 'worker/background/watch.ts', when: 'none' },
       { file: 'worker/main.ts', when: 'none' },
       { file: 'relay/main.ts', when: 'none' },

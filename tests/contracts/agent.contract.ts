@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Agent, Prompt } from '../../worker/agent/agent.ts';
 import { homeAround, startTurn } from '../support/agent-bench.ts';
 import type { Asking, RunningTurn } from '../support/agent-bench.ts';
-import { atGate, openGate } from '../support/gate-story.ts';
+import { atGate, gatePlace, openGate } from '../support/gate-story.ts';
 import { until } from '../support/until.ts';
 
 /**
@@ -55,7 +55,7 @@ async function converse(under: AgentUnderTest, conversation: string): Promise<Co
     start,
     async startGate({ prompt, open = false } = {}) {
       await Promise.all(
-        ['gate', 'begun'].map((name) => rm(path.join(workspace, name), { force: true })),
+        ['gate', 'begun'].map((name) => rm(path.join(workspace, gatePlace, name), { force: true })),
       );
       const turn = start({ prompts: [prompt ?? 'gate'], open });
       await atGate(workspace);

@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
-import { atGate, gate, openGate } from '../support/gate-story.ts';
+import { atGate, gate, gatePlace, openGate } from '../support/gate-story.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { otherPhone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
@@ -14,7 +14,8 @@ import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 /** A command that waits for a file of this name. */
-const wait = (name: string): string => `until test -e ${name}; do sleep 0.05; done; echo ${name}`;
+const wait = (name: string): string =>
+  `until test -e ${gatePlace}/${name}; do sleep 0.05; done; echo ${name}`;
 
 /** `watch NAME`: starts a command in the background and says so. */
 const watch: Story = {
@@ -145,7 +146,9 @@ test('what a helper and a command in the background come to is told, once, besid
 
 /** Ends a command that waits for a file. */
 const openFile = async (bench: StoryBench, name: string): Promise<void> => {
-  await writeFile(path.join(await workspaceOf(bench), name), '');
+  const place = path.join(await workspaceOf(bench), gatePlace);
+  await mkdir(place, { recursive: true });
+  await writeFile(path.join(place, name), '');
 };
 
 test(
@@ -174,7 +177,9 @@ test(
       await said(bench, 'Stopped what ran in the background: “Watch one”.');
       await openFile(bench, 'two');
       await said(bench, 'It has ended.');
-      await expect(access(path.join(await workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
+      await expect(access(path.join(await workspaceOf(bench), gatePlace, 'one'))).rejects.toThrow(
+        'ENOENT',
+      );
     });
   },
 );

@@ -51,7 +51,10 @@ const askThenWait: Story = {
     const options = ['Yes', 'No'].map((label) => ({ label, description: label }));
     const isAnswered = results.some(({ name }) => name === 'AskUserQuestion');
     return isAnswered
-      ? callTool('Bash', { command: 'touch begun; sleep 60', description: 'Wait' })
+      ? callTool('Bash', {
+          command: 'mkdir -p .cache; touch .cache/begun; sleep 60',
+          description: 'Wait',
+        })
       : callTool('AskUserQuestion', {
           questions: [{ question: 'Go on?', header: 'Going on', multiSelect: false, options }],
         });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { atGate, openGate } from '../support/gate-story.ts';
+import { atGate, openGate, waitAtGate } from '../support/gate-story.ts';
 import { noisePicture } from '../support/made-pictures.ts';
 import { phone } from '../support/pipeline.ts';
 import { said, withStory, workspaceOf } from '../support/story-bench.ts';
@@ -27,7 +27,7 @@ const teller: Story = {
     const steps = [
       callTool('mcp__whatsapp__send_message', { text: 'The **first half** is done.' }),
       callTool('Bash', {
-        command: 'touch begun; until test -e gate; do sleep 0.05; done',
+        command: waitAtGate,
         description: 'Wait at the gate',
       }),
     ];

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { failureSentence } from '../../worker/turn/ending/failure-sentence.ts';
-import { atGate, openGate } from '../support/gate-story.ts';
+import { atGate, openGate, waitAtGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 
 const bug = 'The bug is in line 43: the await is missing.';
-const gateCommand = 'touch begun; until test -e gate; do sleep 0.05; done; echo opened';
+const gateCommand = `${waitAtGate}; echo opened`;
 
 /** `look`: says what it has found beside a call, then filler beside another, then “All done.” */
 const look: Story = {

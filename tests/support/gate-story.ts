@@ -1,8 +1,16 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { until } from './until.ts';
+
+/**
+ * Where commands of these stories leave files: no change of the workspace that a person is told of.
+ */
+export const gatePlace = '.cache';
+
+/** Leaves the file `begun`, and waits for the file `gate`. */
+export const waitAtGate = `(mkdir -p ${gatePlace} && cd ${gatePlace} && touch begun && until test -e gate; do sleep 0.05; done)`;
 
 /**
  * `gate`: runs a command that leaves the file `begun` and waits for the file `gate`, then says
@@ -19,7 +27,7 @@ export const gate: Story = {
     return done
       ? text('through')
       : callTool('Bash', {
-          command: 'touch begun; until test -e gate; do sleep 0.05; done; echo opened',
+          command: `${waitAtGate}; echo opened`,
           description: 'Wait at the gate',
         });
   },
@@ -28,12 +36,14 @@ export const gate: Story = {
 /** Waits until the work in this workspace stands at the gate. */
 export async function atGate(workspace: string): Promise<void> {
   await until('the work at the gate', () =>
-    access(path.join(workspace, 'begun')).then(
+    access(path.join(workspace, gatePlace, 'begun')).then(
       () => true,
       () => false,
     ),
   );
 }
 
-export const openGate = (workspace: string): Promise<void> =>
-  writeFile(path.join(workspace, 'gate'), '');
+export async function openGate(workspace: string): Promise<void> {
+  await mkdir(path.join(workspace, gatePlace), { recursive: true });
+  await writeFile(path.join(workspace, gatePlace, 'gate'), '');
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
+import { gatePlace } from '../support/gate-story.ts';
 import { checkAgentContract } from '../contracts/agent.contract.ts';
 
 checkAgentContract(async () => {
@@ -13,8 +14,10 @@ checkAgentContract(async () => {
     async answer(text, { workspace, signal }) {
       asked += 1;
       if (text !== 'gate') return text.replace('say ', '');
-      await writeFile(path.join(workspace, 'begun'), '');
-      while (!(await exists(path.join(workspace, 'gate')))) await sleep(5, undefined, { signal });
+      await mkdir(path.join(workspace, gatePlace), { recursive: true });
+      await writeFile(path.join(workspace, gatePlace, 'begun'), '');
+      while (!(await exists(path.join(workspace, gatePlace, 'gate'))))
+        await sleep(5, undefined, { signal });
       return 'through';
     },
   });

@@ -175,8 +175,9 @@ export type AgentEvent =
   | { kind: 'tool-end'; id: string; failed: boolean }
   /** A screenshot of a page was saved to this file (absolute path). */
   | { kind: 'picture'; path: string }
-  /** A sign of life. */
+  /** A sign of life; `writing`: it begins to say something, or to call this tool. */
   | { kind: 'alive' }
+  | { kind: 'writing'; tool?: string }
   /**
    * The conversation was replaced by a summary: because it grew too long, or because the person
    * asked for it (`isAsked`).
@@ -222,6 +223,8 @@ export type AgentTurn = {
    * what was said last there.
    */
   follows?: string | undefined;
+  /** The message from which on the session is forgotten; the turn begins a session with the rest. */
+  rewind?: string | undefined;
   /**
    * What to answer. It stays open while more may come; the turn ends when it is closed and
    * everything is answered.
@@ -240,6 +243,8 @@ export type AgentTurn = {
    * after an answer; usually called when `work` has ended.
    */
   onSuggestion?: ((suggestion: string) => void) | undefined;
+  /** The tool of this name begins when this settles; it never rejects. */
+  beforeTool?: ((name: string) => Promise<void>) | undefined;
   /** Which of the workspace's own hooks and programs may run; nothing when absent. */
   grants?: WorkspaceGrants;
   /**

@@ -11,9 +11,11 @@ import { secretCommands, takeSecret } from './secret-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { turnCommands } from './turn-commands.ts';
+import { undoCommands } from './undo-commands.ts';
 
 const all: Command[] = [
   ...turnCommands,
+  ...undoCommands,
   ...sessionCommands,
   ...settingCommands,
   ...scheduleCommands,

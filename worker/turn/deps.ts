@@ -8,6 +8,7 @@ import type { MediaFetch } from '../../shared/twilio/media.ts';
 import type { Agent } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/settings.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
+import type { Checkpoints } from '../checkpoints/checkpoints.ts';
 import type { Awake } from '../background/describe.ts';
 import type { ChatNumber } from '../people/invitation.ts';
 import type { Speaker } from '../media/speaking.ts';
@@ -47,6 +48,8 @@ export type TurnStores = Stores & {
   secrets: SecretDesk;
   /** The home of a conversation's person. */
   homeOf: HomeOf;
+  /** What the files of a conversation were. */
+  checkpoints: Checkpoints;
 };
 
 /** What fetches, reads, transcribes and speaks files. */

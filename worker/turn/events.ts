@@ -3,6 +3,7 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import type { AgentEvent, Words } from '../agent/agent.ts';
+import { messageLimit } from '../reply/chunk.ts';
 import { wordsReplyId } from '../reply/say-words.ts';
 import type { VoiceAnswers } from '../reply/voice-answers.ts';
 import type { Screenshots } from '../tools/screenshots.ts';
@@ -41,12 +42,22 @@ function compactedWords(isAsked: boolean): string {
   return `${done} I may ask again about details.`;
 }
 
+/** The texts of an answer with a line at their end: in the last of them, if it has room. */
+function withLine(texts: string[], line: string | undefined): string[] {
+  if (line === undefined) return texts;
+  const last = texts.at(-1) ?? '';
+  const joined = `${last}\n\n${line}`;
+  return last !== '' && joined.length <= messageLimit
+    ? [...texts.slice(0, -1), joined]
+    : [...texts, line];
+}
+
 /** A request by its beginning, without what Markdown would read as marks. */
 const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
 
 export function createTurnEvents(
   { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
-  { context, questions, dispatch, result }: TurnWork,
+  { context, questions, dispatch, result, steps }: TurnWork,
   { title, steering, reporter, screenshots, say: sayWords, sent, voice, suggestions }: EventParts,
 ): TurnEvents {
   const { inbox, outbox, conversations, sessions } = stores;
@@ -80,7 +91,9 @@ export function createTurnEvents(
     await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
     dispatch.goOnWith(id);
     // A session that follows a refused one was announced when that was refused.
-    const isAnnounced = dispatch.known().follows !== undefined;
+    const { follows, rewind } = dispatch.known();
+    const isAnnounced = follows !== undefined || rewind !== undefined;
+    if (rewind !== undefined) await conversations.write(conversation, fence, { rewind: '' });
     if (wanted !== undefined && wanted !== id && result.messages === 0 && !isAnnounced)
       await say(
         'lost',
@@ -111,7 +124,7 @@ export function createTurnEvents(
     // Claude may have nothing to say about its work in the background.
     const isAsked = event.prompts.some((id) => !isWorkId(id));
     const texts = written.length > 0 || sent.any() || isDone || !isAsked ? written : ['Done.'];
-    const replies = texts.map((text, index) => ({
+    const replies = withLine(texts, await steps.lineNow()).map((text, index) => ({
       id: `${event.id}.${index + 1}`,
       conversation,
       turn,
@@ -183,6 +196,7 @@ export function createTurnEvents(
   return {
     async onEvent(event) {
       reporter.note(event);
+      steps.note(event);
       screenshots.note(event);
       await onKind(event);
       suggestions.note(event);

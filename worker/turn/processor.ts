@@ -1,6 +1,8 @@
 import type { Job } from 'bullmq';
+import { cut } from '../../shared/runtime/cut.ts';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
@@ -11,11 +13,15 @@ import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import { askTranscript, leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
+import { createTurnSteps } from '../checkpoints/turn-steps.ts';
+import type { TurnOfSteps, TurnSteps } from '../checkpoints/turn-steps.ts';
 import { createDispatch } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import { createQuestions } from '../questions/questions.ts';
 import { StopRequest } from './stop.ts';
 import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
+import { withoutPrefix } from './format-messages.ts';
 import { createTurnSlot } from '../process/slots.ts';
 import { createMailbox } from './mailbox.ts';
 import { meetPerson } from '../people/meet.ts';
@@ -103,6 +109,32 @@ async function speakLeft(
   await voice.settle();
 }
 
+/** The longest title of a turn's step (characters). */
+const longestTitle = 120;
+
+/** What a turn's step is called, and whose it is. */
+function turnOfSteps(
+  { turn, conversation }: TurnContext,
+  { session }: Dispatch,
+  [first]: Message[],
+): TurnOfSteps {
+  const title = first && !first.work ? cut(withoutPrefix(first).text, longestTitle) : '';
+  return { turn, conversation, asked: first?.id ?? '', title, session };
+}
+
+/** Says what has changed, if no answer has; the person may be tapping meanwhile. */
+async function sayChanges(
+  { stores: { outbox } }: Pick<TurnDeps, 'stores'>,
+  { turn, conversation, fence }: TurnContext,
+  steps: TurnSteps,
+): Promise<void> {
+  const text = await steps.end();
+  if (text === undefined) return;
+  const items = [{ id: '/undo', title: 'Undo' }];
+  const choices = { kind: 'buttons' as const, items, told: true };
+  await outbox.put([{ id: `${turn}.changes`, conversation, turn, text, choices }], fence);
+}
+
 /**
  * Works the waiting messages, and fills the result. `left` is the number of messages left in the
  * inbox, undefined when unknown.
@@ -132,6 +164,7 @@ async function workInbox(
     session: session(),
   });
   let hasBegun = false;
+  let steps: TurnSteps | undefined;
   try {
     const person = await meetPerson(stores, context, snapshot.messages);
     const waiting = await questions.withoutAnswers(snapshot.messages);
@@ -179,6 +212,12 @@ async function workInbox(
     session = () => ({ id: dispatch.session(), isResumed });
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
+    const started = createTurnSteps(
+      stores.checkpoints,
+      turnOfSteps(context, dispatch, begun.first),
+      log,
+    );
+    steps = started;
     const left = await workTurn(own, {
       context,
       home: await homing,
@@ -186,14 +225,20 @@ async function workInbox(
       dispatch,
       first: begun.first,
       result,
+      steps: started,
     });
+    await sayChanges(own, context, started);
     return { hasBegun, left };
   } catch (error) {
     if (error instanceof AwaitingAnswer && !signal.aborted)
       return await putOffForAnswer(deps, context, error, attempts, questions, hasSeen);
-    if (!(error instanceof StopRequest) || signal.aborted)
+    if (!(error instanceof StopRequest) || signal.aborted) {
+      // What is left of an interrupted turn is noted by the run that goes on with it.
+      if (!signal.aborted && !(error instanceof FencedError)) await steps?.end();
       return await endBadly(deps, context, error, stand());
+    }
     await settleStopped(deps, context, error, stand());
+    if (steps) await sayChanges(deps, context, steps);
     return { hasBegun, left: undefined };
   } finally {
     slot.leave();

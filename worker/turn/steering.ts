@@ -5,6 +5,7 @@ import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
 import type { Home } from '../agent/homes/home.ts';
+import type { TurnSteps } from '../checkpoints/turn-steps.ts';
 import type { Questions } from '../questions/questions.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { TurnContext } from './context.ts';
@@ -18,7 +19,7 @@ import { withSuggestion } from './suggestions.ts';
 
 /**
  * A turn with work for Claude: `home` is the person's place, `first` are its first messages, and
- * `result` is filled while it works.
+ * `result` is filled while it works; `steps` note what it changes.
  */
 export type TurnWork = {
   context: TurnContext;
@@ -27,6 +28,7 @@ export type TurnWork = {
   dispatch: Dispatch;
   first: Message[];
   result: TurnResult;
+  steps: TurnSteps;
 };
 
 /**

@@ -106,7 +106,7 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
  */
 async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promise<void> {
   const { agent, claims, chat, settings, stores } = deps;
-  const { context, home, questions, dispatch, first } = work;
+  const { context, home, questions, dispatch, first, steps } = work;
   const { steering, suggestions } = parts;
   const { signal, watchdog } = parts.cancellation;
   const { conversation, turn, mailbox } = context;
@@ -117,6 +117,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
   let window: ReturnType<typeof watchWindow> | undefined;
   try {
     await createAgentFiles(home.user).makeDirectories([workspace]);
+    if (context.job.attemptsStarted > 1) steps.begin();
     if (!(await steering.begin(first))) return;
     typing.begin();
     const { hasTemplate } = settings;
@@ -140,12 +141,14 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
       tools,
       session: dispatch.session(),
       follows: chosen.follows,
+      rewind: dispatch.session() === chosen.session ? chosen.rewind : undefined,
       signal,
       permissions,
       model: chosen.model,
       effort: readEffort(chosen.effort),
       grants,
       onSuggestion: suggestions.offer,
+      beforeTool: steps.ready,
     });
     for await (const event of events) {
       // A sign of life counts when it comes, however long the handling of an earlier event takes.

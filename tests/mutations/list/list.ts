@@ -1,4 +1,5 @@
 import type { Mutation } from '../mutation.ts';
+import { checkpoints } from './checkpoints.ts';
 import { edges } from './edges.ts';
 import { persons } from './people.ts';
 import { peoplesHomes } from './homes.ts';
@@ -28,4 +29,5 @@ export const mutations: readonly Mutation[] = [
   ...persons,
   ...peoplesHomes,
   ...ownerView,
+  ...checkpoints,
 ];

@@ -20,7 +20,7 @@ import { createMachineWatch } from '../sandbox/machine-watch.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
 import type { SessionOptionParts } from './options.ts';
 import { settingsOf, startSession } from './start.ts';
-import type { SessionParts } from './start.ts';
+import type { SessionParts, Wanted } from './start.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
 import { startPrewarmedProcess } from './prewarmed-process.ts';
 import { createPrewarmed } from './prewarmed.ts';
@@ -144,7 +144,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   });
 
   /** Takes a prewarmed process or starts a new one for the turn. */
-  const start = async (turn: ComingTurn): Promise<LiveSession> => {
+  const start = async (turn: Wanted): Promise<LiveSession> => {
     // A prewarmed process starts before the workspace's own grants are known.
     const isPrewarmed =
       turn.session === undefined && prewarmed.isIn(turn.home) && keyOf(turn) === '';
@@ -216,6 +216,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       let finished = false;
       live.begin();
       live.onSuggestion = turn.onSuggestion;
+      live.beforeTool = turn.beforeTool;
       try {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));
@@ -235,6 +236,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         working.delete(live);
         live.listen(undefined);
         live.tools = undefined;
+        live.beforeTool = undefined;
         if (finished) await idle.keep(turn.conversation, live);
         else {
           // An interrupt makes Claude Code update the transcript, which tells the next turn what
@@ -309,8 +311,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
  * whether the process is still unused.
  */
 function serves(live: LiveSession, turn: AgentTurn): boolean {
-  const { session } = turn;
+  const { session, rewind } = turn;
   if (live.ended || live.grants !== keyOf(turn) || live.workspace !== turn.workspace) return false;
+  // A session goes back only when it is resumed.
+  if (rewind !== undefined) return false;
   return session === undefined ? !live.resumed && live.sent.size === 0 : live.id === session;
 }
 

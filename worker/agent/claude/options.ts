@@ -8,6 +8,7 @@ import { startBrowserProcess } from '../mcp/browser-process.ts';
 import type { BrowserProcess } from '../mcp/browser-process.ts';
 import { browserServer } from '../mcp/browser-server.ts';
 import { chatServer } from '../mcp/chat-server.ts';
+import { holdTools } from './before-tool.ts';
 import { watchCost } from './cost-watch.ts';
 import { instructions } from './instructions.ts';
 import type { LiveSession } from './session.ts';
@@ -97,7 +98,11 @@ export function createSessionOptions(
     canUseTool: createCanUseTool(() => live()?.chat),
     hooks: {
       ...hooks,
-      PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])],
+      PreToolUse: [
+        holdTools(live),
+        ...(watchesCost ? [watchCost(live)] : []),
+        ...(hooks.PreToolUse ?? []),
+      ],
     },
     systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
     ...lockSession({ env, root, grants, workspace: project?.workspace }),

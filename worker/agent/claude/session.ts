@@ -98,6 +98,8 @@ export type LiveSession = {
    * to the latest turn.
    */
   onSuggestion?: ((suggestion: string) => void) | undefined;
+  /** A tool of the current turn begins when this settles. */
+  beforeTool?: ((name: string) => Promise<void>) | undefined;
   /** Sends a message to the chat: at once during a turn, else with the next one. */
   tell(text: string): void;
   /**

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { query } from '@anthropic-ai/claude-agent-sdk';
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { Home } from '../homes/home.ts';
-import type { AgentTurn } from '../agent.ts';
+import type { AgentTurn, ComingTurn } from '../agent.ts';
 import type { AgentPlatform, EnvironmentOf } from '../sandbox/platform.ts';
 import { createLiveSession } from './session.ts';
 import type { LiveSession, Settings } from './session.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import { claudeModes } from './permissions.ts';
+import { promptId } from './prompt-id.ts';
+import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createSessionOptions } from './options.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
 import type { SessionOptionParts, SessionSurroundings } from './options.ts';
-import type { TranscriptEntry } from './transcript/transcript.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
 export type SessionParts = {
@@ -22,10 +24,7 @@ export type SessionParts = {
 };
 
 /** What a turn needs of a session: conversation, home, session to resume, and settings. */
-export type Wanted = Pick<
-  AgentTurn,
-  'conversation' | 'home' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
->;
+export type Wanted = ComingTurn & Partial<Pick<AgentTurn, 'rewind'>>;
 
 export function settingsOf(
   { model, effort, permissions }: Wanted,
@@ -40,7 +39,7 @@ export function settingsOf(
  */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { platform } = parts;
-  const { conversation, home, workspace, session, grants = noGrants } = wanted;
+  const { conversation, home, workspace, session, rewind, grants = noGrants } = wanted;
   const takeUp = async (id: string): Promise<TranscriptEntry[]> => {
     await parts.processes.endOthers(id, home.user);
     return await platform.takeUp(home, id, workspace);
@@ -53,8 +52,9 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
     platform.clean(home),
   ]);
   model.bind(conversation);
-  const resumed = session !== undefined && written.length > 0;
-  const id = resumed ? session : randomUUID();
+  const place = rewind === undefined ? undefined : findPlaceBefore(written, promptId(rewind));
+  const resumed = session !== undefined && written.length > 0 && place !== 'start';
+  const id = resumed && place === undefined ? session : randomUUID();
   const processes = parts.processes.ofSession(id, home.user);
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
@@ -81,7 +81,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
         options: {
           ...options,
           cwd: workspace,
-          ...(resumed ? { resume: id } : { sessionId: id }),
+          ...(resumed ? resumeAt(session, id, place) : { sessionId: id }),
           ...(settings.model ? { model: settings.model } : {}),
           ...(settings.effort ? { effort: settings.effort } : {}),
           permissionMode: settings.permissions,
@@ -89,6 +89,29 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
       }),
   );
   return live;
+}
+
+/**
+ * Where a session stood before a prompt: the id of what Claude said last, or its start; undefined when
+ * the prompt is not in it.
+ */
+export function findPlaceBefore(
+  transcript: readonly TranscriptEntry[],
+  prompt: string,
+): string | undefined {
+  const at = transcript.findIndex(({ id }) => id === prompt);
+  if (at < 0) return undefined;
+  const last = transcript
+    .slice(0, at)
+    .findLast(({ by, kind }) => by === 'claude' && kind !== 'break');
+  return last?.id ?? 'start';
+}
+
+/** The options that resume a session; up to a place in it as a session of its own. */
+function resumeAt(session: string, id: string, place: string | undefined): Partial<Options> {
+  return place === undefined
+    ? { resume: session }
+    : { resume: session, resumeSessionAt: place, forkSession: true, sessionId: id };
 }
 
 /** The options of a session in a home, with its processes' user and group. */

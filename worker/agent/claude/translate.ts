@@ -1,6 +1,7 @@
 import type {
   SDKBackgroundTasksChangedMessage,
   SDKMessage,
+  SDKPartialAssistantMessage,
   SDKResultMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
@@ -165,6 +166,8 @@ export function createTranslator(): Translator {
             : [];
         return ended.length > 0 ? ended : [{ kind: 'alive' }];
       }
+      case 'stream_event':
+        return [readStart(message)];
       case 'rate_limit_event':
         limit =
           message.rate_limit_info.status === 'rejected'
@@ -234,6 +237,17 @@ function toolResults(content: unknown, photographing: Set<string>): Translation[
       ...(path === undefined ? [] : [{ kind: 'picture' as const, path }]),
     ];
   });
+}
+
+/** Whether Claude itself begins a text or a tool call; its helpers' are not for the person. */
+function readStart({
+  event,
+  parent_tool_use_id: parent,
+}: SDKPartialAssistantMessage): Extract<AgentEvent, { kind: 'alive' | 'writing' }> {
+  if (parent !== null || event.type !== 'content_block_start') return { kind: 'alive' };
+  const { content_block: block } = event;
+  if (block.type === 'text') return { kind: 'writing' };
+  return block.type === 'tool_use' ? { kind: 'writing', tool: block.name } : { kind: 'alive' };
 }
 
 /** The most telling input of a tool, for a log line: a command, a path, an address. */

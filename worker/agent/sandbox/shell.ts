@@ -43,9 +43,10 @@ export async function runAsAgentOrOwn(
   script: string,
   parameters: string[],
   timeout = patience,
+  input?: Buffer,
 ): Promise<ShellResult> {
   const shell = { command: 'sh', args: ['-c', script, 'sh', ...parameters] };
-  return await run(asAgent(user, shell), undefined, timeout);
+  return await run(asAgent(user, shell), input, timeout);
 }
 
 /** Removes a directory with the rights of the agent's user, who may own what is in it. */

@@ -1,0 +1,189 @@
+import type { Log } from '../../shared/runtime/log.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
+import { workspaceName, workspaceOf } from '../agent/homes/home.ts';
+import type { HomeOf } from '../agent/homes/home-of.ts';
+import { runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
+import type { FileReader } from '../reading/file-reader.ts';
+import type { Blank } from '../secrets/blanking.ts';
+import { findChanges } from './changes.ts';
+import type { Changes } from './changes.ts';
+import { changedPaths, revert } from './held.ts';
+import type { Held, Span } from './held.ts';
+import { readSteps } from './note.ts';
+import type { Back, Numbered, Step, Steps } from './note.ts';
+import { ShadowError, createShadow, shadowDirectory } from './shadow.ts';
+import type { Kept, RunScript, Shadow } from './shadow.ts';
+
+/** What goes back, or has gone back: paths for people. */
+export type WayBack = {
+  /** Files that change, that are removed, and that come back. */
+  changed: string[];
+  removed: string[];
+  restored: string[];
+  /** Files that stay as they are, since their content or what is in their place is not kept. */
+  kept: string[];
+};
+
+/** Steps that are to be taken back, or a way back that is to be gone the other way. */
+export type Change =
+  { way: 'undo'; steps: readonly Numbered<Step>[] } | { way: 'redo'; back: Numbered<Back> };
+
+/** The checkpoints of one workspace. Each method throws ShadowError. */
+export type WorkspaceCheckpoints = {
+  /** As `Shadow.keep`. */
+  keep(turn?: string): Promise<Kept>;
+  /** How the workspace differs between two checkpoints. */
+  changes(before: number, after: number): Promise<Changes>;
+  /** Stores a page of changes and returns its address; undefined when there is no room. */
+  page(name: string, step: Step, changes: Changes): Promise<string | undefined>;
+  noteStep(step: Step): Promise<number>;
+  steps(): Promise<Steps>;
+  preview(change: Change): Promise<WayBack>;
+  /**
+   * Takes steps back, or brings them back; once for each message, `by`, that asks for it. `session` is
+   * that before the conversation goes back, too.
+   */
+  go(change: Change, by: string, session?: string): Promise<WayBack>;
+  /** Forgets what is old. */
+  tidy(): Promise<void>;
+};
+
+/** The checkpoints of everybody's workspaces. */
+export type Checkpoints = { of(conversation: string): Promise<WorkspaceCheckpoints> };
+
+export type CheckpointParts = {
+  homeOf: HomeOf;
+  pages: Pick<PageStore, 'put'>;
+  publicUrl: string;
+  reader: Pick<FileReader, 'shrink'>;
+  /** Blanks the secrets of the conversation's person in a text. */
+  blankOf: (conversation: string) => Promise<Blank>;
+  log: Log;
+};
+
+/** How long one script may take (ms); a first checkpoint of 10,000 files takes 3 s. */
+const patienceMs = 60_000;
+
+/** How many checkpoints of a workspace are kept, for how long, and how much they may take (kB). */
+const mostCheckpoints = 200;
+const longestMs = 30 * 24 * 3600_000;
+const mostKilobytes = 512 * 1024;
+
+export function createCheckpoints(parts: CheckpointParts): Checkpoints {
+  const known = new Map<string, WorkspaceCheckpoints>();
+  return {
+    async of(conversation) {
+      const home = await parts.homeOf(conversation);
+      const directory = shadowDirectory(home.directory, workspaceName(conversation));
+      const made = known.get(directory);
+      if (made) return made;
+      const run: RunScript = (script, words, input) =>
+        runAsAgentOrOwn(home.user, script, words, patienceMs, input);
+      const place = { directory, workspace: workspaceOf(home, conversation) };
+      const checkpoints = createWorkspaceCheckpoints(
+        createShadow(place, run),
+        parts,
+        await parts.blankOf(conversation),
+      );
+      known.set(directory, checkpoints);
+      return checkpoints;
+    },
+  };
+}
+
+export function createWorkspaceCheckpoints(
+  shadow: Shadow,
+  {
+    pages,
+    publicUrl,
+    reader,
+    log,
+  }: Pick<CheckpointParts, 'pages' | 'publicUrl' | 'reader' | 'log'>,
+  blank: Blank,
+): WorkspaceCheckpoints {
+  const thumbnail = async (bytes: Buffer): Promise<string | undefined> => {
+    const { view, blobs } = await reader.shrink(bytes, AbortSignal.timeout(patienceMs));
+    const [small] = blobs;
+    return view.kind === 'chat' && small
+      ? `data:${view.types[0] ?? 'image/jpeg'};base64,${small.toString('base64')}`
+      : undefined;
+  };
+  /** The work that does not count any more, the oldest first; of what comes back, the way back. */
+  const spansOf = async (change: Change): Promise<Span[]> => {
+    const pairs: [number, number][] =
+      change.way === 'undo'
+        ? change.steps.map(({ number, note }) => [note.base, number])
+        : [[change.back.note.from, change.back.number]];
+    const held = await shadow.read(pairs.flat());
+    return pairs.flatMap((_, index): Span[] => {
+      const [before, after] = held.slice(index * 2, index * 2 + 2);
+      return before && after ? [{ before, after }] : [];
+    });
+  };
+  const readAll = async (): Promise<Steps> => readSteps(await shadow.history());
+  const wayOf = async (now: number, spans: Span[]): Promise<{ way: WayBack; held: Held }> => {
+    const [present] = await shadow.read([now]);
+    if (!present) throw new ShadowError('a checkpoint was not read');
+    const { held, kept } = revert(present, spans);
+    const way: WayBack = { changed: [], removed: [], restored: [], kept: kept.map(forPeople) };
+    for (const path of changedPaths(present, held)) {
+      const [is, then] = [present.blobs.has(path), held.blobs.has(path)];
+      const list = is && then ? way.changed : is ? way.removed : then ? way.restored : [];
+      list.push(forPeople(path));
+    }
+    return { way, held };
+  };
+  const forPeople = (path: string): string => blank(Buffer.from(path, 'latin1').toString('utf8'));
+
+  return {
+    keep: shadow.keep,
+    changes: (before, after) => findChanges(shadow, before, after, thumbnail),
+    async page(name, { title, beyond }, { page }) {
+      const text = blank(JSON.stringify({ ...page, title, beyond }));
+      const token = await pages.put(name, text, 'changes');
+      if (token === undefined) log.warn({ bytes: text.length }, 'no room for a page of changes');
+      return token === undefined ? undefined : `${publicUrl}/page/${token}`;
+    },
+    noteStep: shadow.annotate,
+    steps: readAll,
+    async preview(change) {
+      const { number } = await shadow.keep();
+      return (await wayOf(number, await spansOf(change))).way;
+    },
+    async go(change, by, session) {
+      const { number: now } = await shadow.keep();
+      const { last } = await readAll();
+      if (last?.note.by === by) {
+        // An earlier attempt has gone the whole way, and ended before it could say so.
+        const [before, after] = await shadow.read([last.note.from, last.number]);
+        if (!before || !after) throw new ShadowError('a checkpoint was not read');
+        return (await wayOf(last.note.from, [{ before: after, after: before }])).way;
+      }
+      const { way, held } = await wayOf(now, await spansOf(change));
+      await shadow.goBack(held, {
+        kind: 'back',
+        at: new Date().toISOString(),
+        way: change.way,
+        steps:
+          change.way === 'undo' ? change.steps.map(({ number }) => number) : change.back.note.steps,
+        by,
+        from: now,
+        ...(session === undefined ? {} : { session }),
+      });
+      return way;
+    },
+    async tidy() {
+      const history = await shadow.history();
+      const isOld = ({ note }: Numbered): boolean => Date.parse(note.at) < Date.now() - longestMs;
+      const first = history.slice(-mostCheckpoints).find((each) => !isOld(each));
+      let oldest = first?.number ?? 0;
+      // Half of what is left, and again, until it fits.
+      for (let kilobytes = await shadow.forget(oldest); kilobytes > mostKilobytes;) {
+        const newest = history.at(-1)?.number ?? 0;
+        if (oldest >= newest) return;
+        oldest = Math.max(oldest + 1, Math.ceil((oldest + newest) / 2));
+        kilobytes = await shadow.forget(oldest);
+      }
+    },
+  };
+}
