@@ -6,6 +6,7 @@ import { createNotices } from '../shared/delivery/notices.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import { createStores } from '../shared/store/stores.ts';
 import { createVmKeeper } from '../relay/wake/vm.ts';
+import { createRoutes } from '../shared/store/homes/routes.ts';
 import { wakerTimes } from '../relay/wake/waker.ts';
 import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
@@ -48,17 +49,18 @@ const deliver = createDelivery({
   now: Date.now,
 });
 const notices = createNotices(stores.ledger, deliver, log);
-const keeper = createVmKeeper(
+const keeper = createVmKeeper({
   redis,
-  {
-    url: config.WAKE_URL,
-    secret: config.WAKE_SECRET,
-    times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
-  },
-  { typing: createTyping(redis, messenger), notices, tellOwner: async () => undefined },
-  createMetrics(async () => Promise.reject(new Error('nobody asks'))),
+  metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))),
+  times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
   log,
-);
+  notices,
+  tellOwner: async () => undefined,
+  homes: stores.homes,
+  routes: createRoutes(''),
+  wake: { url: config.WAKE_URL, secret: config.WAKE_SECRET, hosts: [] },
+  typing: createTyping(redis, messenger),
+});
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);
 const senders = createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
 await keeper.start();

@@ -28,7 +28,7 @@ export const backfillTimes: BackfillTimes = {
 
 export type BackfillDeps = Omit<MissedMessageParts, 'keeper'> & {
   /** Where our replies are found, and what waits without a job. */
-  stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'ledger'>;
+  stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'ledger' | 'homes'>;
   keeper: Pick<VmKeeper, 'onAccepted' | 'look'>;
   times: BackfillTimes;
   /** In ms since 1970. */
@@ -186,7 +186,7 @@ function createRound(parts: BackfillDeps): MakeRound {
     };
     const left = await attempt(() => takeMissed(now, since, youngMs));
     const rest = await attempt(async () => {
-      if ((await sweep(stores.redis, stores.turns, stores.deliveries, log)) > 0) keeper.look();
+      if ((await sweep(stores, log, await stores.homes.suffixes())) > 0) keeper.look();
       await repairReplies(earliest);
       return true;
     });

@@ -19,6 +19,8 @@ const schema = z
     OWNER: v.OWNER.optional(),
     WAKE_URL: v.WAKE_URL.optional(),
     WAKE_SECRET: v.WAKE_SECRET.optional(),
+    WAKE_HOSTS: v.WAKE_HOSTS.optional(),
+    PLACEMENT: v.PLACEMENT.default('shared'),
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
     ADMIN_WRITE: v.ADMIN_WRITE.default(false),
     PRETEND_COSTS: v.PRETEND_COSTS.default(false),

@@ -1,4 +1,6 @@
-import { keys } from '../shared/store/redis/keys.ts';
+import type { HomeRegistry } from '../shared/store/homes/registry.ts';
+import { keys, ofHome } from '../shared/store/redis/keys.ts';
+import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import type { Turns } from '../shared/store/queues.ts';
 import type { MemoryUse, RedisMemory } from '../shared/store/redis/redis-memory.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
@@ -21,24 +23,84 @@ export type Gauges = {
   use: ModelUse;
   modelRequestsOpen: number;
   messagesWaiting: number;
+  /** Whether any worker shows signs of life. */
   isAwake: boolean;
+  homes: HomeGauges[];
   /** Undefined when Redis does not report it. */
   memory: MemoryUse | undefined;
 };
 
-export type GaugesDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
+/** A home as numbers. */
+export type HomeGauges = {
+  name: string;
+  people: number;
+  messagesWaiting: number;
+  isAwake: boolean;
+};
+
+export type GaugesDeps = {
+  redis: Redis;
+  turns: Turns;
+  spend: Spend;
+  memory: RedisMemory;
+  homes: Pick<HomeRegistry, 'list'>;
+};
+
+/** The registered homes, and the first one also before it has registered. */
+async function readHomes(
+  redis: Redis,
+  homes: Pick<HomeRegistry, 'list'>,
+  now: number,
+): Promise<(HomeGauges & { suffix: HomeSuffix; isKnown: boolean })[]> {
+  const known = await homes.list();
+  const first = known.some(({ suffix }) => suffix === '')
+    ? []
+    : [{ name: '', suffix: '' as const, people: 0 }];
+  return await Promise.all(
+    [...first, ...known].map(async ({ name, suffix, people }) => {
+      const [waiting, awake] = await Promise.all([
+        createVmState(redis, suffix).waiting(now),
+        redis.exists(ofHome(keys.heartbeat, suffix)),
+      ]);
+      const isKnown = name !== '';
+      return {
+        name,
+        suffix,
+        isKnown,
+        people,
+        messagesWaiting: waiting.messages,
+        isAwake: awake === 1,
+      };
+    }),
+  );
+}
+
+/** The numbers of turns by state, over all homes. */
+async function countTurns(
+  turns: Turns,
+  homes: readonly { suffix: HomeSuffix }[],
+): Promise<Record<string, number>> {
+  const counts = await Promise.all(
+    homes.map(({ suffix }) =>
+      turns.queueOf(suffix).getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
+    ),
+  );
+  const sums: Record<string, number> = {};
+  for (const [state, count] of counts.flatMap((one) => Object.entries(one)))
+    sums[state] = (sums[state] ?? 0) + count;
+  return sums;
+}
 
 /** Reads the gauges. Throws when Redis is away. */
 export async function readGauges(
-  { redis, turns, spend, memory }: GaugesDeps,
+  { redis, turns, spend, memory, homes: registry }: GaugesDeps,
   now: number,
 ): Promise<Gauges> {
-  const [states, counts, spending, waiting, awake, use, open, memoryUse] = await Promise.all([
-    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
+  const homes = await readHomes(redis, registry, now);
+  const [states, counts, spending, use, open, memoryUse] = await Promise.all([
+    countTurns(turns, homes),
     readReplyCounts(redis),
     spend.read(dayOf(now)),
-    createVmState(redis).waiting(now),
-    redis.exists(keys.heartbeat),
     spend.use(dayOf(now)),
     redis.hlen(keys.modelOpen),
     memory.read(),
@@ -51,8 +113,9 @@ export async function readGauges(
     spentThisMonth: total(spending.month).costUsd,
     use: totalUse(use),
     modelRequestsOpen: open,
-    messagesWaiting: waiting.messages,
-    isAwake: awake === 1,
+    messagesWaiting: homes.reduce((sum, home) => sum + home.messagesWaiting, 0),
+    isAwake: homes.some(({ isAwake }) => isAwake),
+    homes: homes.filter(({ isKnown }) => isKnown),
     memory: memoryUse,
   };
 }

@@ -111,6 +111,24 @@ function toRegistry(now: Gauges): Registry {
     help: '1 while a worker shows signs of life',
     registers,
   });
+  const homeAwake = new Gauge({
+    name: 'sidepocket_home_awake',
+    help: '1 while a worker of the home shows signs of life',
+    labelNames: ['home'],
+    registers,
+  });
+  const homePeople = new Gauge({
+    name: 'sidepocket_home_people',
+    help: 'People that the home was given',
+    labelNames: ['home'],
+    registers,
+  });
+  const homeWaiting = new Gauge({
+    name: 'sidepocket_home_messages_waiting',
+    help: 'Messages of the home’s people that have no answer yet',
+    labelNames: ['home'],
+    registers,
+  });
   const memory = new Gauge({
     name: 'sidepocket_redis_memory_bytes',
     help: "Redis's memory: used, and the most it may use (0: no limit)",
@@ -136,6 +154,11 @@ function toRegistry(now: Gauges): Registry {
   requests.set({ state: 'open' }, now.modelRequestsOpen);
   waiting.set(now.messagesWaiting);
   awake.set(now.isAwake ? 1 : 0);
+  for (const { name: home, people, messagesWaiting, isAwake } of now.homes) {
+    homeAwake.set({ home }, isAwake ? 1 : 0);
+    homePeople.set({ home }, people);
+    homeWaiting.set({ home }, messagesWaiting);
+  }
   if (now.memory) {
     memory.set({ kind: 'used' }, now.memory.usedBytes);
     memory.set({ kind: 'most' }, now.memory.mostBytes);

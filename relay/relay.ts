@@ -47,6 +47,10 @@ import { createStatusCallbacks } from '../shared/twilio/status-callbacks.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import { createStores } from '../shared/store/stores.ts';
 import type { Stores } from '../shared/store/stores.ts';
+import { createRoutes } from '../shared/store/homes/routes.ts';
+import { createTellNoHome } from './people/no-home.ts';
+import type { TellNoHome } from './people/no-home.ts';
+import { wakeHostsOf } from './wake/wake-hosts.ts';
 import { createVmKeeper } from './wake/vm.ts';
 import type { VmKeeper } from './wake/vm.ts';
 import { wakerTimes } from './wake/waker.ts';
@@ -93,7 +97,8 @@ export async function runRelay(
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
     shutdown.add('redis', () => redis.disconnect());
     const days = config.RETENTION_DAYS;
-    const queues = createQueues(redis, { retentionDays: days, telemetry: tracing.queues });
+    const routes = createRoutes('');
+    const queues = createQueues(redis, { retentionDays: days, telemetry: tracing.queues, routes });
     const stores = createStores(redis, queues, { days, log });
     shutdown.add('queues', () => stores.close(), 2000);
     const { outbox, ledger } = stores;
@@ -125,16 +130,26 @@ export async function runRelay(
       log,
     });
     const metrics = createMetrics(() => readGauges(stores, Date.now()));
-    const keeper = createVmKeeper(
+    const keeper = createVmKeeper({
       redis,
-      { url: config.WAKE_URL, secret: config.WAKE_SECRET, times },
-      { typing: createTyping(redis, messenger), notices, tellOwner: tellOwnerNow },
       metrics,
+      times,
       log,
-    );
+      notices,
+      tellOwner: tellOwnerNow,
+      homes: stores.homes,
+      routes,
+      wake: {
+        url: config.WAKE_URL,
+        secret: config.WAKE_SECRET,
+        hosts: wakeHostsOf(config.WAKE_HOSTS, config.WAKE_URL),
+      },
+      typing: createTyping(redis, messenger),
+    });
     const renderer = createPageRenderer();
     shutdown.add('page renderer', () => renderer.stop());
-    const incoming = createIncoming(config, stores, list, keeper, log);
+    const tellNoHome = createTellNoHome(notices, stores.tellOwner);
+    const incoming = createIncoming(config, stores, { list, keeper, tellNoHome }, log);
     const backfill = createBackfill({
       stores,
       messenger,
@@ -219,12 +234,11 @@ function verifierOf({
 function createIncoming(
   config: RelayConfig,
   stores: Stores,
-  list: AllowList,
-  keeper: VmKeeper,
+  { list, keeper, tellNoHome }: { list: AllowList; keeper: VmKeeper; tellNoHome: TellNoHome },
   log: Log,
 ): Incoming {
   const people = createListedPeople(list, createAliases(stores.redis));
-  const intake = createIntake(stores.turns, config.RETENTION_DAYS);
+  const intake = createIntake(stores.turns, config.RETENTION_DAYS, config.PLACEMENT);
   const statuses = createStatusCallbacks(
     stores.ledger,
     stores.outbox,
@@ -234,10 +248,10 @@ function createIncoming(
   return {
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
-    receive: createReceive(intake, people, () => list.publish()),
+    receive: createReceive(intake, people, () => list.publish(), tellNoHome),
     claims: createClaims(stores.redis, config.RETENTION_DAYS),
     async noteStatus(report) {
-      if (await statuses(report)) keeper.look();
+      if (await statuses(report)) keeper.look(report.conversation);
     },
   };
 }

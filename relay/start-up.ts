@@ -54,7 +54,7 @@ export function startUp(
   { stores, list, keeper, backfill, log }: StartUpDeps,
   shutdown: Shutdown,
 ): Running {
-  const { redis, turns, deliveries } = stores;
+  const { redis } = stores;
   const settleMembership = createMembership({ stores, list, log });
   const onReady = (): void =>
     void settleMembership().catch((error: unknown) =>
@@ -78,7 +78,7 @@ export function startUp(
         redis.on('ready', onReady);
         shutdown.add('list of people', () => redis.off('ready', onReady));
       },
-      async () => void (await sweep(redis, turns, deliveries, log)),
+      async () => void (await sweep(stores, log, await stores.homes.suffixes())),
       async () => {
         const keeping = await keeper.start();
         shutdown.add('VM keeper', () => keeping.stop());

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
 import type { Environment } from '../shared/runtime/env.ts';
+import { homeNameFrom } from '../shared/store/homes/home-name.ts';
 import { usualRetentionDays } from '../shared/store/redis/retention.ts';
 import type { Awake } from './background/describe.ts';
 import { usualMessagesPerTurn } from './tools/send-quota.ts';
@@ -38,6 +39,9 @@ const schema = z
     OTEL_SDK_DISABLED: v.OTEL_SDK_DISABLED.optional(),
     LOG_LEVEL: v.LOG_LEVEL.default('info'),
     WORKER_ID: v.WORKER_ID.optional(),
+    HOME_NAME: v.HOME_NAME.optional(),
+    HOME_PEOPLE: v.HOME_PEOPLE.optional(),
+    WAKE_ADDRESS: v.WAKE_ADDRESS.optional(),
     FLY_MACHINE_ID: v.WORKER_ID.optional(),
     IDLE_MINUTES: v.IDLE_MINUTES.optional(),
     VM_USD_PER_HOUR: v.VM_USD_PER_HOUR.optional(),
@@ -114,6 +118,11 @@ const schema = z
     ...env,
     IMAGES_DIR: env.IMAGES_DIR ?? path.join(env.DATA_DIR, 'images'),
     WORKER_ID: env.WORKER_ID ?? env.FLY_MACHINE_ID ?? hostname(),
+    homeNames: {
+      asked: env.HOME_NAME,
+      worker: env.WORKER_ID === undefined ? undefined : homeNameFrom(env.WORKER_ID),
+      machine: homeNameFrom(env.FLY_MACHINE_ID ?? hostname()),
+    },
   }));
 
 export type WorkerConfig = z.output<typeof schema>;

@@ -38,7 +38,7 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'homeOf'>;
+  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'homeOf' | 'place'>;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -68,6 +68,7 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
       createNextDeliveries(redis, parts.parts.pace, days),
       deliver,
       Date.now,
+      stores.deliveries.add,
     ),
     schedules: createTickProcessor(
       { ...stores, runs: createScheduleRuns(redis), dead: createDeadLetters(redis, days) },
@@ -141,7 +142,7 @@ function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): Tu
         boot.secrets.hidden.blankFor(await boot.personOf(conversation)),
       log,
     }),
-    snapshots: createSnapshots(redis),
+    snapshots: createSnapshots(redis, boot.place.suffix),
     homeOf: boot.homeOf,
     secrets: createSecretDesk({
       people,

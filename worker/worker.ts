@@ -1,8 +1,6 @@
 import type { Job, Worker } from 'bullmq';
 import { z } from 'zod';
 import { createContents } from '../shared/twilio/content-cache.ts';
-import { listenToControl } from '../shared/store/redis/pubsub.ts';
-import type { Control } from '../shared/store/redis/pubsub.ts';
 import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
@@ -21,6 +19,7 @@ import type { Boot, BootParts } from './process/boot.ts';
 import { createLateProcessors } from './process/late-processors.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createLease } from './process/lease.ts';
+import { listenToWorkers } from './process/listening.ts';
 import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
 import { startChores } from './process/chores.ts';
@@ -56,11 +55,12 @@ export async function runWorker(
   const shutdown = createShutdown(log);
   const { tracing = untraced } = parts;
   shutdown.add('tracing', () => tracing.stop(), 3000);
-  const workers = new Map<QueueName, Worker>();
+  const workers = new Map<string, Worker>();
   const running = createRunningJobs();
   try {
     const booted = begun ?? (await bootWorker(config, parts.createAgent, log, bootPartsOf(parts)));
-    const { redis, boot, agent, claims, snapshots } = booted;
+    const { redis, boot, agent, claims, place, snapshots } = booted;
+    const { suffix: home } = place;
     shutdown.add('redis', () => redis.disconnect());
     shutdown.add('agent', () => agent.stop());
     const { homes } = booted;
@@ -69,12 +69,14 @@ export async function runWorker(
     const queues = createQueues(redis, {
       retentionDays: config.RETENTION_DAYS,
       telemetry: tracing.queues,
+      home,
     });
     shutdown.add('queues', () => queues.close(), 2000);
     const stores = createStores(redis, queues, {
       days: config.RETENTION_DAYS,
       log,
       isPretend: config.PRETEND_COSTS,
+      home,
     });
     const { turns, deliveries } = stores;
     const sweepBackoff = createSweepBackoff({
@@ -87,6 +89,7 @@ export async function runWorker(
       redis,
       worker: config.WORKER_ID,
       boot,
+      home,
       times: parts.times.lease,
       log,
       running,
@@ -107,16 +110,7 @@ export async function runWorker(
     });
     shutdown.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
-    const onControl = (said: Control): void => {
-      if (said.kind !== 'message') return claims.onControl(said);
-      arrivals.announce(said.conversation, said.id);
-      // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.
-      if (said.putOff)
-        turns
-          .promote(said.conversation)
-          .catch((error: unknown) => log.warn({ err: error }, 'promoting a delayed turn failed'));
-    };
-    const control = listenToControl(redis, onControl, () => arrivals.announceAll());
+    const control = listenToWorkers({ redis, home, claims, arrivals, turns, log });
     shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
@@ -144,11 +138,12 @@ export async function runWorker(
     const sleep = createWorkerSleep(
       config,
       { lease, workers, agent, snapshots },
-      { redis, onStranded, onAsleep: parts.onAsleep, log },
+      { redis, home, onStranded, onAsleep: parts.onAsleep, log },
     );
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
-    const start = (name: QueueName, concurrency: number, process: Processor): void => {
+    const start = (kind: QueueName, concurrency: number, process: Processor): void => {
+      const name = `${kind}${home}`;
       const awake: Processor = (job, token, signal) =>
         sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal);
       workers.set(
@@ -201,7 +196,7 @@ export async function runWorker(
         .run()
         .catch((error: unknown) => log.error({ err: error, queue: name }, 'queue worker stopped'));
     // If Redis is out of memory and refuses now, each renewal of the lease tries again.
-    await sweep(redis, turns, deliveries, log).catch((error: unknown) =>
+    await sweep(stores, log, [home]).catch((error: unknown) =>
       log.warn({ err: error }, 'sweep at startup failed'),
     );
     await processors.load();
@@ -233,7 +228,7 @@ function bootPartsOf({ homes, times }: WorkerParts): BootParts {
 }
 
 /** Sweeps again after failed jobs. */
-function sweepAfter(queue: QueueName, worker: Worker, sweepBackoff: SweepBackoff, log: Log): void {
+function sweepAfter(queue: string, worker: Worker, sweepBackoff: SweepBackoff, log: Log): void {
   worker.on('failed', (job, error) => {
     log.error({ queue, job: job?.id, err: error }, 'a job failed');
     if (job) sweepBackoff.onFailed(conversationOf(job));

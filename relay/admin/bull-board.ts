@@ -21,15 +21,17 @@ const wayBack = '<a class="back-home" href="/admin">Back to the dashboard</a>';
 
 /**
  * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second
- * turn of a conversation. Loaded on first use, since it is large and the relay is small.
+ * turn of a conversation. Loaded on first use, since it is large and the relay is small. `queues` are
+ * read with each request: a home may have joined.
  */
-export function createDashboard(queues: Queue[]): Router {
-  const board = lazy(() => load(queues));
+export function createDashboard(queues: () => Promise<Queue[]>): Router {
+  const board = lazy(load);
   const router = Router();
   router.use('/admin/queues', async (request, response, next) => {
-    const handle = await board();
+    const [{ show, handler }, present] = await Promise.all([board(), queues()]);
     dress(response);
-    handle(request, response, next);
+    show(present);
+    handler(request, response, next);
   });
   return router;
 }
@@ -48,7 +50,9 @@ function dress(response: Response): void {
     );
 }
 
-async function load(queues: Queue[]): Promise<RequestHandler> {
+type Board = { show(queues: Queue[]): void; handler: RequestHandler };
+
+async function load(): Promise<Board> {
   const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
     import('@bull-board/api'),
     import('@bull-board/api/bullMQAdapter'),
@@ -56,8 +60,8 @@ async function load(queues: Queue[]): Promise<RequestHandler> {
   ]);
   const serverAdapter = new ExpressAdapter();
   serverAdapter.setBasePath('/admin/queues');
-  createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+  const { addQueue } = createBullBoard({
+    queues: [],
     // Its class and its interface differ only in optional parameters that may be undefined.
     serverAdapter: serverAdapter as unknown as Parameters<
       typeof createBullBoard
@@ -72,5 +76,15 @@ async function load(queues: Queue[]): Promise<RequestHandler> {
     },
   });
   const handler: RequestHandler = serverAdapter.getRouter();
-  return handler;
+  const shown = new Set<string>();
+  return {
+    handler,
+    show(queues) {
+      for (const queue of queues) {
+        if (shown.has(queue.name)) continue;
+        shown.add(queue.name);
+        addQueue(new BullMQAdapter(queue, { readOnlyMode: true }));
+      }
+    },
+  };
 }

@@ -17,10 +17,10 @@ const most = 10_000;
  */
 export type Cleaning = (what: Untidy) => Promise<number>;
 
-export function createCleaning(redis: Redis, queues: Queue[]): Cleaning {
+export function createCleaning(redis: Redis, queues: () => Promise<Queue[]>): Cleaning {
   return async (what) => {
     let removed = 0;
-    for (const queue of queues)
+    for (const queue of await queues())
       removed += (await queue.clean(what === 'failed' ? 0 : keptMs, most, what)).length;
     if (what === 'failed') await redis.del(keys.failures);
     return removed;

@@ -1,4 +1,5 @@
-import { keys } from '../../shared/store/redis/keys.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import { keys, ofHome } from '../../shared/store/redis/keys.ts';
 import { readGivenUp } from '../../shared/store/boxes/given-up.ts';
 import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
 import { readOwnerWords } from '../../shared/store/owner.ts';
@@ -51,25 +52,35 @@ export async function readLooks(redis: Redis, list: TurnList, now: number): Prom
 }
 
 /**
- * What the computer's state says about notices: one of its own when the computer was started and no
- * worker comes up, and whether a notice still stands. That the worker could not start is over as soon
- * as one runs, or has fallen asleep since.
+ * What the computers' state says about notices: one of its own when a computer was started and no
+ * worker comes up, and whether a notice still stands. That a worker could not start is over as soon as
+ * each computer has a worker, or has fallen asleep since.
  */
 async function readWake(
   redis: Redis,
   now: number,
 ): Promise<{ words: OwnerWord[]; stands: (word: OwnerWord) => boolean }> {
-  const [[since, heartbeat], asleep] = await Promise.all([
-    redis.mget(keys.waking, keys.heartbeat),
-    redis.hget(keys.vm, 'since'),
-  ]);
-  const isLong = since && !heartbeat && now - Number(since) >= longWakeMs;
-  const text =
-    'The computer was started, and no worker has come up on it. The worker’s log says why.';
+  const suffixes = await createHomeRegistry(redis).suffixes();
+  const computers = await Promise.all(
+    suffixes.map(async (home) => {
+      const [[since, heartbeat], asleep] = await Promise.all([
+        redis.mget(ofHome(keys.waking, home), ofHome(keys.heartbeat, home)),
+        redis.hget(ofHome(keys.vm, home), 'since'),
+      ]);
+      return { home, since, heartbeat, asleep: Number(asleep ?? 0) };
+    }),
+  );
+  const words = computers.flatMap(({ home, since, heartbeat }): OwnerWord[] => {
+    if (!since || heartbeat || now - Number(since) < longWakeMs) return [];
+    const name = home === '' ? '' : ` “${home.slice(1)}”`;
+    const text = `The computer${name} was started, and no worker has come up on it. The worker’s log says why.`;
+    return [{ cause: 'start', at: new Date(Number(since)).toISOString(), text }];
+  });
   return {
-    words: isLong ? [{ cause: 'start', at: new Date(Number(since)).toISOString(), text }] : [],
+    words,
     stands: ({ cause, at }) =>
-      cause !== 'start' || (!heartbeat && Date.parse(at) > Number(asleep ?? 0)),
+      cause !== 'start' ||
+      computers.some(({ heartbeat, asleep }) => !heartbeat && Date.parse(at) > asleep),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Queue } from 'bullmq';
 import { Router } from 'express';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { judgePassword } from '../../shared/runtime/env.ts';
@@ -29,7 +30,7 @@ export type AdminMountParts = {
   };
   stores: Pick<
     Stores,
-    'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend' | 'sessions' | 'files'
+    'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend' | 'sessions' | 'files' | 'homes'
   >;
   acks: Samples;
   versions: [name: string, version: string][];
@@ -50,14 +51,19 @@ export async function createAdminMount(
   parts: AdminMountParts,
 ): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
   const { config, stores, acks, versions, keeper, closing, fetchMedia, log } = parts;
-  const { redis, turns, deliveries, schedules, spend, sessions: kept, files } = stores;
+  const { redis, turns, deliveries, schedules, spend, sessions: kept, files, homes } = stores;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
   const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
   const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'), redis);
   const failed = createFailedMessages(redis, turns);
   const list = createTurnList(redis);
-  const queues = [turns.queue, deliveries.queue, schedules.queue];
+  const queues = async (): Promise<Queue[]> =>
+    (await homes.suffixes()).flatMap((home) => [
+      turns.queueOf(home),
+      deliveries.queueOf(home),
+      schedules.queueOf(home),
+    ]);
   const admin = createAdmin({
     sessions,
     actions: { failed, clean: createCleaning(redis, queues), keeper },
@@ -69,8 +75,8 @@ export async function createAdminMount(
       sessions: kept,
       list,
       threads: createThreads(redis),
-      stories: createTurnStories(redis, { turns, list, failed }),
-      overview: (now) => readOverview({ redis, list, spend, acks, versions }, now),
+      stories: createTurnStories(redis, { turns, list, failed, homes }),
+      overview: (now) => readOverview({ redis, list, homes, spend, acks, versions }, now),
       warning:
         weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
     },

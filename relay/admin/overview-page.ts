@@ -26,6 +26,7 @@ export function overviewPage(overview: Overview, frame: Frame, warning: string |
   return html`<h1 class="hidden">Overview</h1>
 ${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
 <section class="card" aria-label="Now"><ul class="now tiles">${nowRows(overview, frame)}</ul></section>
+${homeCard(overview, frame)}
 <section class="card"><header><h2>Last turns</h2><a class="small" href="/admin/turns">All turns</a></header><ul class="rows">${rows}</ul>${rows.length === 0 && adminEmpty('None yet. Send a message to begin.')}</section>
 ${countLooks(looks) > 0 && html`<section class="card"><header><h2 class="bad">Needs a look</h2><a class="small" href="/admin/look">${countLooks(looks) > mostLooks ? `All ${countLooks(looks)}` : 'Open'}</a></header>${lookRows(looks, frame, mostLooks)}</section>`}
 <div class="pair"><section class="card"><header><h2>Spent</h2><a class="small" href="/admin/money">${dollars(total, isPretend)} in 30 days</a></header>${spendPlot(spend.days, isPretend)}</section>
@@ -126,6 +127,17 @@ function vmWords({ state, since, worker, nextDue }: VmLine, now: number): string
   if (state === 'awake') return `worker ${worker ?? ''}`;
   if (state === 'away') return 'no worker, and none said it sleeps';
   return `${since === undefined ? '' : `since ${durationWords(Math.max(now - since, 1000))}`}${due}`;
+}
+
+/** The computers, where there are several. */
+function homeCard({ homes }: Overview, { now }: Frame): Html | false {
+  const peopleWords = (people: number, takes: number | undefined): string =>
+    takes === undefined ? counted(people, 'person', 'people') : `${people} of ${takes} people`;
+  return (
+    homes.length > 0 &&
+    html`<section class="card"><header><h2>Computers</h2></header>
+<ul class="rows">${homes.map(({ name, people, takes, vm }) => html`<li><span class="text">${name}</span><span class="side"><span class="dot ${vm.state}"></span>${vmNames[vm.state]}</span><span class="soft small">${peopleWords(people, takes)}, ${vmWords(vm, now)}</span></li>`)}</ul></section>`
+  );
 }
 
 function speed({ ack, answer, vm }: Overview): Html {

@@ -1,4 +1,6 @@
-import { keys } from '../../shared/store/redis/keys.ts';
+import type { HomeRecord, HomeRegistry } from '../../shared/store/homes/registry.ts';
+import { keys, ofHome } from '../../shared/store/redis/keys.ts';
+import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
 import type { Spend, Spent } from '../../shared/store/money/spend.ts';
@@ -22,9 +24,14 @@ export type VmLine = {
   wakes: number[];
 };
 
+/** A home with how many people it was given and takes (undefined: any number). */
+export type HomeLine = { name: string; people: number; takes: number | undefined; vm: VmLine };
+
 /** The overview page's data at one moment. Amounts are US dollars. */
 export type Overview = {
   vm: VmLine;
+  /** The homes, where there are several; the first is the one of `vm`. */
+  homes: HomeLine[];
   /** The latest turns, and those that are not over. */
   turns: Turn[];
   open: Turn[];
@@ -40,6 +47,7 @@ export type Overview = {
 export type OverviewParts = {
   redis: Redis;
   list: TurnList;
+  homes: Pick<HomeRegistry, 'list'>;
   spend: Spend;
   /** How long Twilio waited for us (ms). */
   acks: Samples;
@@ -52,12 +60,13 @@ const mostTurns = 30;
 
 /** Reads everything in a bounded number of commands, and only on request. */
 export async function readOverview(
-  { redis, list, spend, acks, versions }: OverviewParts,
+  { redis, list, homes, spend, acks, versions }: OverviewParts,
   now: number,
 ): Promise<Overview> {
   const today = dayOf(now);
-  const [vm, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
-    readVm(redis),
+  const [vm, records, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
+    readVm(redis, ''),
+    homes.list(),
     list.find({ most: mostTurns }),
     list.open(),
     readLooks(redis, list, now),
@@ -73,6 +82,7 @@ export async function readOverview(
     );
   return {
     vm,
+    homes: records.length < 2 ? [] : await Promise.all(records.map(readHome(redis))),
     turns,
     looks,
     open: await list.readAll(inboxes.flatMap((inbox) => inbox.turns)),
@@ -84,12 +94,21 @@ export async function readOverview(
   };
 }
 
-async function readVm(redis: Redis): Promise<VmLine> {
+const readHome =
+  (redis: Redis) =>
+  async ({ name, suffix, people, takes }: HomeRecord): Promise<HomeLine> => ({
+    name,
+    people,
+    takes,
+    vm: await readVm(redis, suffix),
+  });
+
+async function readVm(redis: Redis, home: HomeSuffix): Promise<VmLine> {
   const [worker, vm, waking, wakes] = await Promise.all([
-    redis.get(keys.heartbeat),
-    redis.hgetall(keys.vm),
-    redis.get(keys.waking),
-    redis.lrange(keys.wakes, 0, -1),
+    redis.get(ofHome(keys.heartbeat, home)),
+    redis.hgetall(ofHome(keys.vm, home)),
+    redis.get(ofHome(keys.waking, home)),
+    redis.lrange(ofHome(keys.wakes, home), 0, -1),
   ]);
   const state = worker ? 'awake' : waking ? 'waking' : vm['state'] === 'asleep' ? 'asleep' : 'away';
   const since = state === 'waking' ? waking : state === 'asleep' ? vm['since'] : undefined;

@@ -1,16 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
-
-const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
+import { readManifest } from '../../shared/runtime/version.ts';
 
 /**
  * The versions of this system, of Node, and of Claude Code, which the worker of the same release
  * runs.
  */
 export function readVersions(): [name: string, version: string][] {
-  const { version, dependencies } = Manifest.parse(
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')),
-  );
+  const { version, dependencies } = readManifest();
   const agent = dependencies['@anthropic-ai/claude-agent-sdk'];
   return [
     ['Sidepocket', version],

@@ -92,7 +92,7 @@ export function createFormHandlers({
         incoming.receive(parsed, sender),
       ).catch((error: unknown) => {
         senders.giveBack(sender.conversation);
-        keeper.look();
+        keeper.look(sender.conversation);
         throw error;
       });
       if (outcome !== 'new') senders.giveBack(sender.conversation);
@@ -103,7 +103,8 @@ export function createFormHandlers({
         { turn, message: message.id, conversation: message.conversation, outcome },
         'accepted',
       );
-      if (outcome === 'duplicate') keeper.look();
+      if (outcome === 'no-home') return;
+      if (outcome === 'duplicate') keeper.look(message.conversation);
       else keeper.onAccepted(message);
     },
     async takeStatus(form, query, note) {

@@ -1,5 +1,6 @@
 import type { Intake, Sender, Stored } from '../../shared/store/boxes/intake.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { TellNoHome } from '../people/no-home.ts';
 import type { People } from '../people/people.ts';
 
 /**
@@ -12,7 +13,7 @@ export type Reception = Stored & { message: Message };
  * Stores a person's message in the person's conversation: in one trip to Redis, or in two when
  * Redis knows a more recent conversation for the sender than this process. Throws when Redis did
  * not store it. If Redis refuses a sender that this process allows, `publish` runs and it tries
- * once more: Redis may not know of them yet.
+ * once more: Redis may not know of them yet. A person whom no home can take is told.
  */
 export type Receive = (message: Message, sender: Sender) => Promise<Reception>;
 
@@ -20,6 +21,7 @@ export function createReceive(
   accept: Intake,
   people: People,
   publish: () => Promise<unknown>,
+  tellNoHome: TellNoHome,
 ): Receive {
   return async (message, sender) => {
     let present = sender;
@@ -33,6 +35,10 @@ export function createReceive(
         published = true;
         await publish();
         continue;
+      }
+      if (acceptance.outcome === 'no-home') {
+        tellNoHome(own.conversation);
+        return { ...acceptance, message: own };
       }
       if (acceptance.outcome !== 'elsewhere') {
         people.note(present);

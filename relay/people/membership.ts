@@ -1,6 +1,7 @@
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Stores } from '../../shared/store/stores.ts';
+import { waitingSets } from '../../shared/store/boxes/sweep.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
 import {
   announceRemoval,
@@ -13,7 +14,7 @@ import type { AllowList } from './allow-list.ts';
 export type MembershipParts = {
   stores: Pick<
     Stores,
-    'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'people' | 'tellOwner'
+    'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'people' | 'tellOwner' | 'homes'
   >;
   list: AllowList;
   log: Log;
@@ -29,12 +30,13 @@ const batch = 500;
  * no harm. Throws when Redis is away.
  */
 export function createMembership({ stores, list, log }: MembershipParts): () => Promise<void> {
-  const { redis, outbox, schedules, setAside, allowed, people, tellOwner } = stores;
+  const { redis, outbox, schedules, setAside, allowed, people, tellOwner, homes } = stores;
 
   /** Sets aside what removed people have waiting. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {
     const moved = new Set<string>();
-    for (const set of [keys.known, keys.conversations]) {
+    const all = await homes.suffixes();
+    for (const set of [keys.known, ...waitingSets(all)]) {
       let cursor = '0';
       do {
         const [next, conversations] = await redis.sscan(set, cursor, 'COUNT', batch);
@@ -42,7 +44,7 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
         for (const conversation of await setAside.sweep(conversations)) moved.add(conversation);
       } while (cursor !== '0');
     }
-    for (const conversation of await schedules.conversations()) {
+    for (const conversation of await schedules.conversations(all)) {
       if (await allowed.has(conversation)) continue;
       if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);
     }

@@ -6,7 +6,7 @@ import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import type { HomeSnapshot } from '../../shared/store/home-snapshots.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
+import { keys, ofHome } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { PeopleOptions } from './options.ts';
 
@@ -57,10 +57,11 @@ async function restore(
   try {
     await snapshots.ask(conversation, { token, before });
     const id = await queues.turns.add(conversation);
-    const isAwake = (await redis.exists(keys.heartbeat)) === 1;
+    const home = await queues.turns.homeOf(conversation);
+    const isAwake = (await redis.exists(ofHome(keys.heartbeat, home))) === 1;
     say(isAwake ? 'Asked the worker …' : 'The computer is asleep, and is woken for this …');
     for (;;) {
-      const job = await queues.turns.queue.getJob(id);
+      const job = await queues.turns.queueOf(home).getJob(id);
       const isOver = !job || (await job.isCompleted());
       const outcome = await snapshots.outcome(conversation, token);
       if (outcome?.startsWith('restored')) return say(`Done: ${outcome}.`);

@@ -1,159 +1,123 @@
+import type { Running } from '../../shared/runtime/lifecycle.ts';
+import type { HomeRecord, HomeRegistry } from '../../shared/store/homes/registry.ts';
+import { suffixOf } from '../../shared/store/homes/routes.ts';
+import type { Routes } from '../../shared/store/homes/routes.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import { channels, listenToControl } from '../../shared/store/redis/pubsub.ts';
 import type { Control } from '../../shared/store/redis/pubsub.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
-import type { Running } from '../../shared/runtime/lifecycle.ts';
-import type { Log } from '../../shared/runtime/log.ts';
-import type { Message } from '../../shared/store/message.ts';
-import type { Redis } from '../../shared/store/redis/redis.ts';
-import type { TellOwner } from '../../shared/store/owner.ts';
-import type { Typing } from '../../shared/delivery/typing.ts';
-import { createVmState } from '../../shared/store/vm-state.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Notices } from '../../shared/delivery/notices.ts';
-import { createWakeCall } from './wake-call.ts';
-import { createWaker } from './waker.ts';
-import type { WakerTimes } from './waker.ts';
+import { createHomeKeeper } from './home-keeper.ts';
+import type { HomeKeeper, HomeKeeperParts, WakeTarget } from './home-keeper.ts';
+import { fitsHosts } from './wake-hosts.ts';
 
-/** How the VM is woken; without a `url` the worker is always on and nothing is done. */
-export type WakeSettings = {
-  url: string | undefined;
-  secret: string | undefined;
-  times: WakerTimes;
+export type VmKeeperParts = Omit<HomeKeeperParts, 'target'> & {
+  /** The homes that have registered, and those of the conversations. */
+  homes: Pick<HomeRegistry, 'list'>;
+  routes: Pick<Routes, 'guess'>;
+  wake: WakeSettings;
 };
 
-/** What reaches the people who wait, and the owner. */
-export type WakeChat = { typing: Typing; notices: Notices; tellOwner: TellOwner };
+/**
+ * The wake address of the first home and its secret, and the hosts that the addresses of homes may
+ * name. Without an address the first home's own applies; without that too, its worker is always on.
+ */
+export type WakeSettings = { url: string | undefined; secret: string | undefined; hosts: string[] };
 
-/** Wakes the VM when it has work, and tells waiting people how it stands. */
+/** Wakes the VM of each home when it has work, and tells waiting people how it stands. */
 export type VmKeeper = {
-  /** A message was accepted: "typing…" shows, and the VM wakes. */
+  /** A message was accepted: "typing…" shows, and the VM of its home wakes. */
   onAccepted(message: Message): void;
-  /** There may be other work than a message. */
-  look(): void;
+  /** There may be other work than a message, in a conversation or anywhere. */
+  look(conversation?: string): void;
   /**
-   * Begins to listen for the worker's signals, and looks once: an earlier relay may have left a
-   * wake unfinished.
+   * Begins to listen for the workers' signals, and looks once: an earlier relay may have left a wake
+   * unfinished.
    */
   start(): Promise<Running>;
 };
 
-/**
- * While the VM wakes, "typing…" stays on for at most this many people, those who wrote last: each
- * costs a request to Twilio every 20 s.
- */
-const mostTyping = 50;
+/** One keeper a home: a VM that sleeps, is slow or does not wake up holds up no other. */
+export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
+  const { redis, homes, routes, wake, tellOwner, log } = parts;
+  const keepers = new Map<HomeSuffix, { keeper: HomeKeeper; target: WakeTarget }>();
+  let stopped = false;
 
-/** How many notices are sent in parallel. */
-const toldAtOnce = 20;
-
-/** An unfinished wake is forgotten after this time (ms). */
-const longestWake = 3600_000;
-
-/** The notice to the owner when the VM does not wake up. */
-const failedWakeWords =
-  'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
-
-export function createVmKeeper(
-  redis: Redis,
-  { url, secret, times }: WakeSettings,
-  { typing, notices, tellOwner }: WakeChat,
-  metrics: Metrics,
-  log: Log,
-): VmKeeper {
-  const vm = createVmState(redis);
-  /** The last messages of the people who wrote last, for their typing indicators. */
-  const lastMessages = new Map<string, string>();
-
-  const tellWaiting = (about: string, wake: number, text: string): void => {
-    const tell = async (): Promise<void> => {
-      const { conversations } = await vm.waiting(Date.now());
-      for (let index = 0; index < conversations.length; index += toldAtOnce) {
-        await Promise.all(
-          conversations
-            .slice(index, index + toldAtOnce)
-            .map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text)),
-        );
-      }
-    };
-    tell().catch((error: unknown) => log.warn({ err: error }, 'could not notify waiting people'));
+  /** How a registered home is woken; its address does not count where it leads elsewhere. */
+  const targetOf = ({ name, suffix, address, secret }: HomeRecord): WakeTarget => {
+    if (suffix === '' && wake.url !== undefined)
+      return { home: suffix, name, address: wake.url, secret: wake.secret };
+    if (address === undefined || fitsHosts(address, wake.hosts))
+      return { home: suffix, name, address, secret };
+    log.error({ home: name }, 'the address of a home does not fit WAKE_HOSTS: it is not woken');
+    void tellOwner(
+      `wake-address${suffix}`,
+      `The computer “${name}” gave an address that WAKE_HOSTS does not have, so I do not wake it. Please add its host there, or correct its WAKE_ADDRESS.`,
+    );
+    return { home: suffix, name, address: undefined, secret: undefined };
   };
-  const noteLast = (conversation: string, id: string): void => {
-    lastMessages.delete(conversation);
-    lastMessages.set(conversation, id);
-    const [oldest] = lastMessages.keys();
-    if (lastMessages.size > mostTyping && oldest !== undefined) lastMessages.delete(oldest);
+  const keep = (target: WakeTarget): HomeKeeper => {
+    const known = keepers.get(target.home);
+    const isSame =
+      known?.target.address === target.address && known?.target.secret === target.secret;
+    if (known && isSame) return known.keeper;
+    known?.keeper.stop();
+    const keeper = createHomeKeeper({ ...parts, target });
+    keepers.set(target.home, { keeper, target });
+    return keeper;
   };
-  const showTyping = async (): Promise<void> => {
-    if (lastMessages.size === 0) return;
-    for (const conversation of (await vm.waiting(Date.now(), [...lastMessages.keys()]))
-      .conversations) {
-      const message = lastMessages.get(conversation);
-      if (message) void typing.show(conversation, message);
-    }
+  /** The first home is there before it has registered: it may be of an earlier version. */
+  const first = keep({ home: '', name: '', address: wake.url, secret: wake.secret });
+  const refresh = async (): Promise<void> => {
+    for (const home of await homes.list()) if (!stopped) keep(targetOf(home));
   };
-  const waker = createWaker({
-    vm,
-    times,
-    log,
-    now: Date.now,
-    call: url
-      ? createWakeCall(url, secret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
-      : async () => undefined,
-    begin: async (now) => {
-      await redis.set(keys.waking, now, 'PX', longestWake, 'NX');
-      return Number(await redis.get(keys.waking)) || now;
-    },
-    end: async (began) => {
-      await redis.del(keys.waking);
-      metrics.wakeSeconds.observe((Date.now() - began) / 1000);
-    },
-    tellWaking: (wake, usualMs) =>
-      tellWaiting(
-        'waking',
-        wake,
-        `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`,
-      ),
-    tellFailing(wake) {
-      tellWaiting(
-        'not-waking',
-        wake,
-        'Your computer does not wake up. Your message is kept, and I keep trying.',
-      );
-      void tellOwner('wake', failedWakeWords);
-    },
-    onRound: () =>
-      void showTyping().catch((error: unknown) =>
-        log.debug({ err: error }, 'typing indicator failed'),
-      ),
-  });
+  let refreshing: Promise<void> | undefined;
+  /** Reads the homes anew, and then does something with them. */
+  const refreshed = (then: () => void): void => {
+    refreshing = (refreshing ?? Promise.resolve())
+      .then(refresh)
+      .then(then)
+      .catch((error: unknown) => log.warn({ err: error }, 'reading the homes failed'));
+  };
+  const lookAtAll = (): void => {
+    for (const { keeper } of keepers.values()) keeper.look();
+  };
+  const withKeeper = (home: HomeSuffix, use: (keeper: HomeKeeper) => void): void => {
+    const known = keepers.get(home);
+    if (known) return use(known.keeper);
+    refreshed(() => use(keepers.get(home)?.keeper ?? first));
+  };
+  const onControl = (said: Control): void => {
+    if (said.kind === 'message' || said.kind === 'release') return;
+    const home = suffixOf(said.home ?? '');
+    if (said.kind === 'home') refreshed(() => keepers.get(home)?.keeper.look());
+    else withKeeper(home, (keeper) => keeper.onControl(said));
+  };
 
   return {
-    onAccepted({ conversation, id }) {
-      noteLast(conversation, id);
-      void typing.show(conversation, id);
-      if (url) waker.look();
+    onAccepted(message) {
+      withKeeper(routes.guess(message.conversation), (keeper) => keeper.onAccepted(message));
     },
-    look() {
-      if (url) waker.look();
+    look(conversation) {
+      if (conversation === undefined) return lookAtAll();
+      withKeeper(routes.guess(conversation), (keeper) => keeper.look());
     },
     async start() {
-      if (!url) return { stop: async () => undefined };
-      const onControl = (said: Control): void => {
-        // From here on the worker shows “typing…” itself.
-        if (said.kind === 'awake') lastMessages.clear();
-        waker.onControl(said);
-      };
-      // The VM may have fallen asleep while the connection was away.
-      const control = await listenToControl(
-        redis,
-        onControl,
-        () => waker.onControl({ kind: 'asleep', nextDue: 0 }),
-        channels.exceptMessages,
-      );
-      waker.look();
+      // A VM may have fallen asleep, or registered, while the connection was away.
+      const onMissed = (): void =>
+        refreshed(() => {
+          for (const { keeper } of keepers.values())
+            keeper.onControl({ kind: 'asleep', nextDue: 0 });
+        });
+      const control = await listenToControl(redis, onControl, onMissed, channels.exceptMessages);
+      await refresh().catch(async (error: unknown) => {
+        await control.stop();
+        throw error;
+      });
+      lookAtAll();
       return {
         async stop() {
-          waker.stop();
+          stopped = true;
+          for (const { keeper } of keepers.values()) keeper.stop();
           await control.stop();
         },
       };

@@ -150,6 +150,17 @@ export const variables = {
   CHROMIUM_PATH: text,
   /** Names a worker across its boots; workers that run at the same time need different names. */
   WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
+  /** Names the home that the worker's disk is; read at the disk's first boot. */
+  HOME_NAME: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'may have a-z, digits and dashes, at most 32 of them'),
+  /** How many people a home takes; unset, any number. */
+  HOME_PEOPLE: z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1'),
+  /** The address at which the relay wakes this worker's machine; it must fit the relay's WAKE_HOSTS. */
+  WAKE_ADDRESS: baseUrl,
   /** The worker exits after this time without work; unset, it never does. */
   IDLE_MINUTES: z.coerce
     .number('must be a number of minutes')
@@ -157,8 +168,17 @@ export const variables = {
     .max(7 * 24 * 60, 'must be at most a week (10080)'),
   /** What an hour of the worker's machine costs while it is awake. */
   VM_USD_PER_HOUR: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
-  /** What the relay calls to wake the worker; unset, the worker is always on. */
+  /** What the relay calls to wake the first home's worker; unset, the worker is always on. */
   WAKE_URL: baseUrl,
+  /** The hosts that a home's WAKE_ADDRESS may name, with commas; `*.` stands for any subdomain. */
+  WAKE_HOSTS: z.string().transform((value, context) => {
+    const hosts = value.split(',').map((host) => host.trim().toLowerCase());
+    if (hosts.some((host) => !/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(host)))
+      context.addIssue('must be hosts with commas, such as *.flycast,vm.example.org');
+    return hosts;
+  }),
+  /** How a person who writes for the first time gets a home. */
+  PLACEMENT: z.enum(['shared', 'own'], 'must be shared or own'),
   WAKE_SECRET: text,
   /**
    * The send rate for one person, overriding Twilio's usual limits: seconds per message, and the

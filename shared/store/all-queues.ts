@@ -1,5 +1,6 @@
 import { createDeliveries, createTurns } from './queues.ts';
 import type { Deliveries, QueueOptions, Turns } from './queues.ts';
+import { createRoutes } from './homes/routes.ts';
 import type { Redis } from './redis/redis.ts';
 import { createSchedules } from './schedules.ts';
 import type { Schedules } from './schedules.ts';
@@ -13,7 +14,9 @@ export type Queues = {
 };
 
 /** Opens the queues on a connection that the caller closes after them. */
-export function createQueues(redis: Redis, options: QueueOptions): Queues {
+export function createQueues(redis: Redis, given: QueueOptions): Queues {
+  const { home = '', routes = createRoutes(home) } = given;
+  const options = { ...given, home, routes };
   const [turns, deliveries, schedules] = [
     createTurns(redis, options),
     createDeliveries(redis, options),

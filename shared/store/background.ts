@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseJson, toJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
+import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { fieldsOf, runScript } from './redis/script.ts';
 import { loadScript } from './redis/script-file.ts';
@@ -34,7 +35,7 @@ export type Background = {
   list(conversation: string): Promise<(StoredTask & { session: string })[]>;
   /** All entries. */
   entries(): Promise<BackgroundEntry[]>;
-  /** The entries of workers that live no more. */
+  /** The entries of the home's workers that live no more. */
   lost(): Promise<BackgroundEntry[]>;
   /** Removes a session's entry if that worker still has it. */
   remove(entry: Pick<BackgroundEntry, 'conversation' | 'session' | 'owner'>): Promise<void>;
@@ -47,10 +48,10 @@ const removeScript = loadScript(new URL('lua/background-remove.lua', import.meta
 
 const lostScript = loadScript(new URL('lua/background-lost.lua', import.meta.url), {
   keys: ['background'],
-  args: ['prefix'],
+  args: ['prefix', 'home'],
 });
 
-export function createBackground(redis: Redis): Background {
+export function createBackground(redis: Redis, home: HomeSuffix = ''): Background {
   const readFields = (fields: Record<string, string>): BackgroundEntry[] =>
     Object.entries(fields).flatMap(([field, value]) => {
       const [conversation = '', session = ''] = field.split(' ');
@@ -77,7 +78,7 @@ export function createBackground(redis: Redis): Background {
       const found = z.array(z.string()).parse(
         await runScript(redis, lostScript, {
           keys: { background: keys.background },
-          args: { prefix },
+          args: { prefix, home },
         }),
       );
       return readFields(fieldsOf(found));

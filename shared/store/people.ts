@@ -24,6 +24,7 @@ const Record = z.object({
   allowed: z.string().optional(),
   user: z.string().optional(),
   home: z.string().optional(),
+  directory: z.string().optional(),
   greeted: z.string().optional(),
   limit: z.string().optional(),
 });
@@ -31,7 +32,8 @@ const Record = z.object({
 /**
  * One person, whatever address they write from. `since` is when the record began (ISO 8601),
  * `former` are ids that were joined into this one, `allowed` says since when they may write and by
- * whom, `user` and `home` are their Linux user and directory on the computer, `greeted` is when an
+ * whom, `home` is the name of their home, `user` and `directory` are their Linux user and directory
+ * there, `greeted` is when an
  * invited person was greeted, and `limit` is what they may cost in a day (`limitOf`).
  */
 export type Person = z.output<typeof Record> & { id: string };
@@ -52,7 +54,9 @@ export type People = {
 };
 
 /** What is noted about a person besides their addresses. */
-export type PersonFacts = Partial<Record<'name' | 'user' | 'home' | 'greeted' | 'limit', string>>;
+export type PersonFacts = Partial<
+  Record<'name' | 'user' | 'home' | 'directory' | 'greeted' | 'limit', string>
+>;
 
 /** A person from the fields of their record. Never throws. */
 export function parsePerson(id: string, fields: Record<string, string>): Person {

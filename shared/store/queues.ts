@@ -1,6 +1,9 @@
 import { Job, Queue, SpanKind } from 'bullmq';
 import type { Telemetry } from 'bullmq';
+import { createRoutes, homeNamedBy, suffixOf } from './homes/routes.ts';
+import type { Routes } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
+import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, usualRetentionDays } from './redis/retention.ts';
 import { untilKnown } from './redis/script.ts';
@@ -8,29 +11,40 @@ import type { ScriptCall } from './redis/script.ts';
 import { callScript, callsToAdd, runTransaction } from './redis/transaction.ts';
 
 /**
- * How long finished jobs are kept for the dashboard (days), and the optional telemetry for each
- * step.
+ * How long finished jobs are kept for the dashboard (days), the optional telemetry for each step, the
+ * home of this process (the first by default), and what it knows of other homes' conversations.
  */
-export type QueueOptions = { retentionDays?: number; telemetry?: Telemetry | undefined };
+export type QueueOptions = {
+  retentionDays?: number;
+  telemetry?: Telemetry | undefined;
+  home?: HomeSuffix;
+  routes?: Routes;
+};
 
 /**
  * A queue of one job per conversation at a time. The job carries no message: it signals that the
  * conversation has entries in its inbox (`turns`) or outbox (`deliveries`). `keepLastIfActive`
  * makes BullMQ keep at most one running and one next job per conversation, so two never run at
  * once, with any number of workers. Never call BullMQ's own retry on such a job: it ignores this
- * rule.
+ * rule. Each home has a queue of its own; a conversation's jobs are in its home's.
  */
 export type ConversationQueue<Data extends { conversation: string }> = {
+  /** The queue of this process's home, and its name. */
   name: string;
   queue: Queue<Data>;
+  /** The queue of a home. */
+  queueOf(home: HomeSuffix): Queue<Data>;
+  /** The home of a conversation. */
+  homeOf(conversation: string): Promise<HomeSuffix>;
   /**
    * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new.
    */
   add(conversation: string, id?: string): Promise<string>;
   /**
-   * Runs a script and adds the conversation's job in one atomic trip. Redis does not roll back: if
-   * the script took effect and BullMQ's part did not, the job is added once more on its own.
-   * Returns the script's reply and the job's id. Throws when Redis is away or refuses.
+   * Runs a script and adds the conversation's job in one atomic trip; in two when this process took
+   * the conversation for another home's, which the script says. Redis does not roll back: if the
+   * script took effect and BullMQ's part did not, the job is added once more on its own. Returns the
+   * script's reply and the job's id. Throws when Redis is away or refuses.
    */
   runAndAdd(step: Step, conversation: string): Promise<{ reply: unknown; job: string }>;
   /** Makes the conversation's delayed job run now. */
@@ -38,9 +52,13 @@ export type ConversationQueue<Data extends { conversation: string }> = {
   close(): Promise<void>;
 };
 
-/** A script that runs together with adding a job. */
+/** A script that runs together with adding a job to a home's queue. */
 export type Step = {
-  call: ScriptCall;
+  /**
+   * The script for the queue of this name. A script that finds the conversation in another home
+   * prevents the job, does nothing else and returns `home SUFFIX`.
+   */
+  call: (queue: string, home: HomeSuffix) => ScriptCall;
   /** Names the job. */
   id?: string;
   /**
@@ -49,8 +67,11 @@ export type Step = {
    */
   wantsJob?: (reply: unknown) => boolean;
   /** Undoes, in either case, what the script did to prevent the job. */
-  after?: ScriptCall;
+  after?: (queue: string) => ScriptCall;
 };
+
+/** How often a step follows the home that the script names: once, unless the home changes meanwhile. */
+const mostTrips = 4;
 
 export type QueueName = 'turns' | 'deliveries' | 'schedules';
 
@@ -59,22 +80,38 @@ export function createConversationQueue<Data extends { conversation: string }>(
   name: QueueName,
   redis: Redis,
   fresh: (conversation: string) => Data,
-  { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {},
+  {
+    retentionDays = usualRetentionDays,
+    telemetry,
+    home: own = '',
+    routes = createRoutes(own),
+  }: QueueOptions = {},
 ): ConversationQueue<Data> {
   const kept = keptJobs(retentionDays);
-  const queue: Queue<Data> = new Queue<Data>(name, {
-    connection: redis,
-    prefix,
-    // BullMQ's event stream is only for observers; its default length would keep megabytes.
-    streams: { events: { maxLen: 100 } },
-    defaultJobOptions: { removeOnComplete: kept, removeOnFail: kept },
-    ...(telemetry ? { telemetry } : {}),
-  });
-  // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
-  queue.on('error', () => undefined);
+  const queues = new Map<HomeSuffix, Queue<Data>>();
+  const queueOf = (home: HomeSuffix): Queue<Data> => {
+    const known = queues.get(home);
+    if (known) return known;
+    const queue: Queue<Data> = new Queue<Data>(`${name}${home}`, {
+      connection: redis,
+      prefix,
+      // BullMQ's event stream is only for observers; its default length would keep megabytes.
+      streams: { events: { maxLen: 100 } },
+      defaultJobOptions: { removeOnComplete: kept, removeOnFail: kept },
+      // The home's own processes write what BullMQ says of the queue.
+      skipMetasUpdate: home !== own,
+      ...(telemetry ? { telemetry } : {}),
+    });
+    // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
+    queue.on('error', () => undefined);
+    queues.set(home, queue);
+    return queue;
+  };
+  const ownQueue = queueOf(own);
 
   /** Creates a job with the current trace, as BullMQ's own `add` does, and passes it to `add`. */
   const withJob = async <T>(
+    queue: Queue<Data>,
     conversation: string,
     id: string | undefined,
     add: (job: Job<Data>) => Promise<T>,
@@ -90,34 +127,66 @@ export function createConversationQueue<Data extends { conversation: string }>(
       return await add(new Job(queue, name, fresh(conversation), options, id));
     });
 
-  const add = async (conversation: string, id?: string): Promise<string> => {
+  /** The home that Redis knows of a conversation. */
+  const homeOf = async (conversation: string): Promise<HomeSuffix> => {
+    const home = suffixOf((await redis.hget(keys.conversation(conversation), 'home')) ?? '');
+    routes.note(conversation, home);
+    return home;
+  };
+  const addTo = async (queue: Queue<Data>, conversation: string, id?: string): Promise<string> => {
     const client = await queue.getBackend().client;
-    return await withJob(conversation, id, (job) => untilKnown(() => job.addJob(client)));
+    return await withJob(queue, conversation, id, (job) => untilKnown(() => job.addJob(client)));
+  };
+  const attempt = async (
+    home: HomeSuffix,
+    { call, id, wantsJob = () => true, after }: Step,
+    conversation: string,
+  ): Promise<{ reply: unknown; job: string }> => {
+    const queue = queueOf(home);
+    const client = await queue.getBackend().client;
+    const ending = after ? [callScript(after(queue.name))] : [];
+    const [scriptReply, jobReply, afterReply] = await withJob(
+      queue,
+      conversation,
+      id,
+      async (job) =>
+        runTransaction(redis, client, [
+          callScript(call(queue.name, home)),
+          ...(await callsToAdd(job)),
+          ...ending,
+        ]),
+    );
+    if (!scriptReply || !jobReply) throw new Error('Redis aborted the transaction');
+    const failure = scriptReply[0] ?? afterReply?.[0];
+    if (failure) throw failure;
+    const reply = scriptReply[1];
+    if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
+    const isWanted = wantsJob(reply) && homeNamedBy(reply) === undefined;
+    return { reply, job: isWanted ? await addTo(queue, conversation, id) : '' };
   };
 
   return {
-    name,
-    queue,
-    add,
-    async runAndAdd({ call, id, wantsJob = () => true, after }, conversation) {
-      const client = await queue.getBackend().client;
-      const ending = after ? [callScript(after)] : [];
-      const [scriptReply, jobReply, afterReply] = await withJob(conversation, id, async (job) =>
-        runTransaction(redis, client, [callScript(call), ...(await callsToAdd(job)), ...ending]),
-      );
-      if (!scriptReply || !jobReply) throw new Error('Redis aborted the transaction');
-      const failure = scriptReply[0] ?? afterReply?.[0];
-      if (failure) throw failure;
-      const reply = scriptReply[1];
-      if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
-      return { reply, job: wantsJob(reply) ? await add(conversation, id) : '' };
+    name: ownQueue.name,
+    queue: ownQueue,
+    queueOf,
+    homeOf,
+    add: async (conversation, id) => addTo(queueOf(await homeOf(conversation)), conversation, id),
+    async runAndAdd(step, conversation) {
+      for (let trip = 1; trip <= mostTrips; trip += 1) {
+        const done = await attempt(routes.guess(conversation), step, conversation);
+        const home = homeNamedBy(done.reply);
+        if (home === undefined) return done;
+        routes.note(conversation, home);
+      }
+      throw new Error('the home of the conversation keeps changing');
     },
     async promote(conversation) {
-      const id = await redis.get(keys.deduplication(name, conversation));
+      const queue = queueOf(await homeOf(conversation));
+      const id = await redis.get(keys.deduplication(queue.name, conversation));
       const job = id === null ? undefined : await queue.getJob(id);
       if (await job?.isDelayed()) await job?.promote();
     },
-    close: () => queue.close(),
+    close: async () => void (await Promise.all([...queues.values()].map((queue) => queue.close()))),
   };
 }
 

@@ -6,7 +6,9 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { nextRun } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
+import { suffixOf } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
+import type { HomeSuffix } from './redis/keys.ts';
 import { callKey } from './redis/idempotent.ts';
 import { createPeopleStore } from './people.ts';
 import { PersonAddress } from '../runtime/person-address.ts';
@@ -36,11 +38,13 @@ export type PlannedSchedule = Schedule & { next: number; paused?: true };
 
 /**
  * The schedules of all conversations, stored only in BullMQ: a job scheduler for each cron, a
- * delayed job for each single time, so no second list can disagree. They fire only while a worker
- * runs; the relay wakes the VM for them.
+ * delayed job for each single time, so no second list can disagree. Each home has a queue of its own.
+ * They fire only while a worker of the home runs; the relay wakes the VM for them.
  */
 export type Schedules = {
+  /** The queue of this process's home. */
   queue: Queue<Schedule>;
+  queueOf(home: HomeSuffix): Queue<Schedule>;
   /** A conversation's schedules by their numbers. */
   list(conversation: string): Promise<PlannedSchedule[]>;
   /** The schedules of all conversations of a conversation's person. */
@@ -66,8 +70,8 @@ export type Schedules = {
   setAside(conversation: string, due?: Schedule): Promise<number>;
   /** Restores the set-aside schedules. Returns how many. */
   bringBack(conversation: string): Promise<number>;
-  /** The conversations with planned schedules. */
-  conversations(): Promise<string[]>;
+  /** The conversations with planned schedules in these homes. */
+  conversations(homes: readonly HomeSuffix[]): Promise<string[]>;
   /** Stops a repeating schedule, which stays in the list. Safe to repeat. */
   pause(schedule: Schedule): Promise<void>;
   /**
@@ -76,7 +80,7 @@ export type Schedules = {
    */
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
-   * Plans anew what stands later than its next run after `now` (ms since 1970), as it does where a
+   * In this home, plans anew what stands later than its next run after `now` (ms since 1970), as it does where a
    * clock was ahead when the last run was planned. Returns how many schedules that were.
    */
   planAgain(now: number): Promise<number>;
@@ -123,14 +127,20 @@ function isLate({ cron, timezone, next }: PlannedSchedule, now: number): boolean
 }
 
 /** The planned schedules in BullMQ, and the paused ones stored beside them. */
-function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
+function createPlan(
+  redis: Redis,
+  queueOf: (home: HomeSuffix) => Queue<Schedule>,
+  jobOptions: JobsOptions,
+) {
+  const queueFor = async (conversation: string): Promise<Queue<Schedule>> =>
+    queueOf(suffixOf((await redis.hget(keys.conversation(conversation), 'home')) ?? ''));
   const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
     const stored = Object.values(await redis.hgetall(keys.schedulesPaused(conversation)));
     return stored
       .flatMap((raw) => Schedule.safeParse(parseJson(raw)).data ?? [])
       .map((schedule) => ({ ...schedule, next: 0, paused: true }));
   };
-  const listAll = async (): Promise<PlannedSchedule[]> => {
+  const listIn = async (queue: Queue<Schedule>): Promise<PlannedSchedule[]> => {
     const [repeated, delayed] = await Promise.all([
       queue.getJobSchedulers(0, -1, true),
       queue.getDelayed(),
@@ -146,7 +156,10 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
     );
   };
   const list = async (conversation: string): Promise<PlannedSchedule[]> => {
-    const [planned, paused] = await Promise.all([listAll(), listPaused(conversation)]);
+    const [planned, paused] = await Promise.all([
+      listIn(await queueFor(conversation)),
+      listPaused(conversation),
+    ]);
     return planned
       .filter(
         (schedule) =>
@@ -158,6 +171,7 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
   };
   const plan = async (schedule: Schedule): Promise<void> => {
     const id = idOf(schedule);
+    const queue = await queueFor(schedule.conversation);
     if (schedule.cron !== undefined)
       await queue.upsertJobScheduler(
         id,
@@ -175,6 +189,7 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
       keys.schedulesPaused(schedule.conversation),
       String(schedule.number),
     );
+    const queue = await queueFor(schedule.conversation);
     const removed =
       schedule.cron === undefined
         ? (await queue.remove(idOf(schedule))) > 0
@@ -188,13 +203,13 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
       JSON.stringify(schedule),
     );
   };
-  return { list, listAll, plan, unplan, notePaused };
+  return { list, listIn, queueFor, plan, unplan, notePaused };
 }
 
 /** Creates the schedules on the caller's connection, which the caller closes. */
 export function createSchedules(
   redis: Redis,
-  { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {},
+  { retentionDays = usualRetentionDays, telemetry, home: own = '' }: QueueOptions = {},
 ): Schedules {
   const kept = keptJobs(retentionDays);
   // A tick takes one step in Redis; if it fails, BullMQ retries it, which is harmless since each
@@ -205,22 +220,33 @@ export function createSchedules(
     attempts: 10,
     backoff: { type: 'exponential', delay: 1000 },
   };
-  const queue = new Queue<Schedule>('schedules', {
-    connection: redis,
-    prefix,
-    streams: { events: { maxLen: 100 } },
-    defaultJobOptions: jobOptions,
-    settings: { repeatStrategy },
-    ...(telemetry ? { telemetry } : {}),
-  });
-  // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
-  queue.on('error', () => undefined);
+  const queues = new Map<HomeSuffix, Queue<Schedule>>();
+  const queueOf = (home: HomeSuffix): Queue<Schedule> => {
+    const known = queues.get(home);
+    if (known) return known;
+    const queue = new Queue<Schedule>(`schedules${home}`, {
+      connection: redis,
+      prefix,
+      streams: { events: { maxLen: 100 } },
+      defaultJobOptions: jobOptions,
+      settings: { repeatStrategy },
+      skipMetasUpdate: home !== own,
+      ...(telemetry ? { telemetry } : {}),
+    });
+    // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
+    queue.on('error', () => undefined);
+    queues.set(home, queue);
+    return queue;
+  };
+  const queue = queueOf(own);
 
   const people = createPeopleStore(redis);
-  const { list, listAll, plan, unplan, notePaused } = createPlan(redis, queue, jobOptions);
+  const planning = createPlan(redis, queueOf, jobOptions);
+  const { list, listIn, queueFor, plan, unplan, notePaused } = planning;
 
   return {
     queue,
+    queueOf,
     list,
     async listPerson(conversation) {
       const { conversations } = await people.of(conversation);
@@ -246,11 +272,12 @@ export function createSchedules(
       await plan(whole);
       if (whole.cron !== undefined) return whole;
       // An existing schedule with this number stays unchanged, including its time.
-      const { data } = Schedule.safeParse((await queue.getJob(idOf(whole)))?.data);
+      const planned = await (await queueFor(whole.conversation)).getJob(idOf(whole));
+      const { data } = Schedule.safeParse(planned?.data);
       return data ?? whole;
     },
     async planAgain(now) {
-      const late = (await listAll()).filter((schedule) => isLate(schedule, now));
+      const late = (await listIn(queue)).filter((schedule) => isLate(schedule, now));
       let count = 0;
       for (const { next, paused: _, ...schedule } of late) {
         // Cancelled, paused or run since: it must not come back.
@@ -304,13 +331,14 @@ export function createSchedules(
       await redis.del(keys.setAsideSchedules(conversation));
       return kept.length;
     },
-    async conversations() {
-      return [...new Set((await listAll()).map(({ conversation }) => conversation))];
+    async conversations(homes) {
+      const planned = await Promise.all(homes.map((home) => listIn(queueOf(home))));
+      return [...new Set(planned.flat().map(({ conversation }) => conversation))];
     },
     async pause(schedule) {
       // Stored first: between the two steps it is in both places and counts as paused.
       await notePaused(schedule);
-      await queue.removeJobScheduler(idOf(schedule));
+      await (await queueFor(schedule.conversation)).removeJobScheduler(idOf(schedule));
     },
     async resume(conversation, number) {
       const schedule = (await list(conversation)).find((known) => known.number === number);
@@ -321,7 +349,8 @@ export function createSchedules(
       await redis.hdel(keys.schedulesPaused(conversation), String(number));
       return known;
     },
-    close: () => queue.close(),
+    close: async () =>
+      void (await Promise.all([...queues.values()].map((opened) => opened.close()))),
   };
 }
 

@@ -22,6 +22,9 @@ import { createPeopleStore } from './people.ts';
 import type { People } from './people.ts';
 import { createRedisMemory, warnOfPressure } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
+import { createHomeRegistry } from './homes/registry.ts';
+import type { HomeRegistry } from './homes/registry.ts';
+import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { createSetAside } from './boxes/set-aside.ts';
 import type { SetAside } from './boxes/set-aside.ts';
@@ -33,6 +36,8 @@ import type { Spend } from './money/spend.ts';
 /** Everything that relay and worker keep in Redis. */
 export type Stores = Queues & {
   redis: Redis;
+  /** The homes of the people. */
+  homes: HomeRegistry;
   /** Redis's memory; the owner hears when it is nearly full. */
   memory: RedisMemory;
   /** Notices to the owner go through the outbox. */
@@ -51,22 +56,26 @@ export type Stores = Queues & {
   background: Background;
 };
 
-/** Messages and replies are kept for `days`; `isPretend`: the model costs nothing. */
-export type StoresOptions = { days: number; log: Log; isPretend?: boolean };
+/**
+ * Messages and replies are kept for `days`; `isPretend`: the model costs nothing; `home` is that of a
+ * worker, by default the first.
+ */
+export type StoresOptions = { days: number; log: Log; isPretend?: boolean; home?: HomeSuffix };
 
 /** Creates the stores beside their queues, on a connection that the caller closes after them. */
 export function createStores(redis: Redis, queues: Queues, options: StoresOptions): Stores {
   const { turns, deliveries, schedules } = queues;
-  const { days, log, isPretend = false } = options;
+  const { days, log, isPretend = false, home = '' } = options;
   const outbox = createOutbox(redis, deliveries, days);
   const tellOwner = createTellOwner({ redis, outbox, log });
   const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
   return {
     ...queues,
     redis,
+    homes: createHomeRegistry(redis),
     memory,
     tellOwner,
-    inbox: createInbox(redis, days),
+    inbox: createInbox(redis, days, turns.name),
     outbox,
     ledger: createLedger(redis, () => new Date(), days),
     conversations: createConversations(redis),
@@ -77,6 +86,6 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
     spend: createSpend(redis, { isPretend }),
-    background: createBackground(redis),
+    background: createBackground(redis, home),
   };
 }

@@ -1,11 +1,17 @@
 import { z } from 'zod';
-import { keys, prefix } from './redis/keys.ts';
+import { keys, ofHome, prefix } from './redis/keys.ts';
+import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { runScript } from './redis/script.ts';
 import { loadScript } from './redis/script-file.ts';
 
-/** The queues whose jobs keep the VM awake. */
+/** The queues whose jobs keep the VM awake; those of a home end in its suffix. */
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
+
+/** The names of a home's queues. */
+export function queuesOf(home: HomeSuffix): string[] {
+  return queueNames.map((name) => `${name}${home}`);
+}
 
 /**
  * The VM's work. `heartbeatMs` is how long the last sign of life remains valid (0: expired);
@@ -13,7 +19,7 @@ export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
  */
 export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
 
-/** Whether the VM is awake, and whether it has to be. Never polls. */
+/** Whether a home's VM is awake, and whether it has to be. Never polls. */
 export type VmState = {
   need(now: number): Promise<Need>;
   /**
@@ -44,32 +50,39 @@ export type VmState = {
 
 const needScript = loadScript(new URL('lua/need.lua', import.meta.url), {
   keys: ['heartbeat', 'conversations'],
-  args: ['prefix', 'nowMs'],
+  args: ['prefix', 'nowMs', 'home'],
   rest: 'queues',
 });
 
 const fallAsleepScript = loadScript(new URL('lua/fall-asleep.lua', import.meta.url), {
   keys: ['heartbeat', 'conversations', 'vm', 'lease'],
-  args: ['prefix', 'nowMs', 'soonMs', 'channel'],
+  args: ['prefix', 'nowMs', 'soonMs', 'channel', 'home'],
   rest: 'queues',
 });
 
 const waitingScript = loadScript(new URL('lua/waiting.lua', import.meta.url), {
   keys: ['conversations'],
-  args: ['prefix', 'among', 'nowMs'],
+  args: ['prefix', 'among', 'nowMs', 'home'],
 });
 
 const Waiting = z.tuple([z.array(z.string()), z.number()]);
 
 const Waking = z.tuple([z.number(), z.number(), z.string()]);
 
-export function createVmState(redis: Redis): VmState {
+export function createVmState(redis: Redis, home: HomeSuffix = ''): VmState {
+  const own = {
+    heartbeat: ofHome(keys.heartbeat, home),
+    conversations: ofHome(keys.conversations, home),
+    vm: ofHome(keys.vm, home),
+    wakes: ofHome(keys.wakes, home),
+  };
+  const queues = queuesOf(home);
   return {
     async need(now) {
       const found = await runScript(redis, needScript, {
-        keys: { heartbeat: keys.heartbeat, conversations: keys.conversations },
-        args: { prefix, nowMs: now },
-        rest: queueNames,
+        keys: { heartbeat: own.heartbeat, conversations: own.conversations },
+        args: { prefix, nowMs: now, home },
+        rest: queues,
       });
       const [work, heartbeatMs, nextDue] = Waking.parse(found);
       return { work: work === 1, heartbeatMs, nextDue: nextDue ? Number(nextDue) : undefined };
@@ -77,13 +90,13 @@ export function createVmState(redis: Redis): VmState {
     async fallAsleep(worker, now, soonMs, onStranded) {
       const found = await runScript(redis, fallAsleepScript, {
         keys: {
-          heartbeat: keys.heartbeat,
-          conversations: keys.conversations,
-          vm: keys.vm,
+          heartbeat: own.heartbeat,
+          conversations: own.conversations,
+          vm: own.vm,
           lease: keys.lease(worker),
         },
-        args: { prefix, nowMs: now, soonMs, channel: keys.control },
-        rest: queueNames,
+        args: { prefix, nowMs: now, soonMs, channel: keys.control, home },
+        rest: queues,
       });
       if (found === 'asleep') return true;
       const idle = z.array(z.string()).parse(found);
@@ -91,19 +104,19 @@ export function createVmState(redis: Redis): VmState {
       return false;
     },
     async waiting(now, among) {
-      const args = { prefix, among: among ? JSON.stringify(among) : '', nowMs: now };
+      const args = { prefix, among: among ? JSON.stringify(among) : '', nowMs: now, home };
       const found = await runScript(redis, waitingScript, {
-        keys: { conversations: keys.conversations },
+        keys: { conversations: own.conversations },
         args,
       });
       const [conversations, messages] = Waiting.parse(found);
       return { conversations, messages };
     },
     async noteWake(ms) {
-      await redis.multi().lpush(keys.wakes, Math.round(ms)).ltrim(keys.wakes, 0, 9).exec();
+      await redis.multi().lpush(own.wakes, Math.round(ms)).ltrim(own.wakes, 0, 9).exec();
     },
     async usualWake() {
-      const wakes = (await redis.lrange(keys.wakes, 0, -1)).map(Number).toSorted((a, b) => a - b);
+      const wakes = (await redis.lrange(own.wakes, 0, -1)).map(Number).toSorted((a, b) => a - b);
       return wakes[Math.floor(wakes.length / 2)];
     },
   };

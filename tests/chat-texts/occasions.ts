@@ -19,9 +19,17 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: 'more messages come in a minute than are taken in',
       },
       {
-        file: 'relay/wake/vm.ts',
+        file: 'relay/wake/home-keeper.ts',
         when: 'the computer sleeps and takes longer to wake',
-        parts: { tellFailing: 'the computer does not wake up', failedWakeWords: 'none' },
+        parts: {
+          tellFailing: 'the computer does not wake up',
+          failedWakeWords: 'none',
+        },
+      },
+      {
+        file: 'relay/people/no-home.ts',
+        when: 'a person writes for the first time and no computer can take them',
+        parts: { noHomeWords: 'none' },
       },
       {
         file: 'worker/people/meet.ts',
@@ -271,9 +279,22 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
     title: 'To the owner',
     occasions: [
       {
-        file: 'relay/wake/vm.ts',
+        file: 'relay/wake/home-keeper.ts',
         when: 'none',
-        parts: { failedWakeWords: 'the computer does not wake up' },
+        parts: {
+          failedWakeWords: 'the computer, or one of several, does not wake up',
+        },
+        to: 'the owner',
+      },
+      {
+        file: 'relay/wake/vm.ts',
+        when: 'a computer names an address that the relay may not call',
+        to: 'the owner',
+      },
+      {
+        file: 'relay/people/no-home.ts',
+        when: 'none',
+        parts: { noHomeWords: 'a person writes for the first time and no computer can take them' },
         to: 'the owner',
       },
       {

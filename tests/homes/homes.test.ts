@@ -267,13 +267,13 @@ test('a conversation stays in the home that it began in when two people turn out
         for (const record of records.values()) if (record.id === id) Object.assign(record, facts);
       },
     };
-    const homeOf = createHomeOf(people, homes);
+    const homeOf = createHomeOf(people, homes, 'east');
     const [one, other] = [await homeOf('+15551230001'), await homeOf('+15551230002')];
     expect([one, other].map(({ person }) => person)).toEqual(['p-1', 'p-2']);
     await homeOf('+15551230001');
     expect(noted).toEqual([
-      ['p-1', { user: 'the worker’s', home: one.directory }],
-      ['p-2', { user: 'the worker’s', home: other.directory }],
+      ['p-1', { user: 'the worker’s', home: 'east', directory: one.directory }],
+      ['p-2', { user: 'the worker’s', home: 'east', directory: other.directory }],
     ]);
     await mkdir(workspaceOf(other, '+15551230002'), { recursive: true });
     const joined = { ...records.get('+15551230001'), id: 'p-1', former: ['p-2', 'p-3'] };

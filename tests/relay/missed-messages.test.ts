@@ -8,6 +8,7 @@ import { createPeople } from '../../relay/people/people.ts';
 import { createReceive } from '../../relay/http/reception.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import { createLog } from '../../shared/runtime/log.ts';
@@ -102,13 +103,18 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
               claims: createClaims(redis, 30),
               judgeParties: createJudgeParties(account.accountSid, account.number),
               people,
-              receive: createReceive(createIntake(turns), people, async () => undefined),
+              receive: createReceive(
+                createIntake(turns),
+                people,
+                async () => undefined,
+                () => undefined,
+              ),
               noteStatus: async ({ reply, conversation, sid, code }) =>
                 void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
             },
             keeper: { onAccepted: ({ id }) => void accepted.push(id), look: () => undefined },
             accountSid: account.accountSid,
-            stores: { redis, turns, deliveries, ledger },
+            stores: { redis, turns, deliveries, ledger, homes: createHomeRegistry(redis) },
             times: { ...backfillTimes, ...times },
             now: () => Date.now() + clock.ahead,
             log,

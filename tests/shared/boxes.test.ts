@@ -101,7 +101,7 @@ test('a store of the version before, which knew one set of all conversations, is
     // The sweep does it in small steps, before anybody looks.
     await redis.del(keys.known);
     await redis.sadd(keys.conversations, ...all);
-    expect(await sweep(redis, turns, deliveries, log)).toBe(1);
+    expect(await sweep({ redis, turns, deliveries }, log)).toBe(1);
     expect([await redis.smembers(keys.conversations), await redis.scard(keys.known)]).toEqual([
       [stranded],
       all.length - 1,

@@ -122,7 +122,7 @@ test('a patient connection does at the new primary what the old one refused: a c
         lua: "return redis.call('INCR', counter)",
       });
       const { reply } = await turns.runAndAdd(
-        { call: callOf(write, { keys: { counter: 'count' } }) },
+        { call: () => callOf(write, { keys: { counter: 'count' } }) },
         phone,
       );
       expect(reply).toBe(1);

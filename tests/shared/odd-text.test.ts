@@ -299,7 +299,9 @@ test('every way to a script makes text well formed, also within JSON', async () 
     const said = 'a \ufffdb \ufffd\ufffd';
     expect(await runScript(redis, echo, input)).toBe(said);
     expect(String(await runScriptForBytes(redis, echo, input))).toBe(said);
-    expect((await turns.runAndAdd({ call: callOf(echo, input) }, conversation)).reply).toBe(said);
+    expect((await turns.runAndAdd({ call: () => callOf(echo, input) }, conversation)).reply).toBe(
+      said,
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
@@ -317,6 +318,10 @@ test('every script that is sent twice says the same and leaves the same', async 
     await background.note({ ...work, tasks: [task] });
     expect(await background.lost()).toHaveLength(1);
     await background.remove(work);
+
+    const east = { name: 'east', id: 'disk', worker: 'w', mayBeFirst: true };
+    const facts = { address: undefined, secret: undefined, takes: 3, version: '1' };
+    await createHomeRegistry(twice, () => new Date(0)).register(east, facts);
 
     const vm = createVmState(twice);
     await vm.need(Date.now());

@@ -19,7 +19,8 @@ async function withTurns(run: (turns: Turns, redis: Redis) => Promise<void>): Pr
 
 test('where the script took effect and BullMQ’s half failed, the job is added on its own', async () => {
   await withTurns(async (turns, redis) => {
-    const call = callOf(defineScript({ name: 'step', lua: `return 'done'` }), {});
+    const done = callOf(defineScript({ name: 'step', lua: `return 'done'` }), {});
+    const call = () => done;
     await redis.script('FLUSH');
     // BullMQ's own script travels as a digest, which Redis does not know now.
     expect(await turns.runAndAdd({ call, id: 'the-job' }, conversation)).toEqual({
@@ -37,10 +38,11 @@ test('where the script took effect and BullMQ’s half failed, the job is added 
 
 test('a script that fails is an error', async () => {
   await withTurns(async (turns) => {
-    const call = callOf(
-      defineScript({ name: 'fail', lua: `return redis.error_reply('BROKEN on purpose')` }),
-      {},
-    );
+    const call = () =>
+      callOf(
+        defineScript({ name: 'fail', lua: `return redis.error_reply('BROKEN on purpose')` }),
+        {},
+      );
     await expect(turns.runAndAdd({ call }, conversation)).rejects.toThrow('BROKEN');
   });
 });

@@ -20,7 +20,7 @@ test('of many conversations only those with something in a box and no job for it
     await turns.add(waiting);
     // The name of a job that is gone.
     await redis.set(keys.deduplication('turns', stale), 'gone');
-    expect(await sweep(redis, turns, deliveries, log)).toBe(3);
+    expect(await sweep({ redis, turns, deliveries }, log)).toBe(3);
     const conversations = (await turns.queue.getJobs(['waiting'])).map(
       ({ data }) => data.conversation,
     );
@@ -28,7 +28,7 @@ test('of many conversations only those with something in a box and no job for it
     expect(
       (await deliveries.queue.getJobs(['waiting'])).map(({ data }) => data.conversation),
     ).toEqual([unsent]);
-    expect(await sweep(redis, turns, deliveries, log)).toBe(0);
+    expect(await sweep({ redis, turns, deliveries }, log)).toBe(0);
     await Promise.all([turns.close(), deliveries.close()]);
   });
 });

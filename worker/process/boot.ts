@@ -27,6 +27,10 @@ import type { Homes } from '../agent/homes/homes.ts';
 import { moveIn } from '../agent/homes/moving-in.ts';
 import type { Snapshots, SnapshotsParts } from '../snapshots/snapshots.ts';
 import type { ScheduleTimes } from '../snapshots/schedule.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import { readManifest } from '../../shared/runtime/version.ts';
+import { takePlace } from './home-disk.ts';
+import type { Place } from './home-disk.ts';
 import { createSessionLock } from './session-lock.ts';
 import type { SessionLock } from './session-lock.ts';
 
@@ -46,6 +50,8 @@ export type Boot = {
   boot: number;
   agent: LateAgent;
   claims: SessionLock;
+  /** The home that this worker serves. */
+  place: Place;
   secrets: Secrets;
   personOf: PersonOf;
   homes: Homes;
@@ -111,14 +117,31 @@ export async function bootWorker(
   const { redis } = ahead;
   try {
     const snapshots = await snapshotsOf(config, { redis, homes, times, log });
+    // Before the boot is counted, which fences off every earlier one: a disk that is refused must not.
+    const place = await takePlace(
+      {
+        dataDir: config.DATA_DIR,
+        worker: config.WORKER_ID,
+        names: config.homeNames,
+        facts: {
+          address: config.WAKE_ADDRESS,
+          secret: config.WAKE_ADDRESS === undefined ? undefined : config.WAKE_SECRET,
+          takes: config.HOME_PEOPLE,
+          version: readManifest().version,
+        },
+      },
+      createHomeRegistry(redis),
+      log,
+    );
     const [boot, coming] = await Promise.all([
       countBoot(redis, config.WORKER_ID),
-      ahead.coming,
+      // What was looked for ahead is in the first home's queue.
+      place.suffix === '' ? ahead.coming : readComing(redis, place.suffix),
       beginEpoch(redis),
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const people = createPeopleStore(redis);
-    const known = createHomeOf(people, homes);
+    const known = createHomeOf(people, homes, place.name);
     const homeOf = snapshots ? snapshots.homeOf(known) : known;
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
@@ -154,7 +177,19 @@ export async function bootWorker(
     const ready = prepare().catch((error: unknown) =>
       log.warn({ err: error }, 'preparing the first turn failed'),
     );
-    return { redis, boot, agent, claims, secrets, personOf, homes, homeOf, snapshots, ready };
+    return {
+      redis,
+      boot,
+      agent,
+      claims,
+      place,
+      secrets,
+      personOf,
+      homes,
+      homeOf,
+      snapshots,
+      ready,
+    };
   } catch (error) {
     redis.disconnect();
     throw error;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { keys, ofHome, prefix } from '../../shared/store/redis/keys.ts';
+import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import type { QueueName } from '../../shared/store/queues.ts';
 import { longestPauseMs } from '../../shared/store/reply.ts';
-import { queueNames } from '../../shared/store/vm-state.ts';
+import { queuesOf } from '../../shared/store/vm-state.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
 import { runScript } from '../../shared/store/redis/script.ts';
@@ -46,7 +46,7 @@ export type Lease = {
 const unheardMs = 2000;
 
 const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
-  keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations', 'background'],
+  keys: ['lease', 'boots', 'heartbeat', 'waking', 'vm', 'conversations', 'background'],
   args: [
     'ownWorker',
     'ownBoot',
@@ -60,6 +60,7 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'batch',
     'lockMs',
     'longestWaitMs',
+    'home',
   ],
   rest: 'queues',
 });
@@ -68,7 +69,7 @@ const Renewal = z.union([
   z.tuple([z.literal('fenced')]),
   z.tuple([
     z.literal('renewed'),
-    z.array(z.enum(queueNames)),
+    z.array(z.string()),
     z.string(),
     z.array(z.string()),
     z.string(),
@@ -83,13 +84,13 @@ const lookedAt = 200;
 
 const endScript = loadScript(new URL('lua/end-lease.lua', import.meta.url), {
   keys: ['lease', 'heartbeat'],
-  args: ['worker', 'boot', 'channel'],
+  args: ['worker', 'boot', 'channel', 'home'],
 });
 
 /** What happens at a renewal. */
 export type LeaseListener = {
   /** Makes BullMQ put the jobs marked as stalled back to the head of the queue. */
-  recover(queue: QueueName): Promise<void>;
+  recover(queue: string): Promise<void>;
   /** Creates jobs for conversations with items that wait without one. */
   onStranded(conversations: string[]): Promise<void>;
   /** Called while a dead worker's work in the background is noted. */
@@ -105,6 +106,8 @@ export type LeaseParts = {
   worker: string;
   /** The number of this boot. */
   boot: number;
+  /** The home of the worker; the first by default. */
+  home?: HomeSuffix;
   times: LeaseTimes;
   /** The jobs running in this worker. */
   running: RunningJobs;
@@ -114,7 +117,7 @@ export type LeaseParts = {
 
 /** The lease of a numbered boot. The first `renew` takes it. */
 export function createLease(parts: LeaseParts): Lease {
-  const { redis, worker, boot, times, running, listener, log } = parts;
+  const { redis, worker, boot, home = '', times, running, listener, log } = parts;
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -126,9 +129,10 @@ export function createLease(parts: LeaseParts): Lease {
       keys: {
         lease: keys.lease(worker),
         boots: keys.boots(worker),
-        heartbeat: keys.heartbeat,
-        waking: keys.waking,
-        conversations: keys.conversations,
+        heartbeat: ofHome(keys.heartbeat, home),
+        waking: ofHome(keys.waking, home),
+        vm: ofHome(keys.vm, home),
+        conversations: ofHome(keys.conversations, home),
         background: keys.background,
       },
       args: {
@@ -144,8 +148,9 @@ export function createLease(parts: LeaseParts): Lease {
         batch: lookedAt,
         lockMs,
         longestWaitMs: 2 * longestPauseMs,
+        home,
       },
-      rest: queueNames,
+      rest: queuesOf(home),
     });
     const renewal = Renewal.parse(found);
     renewedAt = Date.now();
@@ -204,8 +209,8 @@ export function createLease(parts: LeaseParts): Lease {
       timer = undefined;
       if (fenced || redis.status !== 'ready') return;
       await runScript(redis, endScript, {
-        keys: { lease: keys.lease(worker), heartbeat: keys.heartbeat },
-        args: { worker, boot, channel: keys.control },
+        keys: { lease: keys.lease(worker), heartbeat: ofHome(keys.heartbeat, home) },
+        args: { worker, boot, channel: keys.control, home },
       });
     },
   };

@@ -2,7 +2,6 @@ import { Worker } from 'bullmq';
 import type { Job, Telemetry } from 'bullmq';
 import { prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import type { QueueName } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { repeatStrategy } from '../../shared/store/schedules.ts';
 import type { RunningJobs } from './running-jobs.ts';
@@ -12,7 +11,7 @@ import { within } from '../../shared/runtime/timeout.ts';
 export type Processor = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
 
 export type QueueWorkerOptions = {
-  name: QueueName;
+  name: string;
   redis: Redis;
   /** `WORKER_ID#boot`, which BullMQ writes on every job. */
   owner: string;

@@ -1,5 +1,4 @@
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import type { QueueName } from '../../shared/store/queues.ts';
 
 /**
  * One run of a job: its signal, which aborts with FencedError once another worker has the job, and
@@ -9,7 +8,7 @@ export type JobRun = { signal: AbortSignal; done(): void };
 
 /** The jobs running in this worker, each run under a unique name: `queue:id=token`. */
 export type RunningJobs = {
-  begin(queue: QueueName, id: string, token: string): JobRun;
+  begin(queue: string, id: string, token: string): JobRun;
   names(): string[];
   /**
    * Aborts these runs at once. Skips those that have ended meanwhile; returns the names of the

@@ -1,6 +1,6 @@
 import type { Worker } from 'bullmq';
 import type { Log } from '../../shared/runtime/log.ts';
-import type { QueueName } from '../../shared/store/queues.ts';
+import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createVmState } from '../../shared/store/vm-state.ts';
 import type { Agent } from '../agent/agent.ts';
@@ -20,13 +20,14 @@ const longestSoonMs = 60_000;
 /** What the worker does, and what stops while it looks whether it may sleep. */
 export type SleepingParts = {
   lease: Lease;
-  workers: Map<QueueName, Worker>;
+  workers: Map<string, Worker>;
   agent: Agent;
   snapshots: Snapshots | undefined;
 };
 
 export type SleepingDeps = {
   redis: Redis;
+  home: HomeSuffix;
   onStranded: OnStranded;
   onAsleep: () => void;
   log: Log;
@@ -36,10 +37,10 @@ export type SleepingDeps = {
 export function createWorkerSleep(
   config: WorkerConfig,
   { lease, workers, agent, snapshots }: SleepingParts,
-  { redis, onStranded, onAsleep, log }: SleepingDeps,
+  { redis, home, onStranded, onAsleep, log }: SleepingDeps,
 ): Sleep | undefined {
   if (config.IDLE_MINUTES === undefined) return undefined;
-  const vm = createVmState(redis);
+  const vm = createVmState(redis, home);
   const idleMs = config.IDLE_MINUTES * 60_000;
   return createSleep({
     idleMs,

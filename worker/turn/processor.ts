@@ -5,6 +5,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Message } from '../../shared/store/message.ts';
+import { ElsewhereError } from '../../shared/store/boxes/snapshot.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
@@ -56,7 +57,7 @@ export function createTurnProcessor(
       signal,
       mailbox,
       slot: createTurnSlot(deps.slots),
-      fence: { lock: keys.jobLock('turns', turn), token },
+      fence: { lock: keys.jobLock(stores.turns.name, turn), token },
       startedAt: Date.now(),
       log: deps.log.child({ turn }),
     };
@@ -71,6 +72,11 @@ export function createTurnProcessor(
       if (hasBegun) context.log.info(result, 'turn done');
       return result;
     } catch (error) {
+      if (error instanceof ElsewhereError) {
+        context.log.warn({ conversation }, 'the conversation has another home: passed its turn on');
+        await stores.turns.add(conversation);
+        return result;
+      }
       if (!(error instanceof NotAllowedError)) throw error;
       context.log.warn(
         { conversation },

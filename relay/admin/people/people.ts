@@ -1,3 +1,5 @@
+import { waitingSets } from '../../../shared/store/boxes/sweep.ts';
+import { createHomeRegistry } from '../../../shared/store/homes/registry.ts';
 import { keys } from '../../../shared/store/redis/keys.ts';
 import type { Redis } from '../../../shared/store/redis/redis.ts';
 import type { Directory } from '../../../shared/store/people/directory.ts';
@@ -34,16 +36,17 @@ export async function readPeople(
   now: number,
   only?: string[],
 ): Promise<ConversationLine[]> {
+  const waiting = waitingSets(await createHomeRegistry(redis).suffixes());
   const [known, busy, { today, month }] = await Promise.all([
     redis.srandmember(keys.known, mostListed),
-    redis.srandmember(keys.conversations, mostListed),
+    Promise.all(waiting.map((set) => redis.srandmember(set, mostListed))),
     spend.read(dayOf(now)),
   ]);
   const byConversation = new Map(
     people.flatMap((person) => person.conversations.map((one) => [one, person] as const)),
   );
   const names =
-    only ?? [...new Set([...busy, ...byConversation.keys(), ...known])].slice(0, mostListed);
+    only ?? [...new Set([...busy.flat(), ...byConversation.keys(), ...known])].slice(0, mostListed);
   const step = redis.pipeline();
   for (const name of names) {
     step.llen(keys.inbox(name)).llen(keys.outbox(name)).llen(keys.parked(name));

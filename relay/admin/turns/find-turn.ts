@@ -1,3 +1,4 @@
+import { createHomeRegistry } from '../../../shared/store/homes/registry.ts';
 import { isMessageId } from '../../../shared/store/message.ts';
 import { keys } from '../../../shared/store/redis/keys.ts';
 import type { Redis } from '../../../shared/store/redis/redis.ts';
@@ -14,8 +15,10 @@ export function isTurnId(id: string): boolean {
 export async function findTurn(redis: Redis, id: string): Promise<string | undefined> {
   if (!isTurnId(id)) return undefined;
   const turnPath = (turn: string): string => `/admin/turns/${encodeURIComponent(turn)}`;
+  const homes = await createHomeRegistry(redis).suffixes();
+  const jobs = homes.map((home) => keys.job(`turns${home}`, id));
   const [isTurn, [conversation, turn], reply] = await Promise.all([
-    redis.exists(keys.turnMessages(id), keys.job('turns', id)),
+    redis.exists(keys.turnMessages(id), ...jobs),
     redis.hmget(keys.message(id), 'conversation', 'turn'),
     redis.get(keys.sent(id)),
   ]);

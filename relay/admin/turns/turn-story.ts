@@ -1,4 +1,6 @@
+import type { Job } from 'bullmq';
 import type { FailedMessages } from '../../../shared/store/boxes/failed-messages.ts';
+import type { HomeRegistry } from '../../../shared/store/homes/registry.ts';
 import { waitingQuestion } from '../../../shared/store/conversation.ts';
 import { keys } from '../../../shared/store/redis/keys.ts';
 import { readMessage } from '../../../shared/store/message.ts';
@@ -33,21 +35,36 @@ export type TurnStories = { read(id: string): Promise<TurnStory | undefined> };
 /** How many of the newest log lines, and of the replies, are shown. */
 const [mostSteps, mostReplies] = [500, 200];
 
+export type TurnStorySources = {
+  turns: Turns;
+  list: TurnList;
+  failed: FailedMessages;
+  homes: Pick<HomeRegistry, 'suffixes'>;
+};
+
 export function createTurnStories(
   redis: Redis,
-  { turns, list, failed }: { turns: Turns; list: TurnList; failed: FailedMessages },
+  { turns, list, failed, homes }: TurnStorySources,
 ): TurnStories {
   const readReplies = async (turn: string): Promise<Reply[]> => {
     const ids = await redis.lrange(keys.turnReplies(turn), 0, mostReplies - 1);
     const hashes = await Promise.all(ids.map((id) => redis.hgetall(keys.reply(id))));
     return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
   };
+  /** The job in the queue of its home. */
+  const readJob = async (id: string): Promise<Job<TurnData> | undefined> => {
+    for (const home of await homes.suffixes()) {
+      const job: Job<TurnData> | undefined = await turns.queueOf(home).getJob(id);
+      if (job) return job;
+    }
+    return undefined;
+  };
   /** A turn that is not listed: a message that no turn has taken up, or a job of an earlier version. */
   const readUnlisted = async (id: string): Promise<Turn | undefined> => {
     const [[conversation, state, at], raw, job] = await Promise.all([
       redis.hmget(keys.message(id), 'conversation', 'state', 'at'),
       redis.get(keys.said(id)),
-      turns.queue.getJob(id),
+      readJob(id),
     ]);
     const data: Partial<TurnData> = job?.data ?? {};
     const messages: TurnPart[] = conversation
@@ -80,8 +97,8 @@ export function createTurnStories(
   const tell = async (turn: Turn): Promise<TurnStory> => {
     const { id, conversation, messages } = turn;
     const [job, { logs }, replies, dead, use, asked] = await Promise.all([
-      turns.queue.getJob(id),
-      turns.queue.getJobLogs(id, -mostSteps, -1, true),
+      readJob(id),
+      turns.queueOf(await turns.homeOf(conversation)).getJobLogs(id, -mostSteps, -1, true),
       readReplies(id),
       failed.list(conversation),
       createSpend(redis).turn(id),

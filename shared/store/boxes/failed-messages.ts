@@ -1,10 +1,12 @@
 import { parseJson } from '../../runtime/json.ts';
 import { keys, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { callOf } from '../redis/script.ts';
+import type { ScriptCall } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /** The messages that were given up. */
@@ -20,7 +22,7 @@ export type FailedMessages = {
 
 const retryScript = loadScript(new URL('lua/retry.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey'],
-  args: ['prefix', 'ids', 'note'],
+  args: ['prefix', 'ids', 'note', 'conversation', 'home'],
 });
 
 export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {
@@ -33,10 +35,16 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
       // The transaction adds the turn whatever the script finds, so return early when there is
       // nothing to retry.
       if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
-      const call = callOf(retryScript, {
-        keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation) },
-        args: { prefix, ids: JSON.stringify(ids), note },
-      });
+      // The turn gets no name by which the script could keep it out of the wrong queue.
+      await turns.homeOf(conversation);
+      const call = (_queue: string, home: HomeSuffix): ScriptCall =>
+        callOf(retryScript, {
+          keys: {
+            inbox: keys.inbox(conversation),
+            conversationKey: keys.conversation(conversation),
+          },
+          args: { prefix, ids: JSON.stringify(ids), note, conversation, home },
+        });
       return Number(
         (await turns.runAndAdd({ call, wantsJob: (reply) => Number(reply) > 0 }, conversation))
           .reply,

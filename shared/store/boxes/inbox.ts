@@ -109,8 +109,12 @@ const bringBackScript = loadScript(new URL('lua/bring-back.lua', import.meta.url
   fence: 'required',
 });
 
-/** Given-up messages are kept for `retentionDays`. */
-export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
+/** Given-up messages are kept for `retentionDays`; the turns are those of the queue `turns`. */
+export function createInbox(
+  redis: Redis,
+  retentionDays: number = usualRetentionDays,
+  turns = 'turns',
+): Inbox {
   const write = async (
     fence: Fence,
     turn: string,
@@ -120,9 +124,9 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
     const outcome = await runScript(redis, turnScript, {
       fence,
       keys: {
-        job: keys.job('turns', turn),
+        job: keys.job(turns, turn),
         attempts: keys.attempts(conversation),
-        log: keys.jobLog('turns', turn),
+        log: keys.jobLog(turns, turn),
       },
       args: {
         prefix,

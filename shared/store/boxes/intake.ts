@@ -1,9 +1,11 @@
-import { keys } from '../redis/keys.ts';
+import { keys, ofHome } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import { asKept } from '../message.ts';
 import type { Message } from '../message.ts';
-import type { Turns } from '../queues.ts';
+import type { Step, Turns } from '../queues.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { callOf } from '../redis/script.ts';
+import type { ScriptCall } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /**
@@ -15,9 +17,16 @@ const leastClaimDays = 8;
 /**
  * `new`: stored and its turn added. `duplicate`: known, and answered or in progress. `stranded`:
  * known and waiting without a turn; a turn was added now. `refused`: nothing was done, since the
- * conversation's person may not write, or was not yet allowed when the message was written.
+ * conversation's person may not write, or was not yet allowed when the message was written. `no-home`:
+ * nothing was done, since the person is new and no home is free.
  */
-export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
+export type Stored = {
+  outcome: 'new' | 'duplicate' | 'stranded' | 'refused' | 'no-home';
+  turn: string;
+};
+
+/** How a person who writes for the first time gets a home; see `Placement` in the reference. */
+export type Placement = 'shared' | 'own';
 
 /**
  * By how much a webhook may overtake an earlier one between its arrival and its storing (ms): the
@@ -80,6 +89,8 @@ const acceptScript = loadScript(new URL('lua/accept.lua', import.meta.url), {
     'ms',
     'keptSeconds',
     'kept',
+    'home',
+    'placement',
   ],
 });
 
@@ -98,21 +109,24 @@ export type Intake = {
 };
 
 /** The record of a message is kept for `retentionDays`. */
-export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
+export function createIntake(
+  turns: Turns,
+  retentionDays: number = usualRetentionDays,
+  placement: Placement = 'shared',
+): Intake {
   const claimLifetime = claimSeconds(retentionDays);
   const keptSeconds = retentionSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
     const isNow = sender !== undefined && sender.missed !== true;
-    const step = {
-      id,
-      call: callOf(acceptScript, {
+    const callFor = (queue: string, home: HomeSuffix): ScriptCall =>
+      callOf(acceptScript, {
         keys: {
           message: keys.message(id),
           inbox: keys.inbox(conversation),
-          conversations: keys.conversations,
-          job: keys.job('turns', id),
-          deduplication: keys.deduplication('turns', conversation),
+          conversations: ofHome(keys.conversations, home),
+          job: keys.job(queue, id),
+          deduplication: keys.deduplication(queue, conversation),
           conversationKey: keys.conversation(conversation),
           aliases: keys.aliases,
           allowed: keys.allowed,
@@ -123,26 +137,31 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
           at,
           entry: JSON.stringify(message),
           kept: JSON.stringify(asKept(message)),
-          channel: keys.arrivals,
+          channel: ofHome(keys.arrivals, home),
           messageId: id,
           messagePrefix: keys.message(''),
-          delayedTurns: keys.delayed('turns'),
+          delayedTurns: keys.delayed(queue),
           conversationPrefix: keys.conversation(''),
           senderJson: sender ? JSON.stringify(sender) : '',
           dueScore: Math.min(Date.parse(at), Date.now()) * 0x1000,
           ms: Date.parse(at),
           keptSeconds,
           saidLaterUntil: isNow ? new Date(Date.parse(at) + overtakingMs).toISOString() : endOfTime,
+          home,
+          placement,
         },
-      }),
-      wantsJob: (reply: unknown) => reply === 'new',
-      after: callOf(clearPlaceholderScript, { keys: { job: keys.job('turns', id) } }),
+      });
+    const step: Step = {
+      id,
+      call: callFor,
+      wantsJob: (reply) => reply === 'new',
+      after: (queue) => callOf(clearPlaceholderScript, { keys: { job: keys.job(queue, id) } }),
     };
     const { reply, job } = await turns.runAndAdd(step, conversation);
     if (typeof reply === 'string' && reply.startsWith(elsewhere))
       return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };
     if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
-    if (reply === 'refused') return { outcome: 'refused', turn: '' };
+    if (reply === 'refused' || reply === 'no-home') return { outcome: reply, turn: '' };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
   };
   // The script returns `elsewhere` only for a sender.

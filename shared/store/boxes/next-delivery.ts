@@ -4,6 +4,7 @@ import { epochMemory } from '../redis/epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import type { SendRateLimit } from '../send-rate.ts';
 import type { Redis } from '../redis/redis.ts';
 import { longestPauseMs, Reply, ReplyStatus } from '../reply.ts';
@@ -15,18 +16,21 @@ import { loadScript } from '../redis/script-file.ts';
  * The next action for a conversation's outbox: nothing if it is empty; wait some milliseconds; send
  * a reply whose attempt is noted; or look up a reply whose last attempt has an unknown outcome. An
  * unreadable reply goes to the dead list and is replaced by a sentence. Replies for a person who
- * may no longer write are set aside.
+ * may no longer write are set aside. `elsewhere`: the conversation has another home than the queue.
  */
 export type NextDelivery =
-  { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
+  | { kind: 'none' }
+  | { kind: 'elsewhere' }
+  | { kind: 'wait'; ms: number }
+  | { kind: 'send' | 'look-up'; reply: Reply };
 
 /**
  * Picks the next reply, holds it back as the send rate requires, and notes the attempt before the
  * request to Twilio: all in one trip to Redis.
  */
 export type NextDeliveries = {
-  /** `now` is in ms since 1970. Throws FencedError. */
-  next(conversation: string, fence: Fence, now: number): Promise<NextDelivery>;
+  /** `now` is in ms since 1970; `home` is that of the job's queue. Throws FencedError. */
+  next(conversation: string, fence: Fence, now: number, home?: HomeSuffix): Promise<NextDelivery>;
 };
 
 /** The delayed replies in a row after which the person hears why they come slowly. */
@@ -58,6 +62,7 @@ const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url),
     'slow',
     'longestPauseMs',
     'lifetimeSeconds',
+    'home',
   ],
   fence: 'required',
 });
@@ -65,6 +70,7 @@ const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url),
 const Found = z.union([
   z.tuple([z.literal('fenced')]).transform(([kind]) => ({ kind })),
   z.tuple([z.literal('none')]).transform(([kind]) => ({ kind })),
+  z.tuple([z.literal('elsewhere')]).transform(([kind]) => ({ kind })),
   z.tuple([z.literal('unreadable'), z.string()]).transform(([kind, id]) => ({ kind, id })),
   z.tuple([z.literal('wait'), z.number()]).transform(([kind, ms]) => ({ kind, ms })),
   z
@@ -96,6 +102,7 @@ export function createNextDeliveries(
     conversation: string,
     fence: Fence,
     now: number,
+    home: HomeSuffix,
   ): Promise<z.infer<typeof Found>> =>
     Found.parse(
       await runScript(redis, nextScript, {
@@ -123,6 +130,7 @@ export function createNextDeliveries(
           slow: slowWords(limit.intervalMs),
           longestPauseMs,
           lifetimeSeconds: retentionSeconds(retentionDays),
+          home,
         },
       }),
     );
@@ -155,11 +163,12 @@ export function createNextDeliveries(
     if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
   };
   return {
-    async next(conversation, fence, now) {
+    async next(conversation, fence, now, home = '') {
       for (;;) {
-        const found = await find(conversation, fence, now);
+        const found = await find(conversation, fence, now, home);
         if (found.kind === 'fenced') throw new FencedError('another worker has this delivery');
-        if (found.kind === 'none' || found.kind === 'wait') return found;
+        if (found.kind === 'none' || found.kind === 'elsewhere' || found.kind === 'wait')
+          return found;
         if (found.kind !== 'unreadable' && found.reply)
           return { kind: found.kind, reply: found.reply };
         await setAside(conversation, fence, now, found.id);

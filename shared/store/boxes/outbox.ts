@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { NotAllowedError } from '../allowed.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { toJson } from '../../runtime/json.ts';
 import { keys, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import { isScheduledId } from '../message.ts';
 import type { MessageState } from '../message.ts';
 import { forgottenBefore } from './given-up.ts';
@@ -14,7 +16,7 @@ import type { NewReply } from '../reply.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { callOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
-import type { ScriptInput } from '../redis/script.ts';
+import type { ScriptCall, ScriptInput } from '../redis/script.ts';
 import { priceOf } from '../money/spend.ts';
 import type { SpendEntry } from '../money/spend.ts';
 
@@ -74,7 +76,7 @@ export type Outbox = {
 };
 
 const putScript = loadScript(new URL('lua/put.lua', import.meta.url), {
-  keys: ['outbox', 'conversations', 'inbox', 'conversationKey', 'attempts', 'dead', 'allowed'],
+  keys: ['outbox', 'inbox', 'conversationKey', 'attempts', 'dead', 'allowed', 'job'],
   args: [
     'prefix',
     'lifetimeSeconds',
@@ -89,6 +91,7 @@ const putScript = loadScript(new URL('lua/put.lua', import.meta.url), {
     'answeredIds',
     'nowMs',
     'reason',
+    'home',
   ],
   rest: 'unreadable',
   fence: 'optional',
@@ -113,16 +116,17 @@ export function createOutbox(
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return { added: 0, left: 0 };
       const now = new Date();
-      const input: ScriptInput<typeof putScript> = {
+      const id = randomUUID();
+      const inputFor = (queue: string, home: HomeSuffix): ScriptInput<typeof putScript> => ({
         fence,
         keys: {
           outbox: keys.outbox(conversation),
-          conversations: keys.conversations,
           inbox: keys.inbox(conversation),
           conversationKey: keys.conversation(conversation),
           attempts: keys.attempts(conversation),
           dead: keys.dead,
           allowed: keys.allowed,
+          job: keys.job(queue, id),
         },
         args: {
           prefix,
@@ -138,13 +142,16 @@ export function createOutbox(
           answeredIds: JSON.stringify(settlement?.answered ?? []),
           nowMs: now.getTime(),
           reason: settlement?.reason ?? '',
+          home,
         },
         rest: settlement?.unreadable ?? [],
-      };
+      });
+      const call = (queue: string, home: HomeSuffix): ScriptCall =>
+        callOf(putScript, inputFor(queue, home));
       const outcome =
         replies.length > 0
-          ? (await deliveries.runAndAdd({ call: callOf(putScript, input) }, conversation)).reply
-          : await runScript(redis, putScript, input);
+          ? (await deliveries.runAndAdd({ call, id }, conversation)).reply
+          : await runScript(redis, putScript, inputFor(deliveries.name, ''));
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       if (outcome === 'lost') throw new LostAnswerError('an answered message waits again');
       if (outcome === 'not allowed') throw new NotAllowedError('the person may not write any more');

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { createAllowed, isOut } from '../allowed.ts';
 import type { Allowed } from '../allowed.ts';
+import { suffixOf } from '../homes/routes.ts';
 import type { People } from '../people.ts';
-import { keys, prefix } from '../redis/keys.ts';
+import { keys, ofHome, prefix } from '../redis/keys.ts';
 import type { TellOwner } from '../owner.ts';
 import type { Deliveries, Turns } from '../queues.ts';
 import type { Control } from '../redis/pubsub.ts';
@@ -132,7 +133,8 @@ export async function tellOfSetAside(
 /** Makes a running turn of a removed person check its inbox, and end. */
 export async function announceRemoval(redis: Redis, conversation: string): Promise<void> {
   const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
-  await redis.publish(keys.arrivals, JSON.stringify(said));
+  const home = suffixOf((await redis.hget(keys.conversation(conversation), 'home')) ?? '');
+  await redis.publish(ofHome(keys.arrivals, home), JSON.stringify(said));
 }
 
 /** The conversations of an address's person: at least the address itself. */

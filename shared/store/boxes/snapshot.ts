@@ -6,6 +6,7 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { parseJson } from '../../runtime/json.ts';
 import { keys, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -44,14 +45,19 @@ export type Snapshots = {
    * whenever a message arrives. `pickUp` names a run of the turn: the first read with it counts an
    * attempt of the message at the head, in the same step, before anything can throw. Without it
    * nothing is counted. If the person may no longer write, sets their waiting work aside and throws
-   * NotAllowedError. Throws FencedError.
+   * NotAllowedError. Throws FencedError, and ElsewhereError when the conversation has another home.
    */
   read(conversation: string, fence: Fence, pickUp?: string): Promise<Snapshot>;
 };
 
+/** The conversation has another home than the queue of this job: the job has nothing to do. */
+export class ElsewhereError extends Error {
+  override name = 'ElsewhereError';
+}
+
 const openingScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
-  args: ['pickUp', 'prefix', 'conversation', 'now', 'seen', 'setAsideSeconds'],
+  args: ['pickUp', 'prefix', 'conversation', 'now', 'seen', 'setAsideSeconds', 'home'],
   fence: 'required',
 });
 
@@ -60,6 +66,7 @@ const text = bytes.transform(String);
 
 const Found = z.union([
   z.tuple([text.pipe(z.literal('fenced'))]),
+  z.tuple([text.pipe(z.literal('elsewhere'))]),
   z.tuple([text.pipe(z.literal('not allowed'))]),
   z.tuple([
     text.pipe(z.literal('open')),
@@ -75,7 +82,8 @@ const Found = z.union([
 /** How many parsed entries are cached: a long inbox is read again and again. */
 const mostRemembered = 5000;
 
-export function createSnapshots(redis: Redis): Snapshots {
+/** The snapshots of the conversations of a home. */
+export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots {
   const parsed = new Map<string, Message | undefined>();
   const parse = (entry: string): Message | undefined => {
     const known = parsed.get(entry);
@@ -105,10 +113,12 @@ export function createSnapshots(redis: Redis): Snapshots {
           now: new Date().toISOString(),
           seen: epoch.seen,
           setAsideSeconds,
+          home,
         },
       });
       const found = Found.parse(reply);
       if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
+      if (found[0] === 'elsewhere') throw new ElsewhereError('the conversation has another home');
       if (found[0] === 'not allowed')
         throw new NotAllowedError('the person may not write any more');
       const [, inbox, fields, parked, counts, since, count] = found;

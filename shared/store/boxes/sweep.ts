@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { keys, prefix } from '../redis/keys.ts';
+import { keys, ofHome, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Deliveries, Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -17,24 +18,31 @@ const strandedScript = loadScript(new URL('lua/stranded.lua', import.meta.url), 
 
 const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);
 
+/** The sets of waiting conversations of these homes. */
+export function waitingSets(homes: readonly HomeSuffix[]): string[] {
+  return homes.map((home) => ofHome(keys.conversations, home));
+}
+
 /**
  * Adds a missing turn for every inbox with messages, and a missing delivery for every outbox with
- * replies: a crash between two steps may have stranded them. Returns how many jobs it added.
+ * replies: a crash between two steps may have stranded them. Looks at these homes, by default at the
+ * first. Returns how many jobs it added.
  */
 export async function sweep(
-  redis: Redis,
-  turns: Turns,
-  deliveries: Deliveries,
+  { redis, turns, deliveries }: { redis: Redis; turns: Turns; deliveries: Deliveries },
   log: Log,
+  homes: readonly HomeSuffix[] = [''],
 ): Promise<number> {
   let added = 0;
-  let cursor = '0';
-  do {
-    const [next, conversations] = await redis.sscan(keys.conversations, cursor, 'COUNT', batch);
-    cursor = next;
-    if (conversations.length === 0) continue;
-    added += await sweepAmong(conversations, redis, turns, deliveries);
-  } while (cursor !== '0');
+  for (const set of waitingSets(homes)) {
+    let cursor = '0';
+    do {
+      const [next, conversations] = await redis.sscan(set, cursor, 'COUNT', batch);
+      cursor = next;
+      if (conversations.length === 0) continue;
+      added += await sweepAmong(conversations, redis, turns, deliveries);
+    } while (cursor !== '0');
+  }
   if (added > 0) log.info({ added }, 'swept');
   return added;
 }

@@ -3,7 +3,7 @@
 -- keys: people, aliases, allowed
 -- args: prefix, conversation, newId, now
 -- uses: person
--- derives: conversation:*
+-- derives: conversation:*, first-home
 local id = redis.call('HGET', people, conversation)
 if not id then
   -- A user id beside a number leads to the number's conversation.
@@ -25,6 +25,7 @@ if not id then
   end
   note('allowed', redis.pcall('HGET', allowed, target))
   note('allowed', redis.pcall('HGET', allowed, conversation))
+  note('home', redis.call('HGET', prefix .. ':conversation:' .. conversation, 'home') or redis.call('GET', prefix .. ':first-home'))
   note('timezone', redis.call('HGET', prefix .. ':conversation:' .. conversation, 'timezone'))
 end
 return { id, redis.call('HGETALL', recordOf(prefix, id)) }

@@ -1,13 +1,14 @@
 -- `among` lists the conversations to check, as JSON; '' means all of them. A delayed turn, which
--- may wait for hours, does not wake the VM before it is due.
+-- may wait for hours, does not wake the VM before it is due. `home` is what the names of the home's
+-- queues end in.
 -- keys: conversations
--- args: prefix, among, nowMs
+-- args: prefix, among, nowMs, home
 -- uses: box-counts
--- derives: inbox:*, turns:de:*, turns:delayed
+-- derives: inbox:*, turns:de:*, turns:delayed, turns@*
 local waiting, messages = {}, 0
 local function isPutOff(conversation)
-  local turn = redis.call('GET', prefix .. ':turns:de:' .. conversation)
-  local due = turn and redis.call('ZSCORE', prefix .. ':turns:delayed', turn)
+  local turn = redis.call('GET', prefix .. ':turns' .. home .. ':de:' .. conversation)
+  local due = turn and redis.call('ZSCORE', prefix .. ':turns' .. home .. ':delayed', turn)
   return due and math.floor(tonumber(due) / 0x1000) > tonumber(nowMs)
 end
 for _, conversation in ipairs(among == '' and redis.call('SMEMBERS', conversations) or cjson.decode(among)) do

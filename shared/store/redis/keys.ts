@@ -5,6 +5,17 @@
  */
 export const prefix = '{sidepocket}';
 
+/**
+ * What a home has behind the names of its own keys and queues: nothing for the first home, `@NAME` for
+ * another.
+ */
+export type HomeSuffix = '' | `@${string}`;
+
+/** A home's own key, of those that the description marks with “of each home”. */
+export function ofHome(key: string, home: HomeSuffix): string {
+  return `${key}${home}`;
+}
+
 export const keys = {
   /**
    * HASH: claim and state of an incoming message. Its existence makes a repeated webhook a
@@ -55,8 +66,8 @@ export const keys = {
    */
   background: `${prefix}:background`,
   /**
-   * SET of conversations with entries in their inbox or outbox; maintained by the scripts, so that
-   * a scan need not visit every conversation. SET of conversations that once had entries.
+   * SET of each home: conversations with entries in their inbox or outbox; maintained by the scripts,
+   * so that a scan need not visit every conversation. SET of conversations that once had entries.
    */
   conversations: `${prefix}:conversations`,
   known: `${prefix}:known`,
@@ -89,8 +100,9 @@ export const keys = {
   aliases: `${prefix}:aliases`,
   /**
    * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`, `name`,
-   * `timezone`, `allowed` (since when and by whom), `user` and `home` on the computer, `limit`,
-   * `former` (ids that were joined into this one). HASH: the id of the person of each address.
+   * `timezone`, `allowed` (since when and by whom), `home` (its name; an earlier version noted the
+   * directory there), `user` and `directory` on that computer, `limit`, `former` (ids that were joined
+   * into this one). HASH: the id of the person of each address.
    */
   person: (id: string): string => `${prefix}:person:${id}`,
   people: `${prefix}:people`,
@@ -108,7 +120,7 @@ export const keys = {
    */
   personQuestion: (token: string): string => `${prefix}:person-question:${token}`,
   /**
-   * HASH: the state of a conversation (its session; the address that wrote last, and when, if it is
+   * HASH: the state of a conversation (its `home`, if it is not the first; its session; the address that wrote last, and when, if it is
    * not the conversation's own; `wroteAt`, when the person last wrote, which opens WhatsApp's
    * 24-hour window; the session that a fresh one `follows` because its history was refused, and
    * these `renewals`; the message from which on it is to `rewind`; which of the project's own programs may run; `unspoken`, the answers to voice
@@ -229,15 +241,23 @@ export const keys = {
   /** HASH of the open model requests, by their id, as JSON. */
   modelOpen: `${prefix}:model-open`,
   /**
-   * STRING that expires: the last sign of life of any worker. Without it the VM is asleep, dead or
-   * not yet deployed.
+   * STRING: the name of the first home, whose keys and queues have plain names. SET of the names of
+   * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by which
+   * it is woken, how many people it `takes` and how many `people` it has been given, `version`).
+   */
+  firstHome: `${prefix}:first-home`,
+  homes: `${prefix}:homes`,
+  home: (name: string): string => `${prefix}:home:${name}`,
+  /**
+   * STRING of each home that expires: the last sign of life of any of its workers. Without it the VM
+   * is asleep, dead or not yet deployed.
    */
   heartbeat: `${prefix}:heartbeat`,
-  /** HASH: when the VM fell asleep and when its next delayed job is due. */
+  /** HASH of each home: when the VM fell asleep and when its next delayed job is due. */
   vm: `${prefix}:vm`,
-  /** STRING that expires: when the current wake began (ms since 1970). */
+  /** STRING of each home that expires: when the current wake began (ms since 1970). */
   waking: `${prefix}:waking`,
-  /** LIST: the durations of the last wakes (ms), newest first. */
+  /** LIST of each home: the durations of the last wakes (ms), newest first. */
   wakes: `${prefix}:wakes`,
   /** STRING that expires: "typing…" was shown in this conversation a moment ago. */
   typing: (conversation: string): string => `${prefix}:typing:${conversation}`,
@@ -253,8 +273,8 @@ export const keys = {
   /** Pub/sub channel that tells workers about changes to a running turn or a live session. */
   control: `${prefix}:control`,
   /**
-   * Pub/sub channel that tells the workers about each accepted message. Separate, so that the relay
-   * does not receive its own messages.
+   * Pub/sub channel of each home that tells its workers about each accepted message. Separate, so that
+   * the relay does not receive its own messages.
    */
   arrivals: `${prefix}:arrivals`,
   /** BullMQ's own keys that our scripts read. */

@@ -1,8 +1,12 @@
 import { z } from 'zod';
-import { keys } from './keys.ts';
+import { keys, ofHome } from './keys.ts';
+import type { HomeSuffix } from './keys.ts';
 import type { Running } from '../../runtime/lifecycle.ts';
 import { demotedEvent } from './redis.ts';
 import type { Redis } from './redis.ts';
+
+/** The home that speaks; a worker of an earlier version names none and is in the first. */
+const home = z.string().optional();
 
 /** Messages between processes. A lost one is harmless: everything that matters is also in a key. */
 export const Control = z.discriminatedUnion('kind', [
@@ -16,20 +20,23 @@ export const Control = z.discriminatedUnion('kind', [
   /** Asks the owner of a conversation's process to close it. */
   z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
   /**
-   * The VM has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970) or 0.
+   * The VM of the home has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970)
+   * or 0.
    */
-  z.object({ kind: z.literal('asleep'), nextDue: z.number() }),
-  /** A worker is ready. */
-  z.object({ kind: z.literal('awake') }),
+  z.object({ kind: z.literal('asleep'), home, nextDue: z.number() }),
+  /** A home has registered: it may be new. */
+  z.object({ kind: z.literal('home'), home }),
+  /** A worker of the home is ready. */
+  z.object({ kind: z.literal('awake'), home }),
 ]);
 export type Control = z.infer<typeof Control>;
 
 /**
- * The channels that carry everything, and everything except arrivals, which are by far the most
- * frequent.
+ * The channels of a home's workers, and of the relay, which does without the arrivals: they are by far
+ * the most frequent.
  */
 export const channels = {
-  everything: [keys.control, keys.arrivals],
+  ofWorkers: (home: HomeSuffix): string[] => [keys.control, ofHome(keys.arrivals, home)],
   exceptMessages: [keys.control],
 };
 
@@ -42,7 +49,7 @@ export async function listenToControl(
   redis: Redis,
   onControl: (control: Control) => void,
   onMissed: () => void,
-  where: string[] = channels.everything,
+  where: string[] = channels.ofWorkers(''),
 ): Promise<Running> {
   const subscriber = redis.duplicate({
     commandTimeout: undefined,

@@ -137,7 +137,7 @@ const turnsScript = loadScript(new URL('lua/turns.lua', import.meta.url), {
 });
 
 const openScript = loadScript(new URL('lua/open-turns.lua', import.meta.url), {
-  keys: ['conversations', 'parking', 'allowed'],
+  keys: ['conversations', 'homes', 'firstHome', 'parking', 'allowed'],
   args: ['prefix', 'mostConversations', 'mostMessages'],
 });
 
@@ -252,7 +252,13 @@ export function createTurnList(redis: Redis): TurnList {
   const open = async (): Promise<OpenTurns> =>
     Open.parse(
       await runScript(redis, openScript, {
-        keys: { conversations: keys.conversations, parking: keys.parking, allowed: keys.allowed },
+        keys: {
+          conversations: keys.conversations,
+          homes: keys.homes,
+          firstHome: keys.firstHome,
+          parking: keys.parking,
+          allowed: keys.allowed,
+        },
         args: { prefix, mostConversations: 100, mostMessages: 50 },
       }),
     );

@@ -14,7 +14,7 @@ export const recovery = [
     ],
     [
       'what waits without a job gets one in each round',
-      'if ((await sweep(stores.redis, stores.turns, stores.deliveries, log)) > 0) keeper.look();',
+      'if ((await sweep(stores, log, await stores.homes.suffixes())) > 0) keeper.look();',
       '',
       { test: 'tests/relay/missed-messages.test.ts', named: 'has no turn' },
     ],

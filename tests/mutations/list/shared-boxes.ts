@@ -178,8 +178,8 @@ export const boxes = [
     ],
     [
       'an answer’s price counts although another has the turn',
-      `if price ~= '' then record(price) end\n    if isFenced() then return 'fenced' end`,
-      `if isFenced() then return 'fenced' end\n    if price ~= '' then record(price) end`,
+      `if price ~= '' then record(price) end`,
+      `if price ~= '' and not isFenced() then record(price) end`,
     ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/withdraw.lua', outbox, [

@@ -97,7 +97,7 @@ export const keeping = [
   ...mutationsOf('shared/store/boxes/lua/stranded.lua', sweep, [
     [
       'a sweep looks at outboxes, too',
-      `if isStranded(prefix, 'deliveries', 'outbox', conversation) then`,
+      `if isStranded(prefix, 'deliveries' .. home, 'outbox', conversation) then`,
       'if false then',
     ],
   ]),
@@ -113,7 +113,7 @@ export const keeping = [
     ],
     [
       'a job is added although BullMQ’s half failed',
-      `wantsJob(reply) ? await add(conversation, id) : ''`,
+      `isWanted ? await addTo(queue, conversation, id) : ''`,
       `''`,
       added,
     ],
@@ -165,7 +165,7 @@ export const keeping = [
     ],
     [
       'an inbox with a turn is that turn’s affair',
-      `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`,
+      `and redis.call('EXISTS', prefix .. ':turns' .. home .. ':de:' .. conversation) == 0`,
       '',
       decision,
     ],

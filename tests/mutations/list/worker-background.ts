@@ -112,8 +112,8 @@ export const backgroundWork = [
   ...mutationsOf('shared/store/redis/functions/lost-work.lua', 'tests/shared/background.test.ts', [
     [
       'a dead worker is one without its lease',
-      "if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then",
-      'if not worker then',
+      "local isDead = not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot",
+      'local isDead = not worker',
     ],
   ]),
   ...mutationsOf('shared/store/lua/background-remove.lua', 'tests/shared/background.test.ts', [

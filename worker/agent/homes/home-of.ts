@@ -8,10 +8,15 @@ import type { Homes } from './homes.ts';
 export type HomeOf = (conversation: string) => Promise<Home>;
 
 /**
- * Resolves homes, and notes user and directory in the person's record. Of two people who turned out
+ * Resolves homes on the disk that is called `name`, and notes it, user and directory in the person's
+ * record. Of two people who turned out
  * to be one, each conversation stays in the home that it began in.
  */
-export function createHomeOf(people: Pick<People, 'of' | 'note'>, homes: Homes): HomeOf {
+export function createHomeOf(
+  people: Pick<People, 'of' | 'note'>,
+  homes: Homes,
+  name: string,
+): HomeOf {
   const settled = new Map<string, string>();
 
   const hasBegun = async (home: Home, conversation: string): Promise<boolean> => {
@@ -36,9 +41,11 @@ export function createHomeOf(people: Pick<People, 'of' | 'note'>, homes: Homes):
   return async (conversation) => {
     const person = await people.of(conversation);
     const home = await homes.of(await idOf(person, conversation));
-    const facts = { user: String(home.user?.uid ?? 'the worker’s'), home: home.directory };
-    if (home.person === person.id && (person.user !== facts.user || person.home !== facts.home))
-      await people.note(person.id, facts);
+    const { directory } = home;
+    const facts = { user: String(home.user?.uid ?? 'the worker’s'), home: name, directory };
+    const isNoted =
+      person.user === facts.user && person.home === name && person.directory === directory;
+    if (home.person === person.id && !isNoted) await people.note(person.id, facts);
     return home;
   };
 }

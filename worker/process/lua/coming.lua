@@ -1,12 +1,12 @@
 -- BullMQ takes from the right. A turn is active when a worker died during it. A command of ours
--- does not go to Claude.
+-- does not go to Claude. `home` is what the queue's name ends in.
 -- keys: active, waiting
--- args: prefix
+-- args: prefix, home
 -- uses: entry
--- derives: turns:*, inbox:*, conversation:*
+-- derives: turns:*, turns@*, inbox:*, conversation:*
 for _, turns in ipairs({ active, waiting }) do
   local id = redis.call('LINDEX', turns, -1)
-  local data = id and redis.call('HGET', prefix .. ':turns:' .. id, 'data')
+  local data = id and redis.call('HGET', prefix .. ':turns' .. home .. ':' .. id, 'data')
   local conversation = data and textOf(decode(data).conversation)
   local first = conversation and redis.call('LINDEX', prefix .. ':inbox:' .. conversation, 0)
   local text = first and textOf(decode(first).text)

@@ -11,20 +11,22 @@
 -- some servers do not report to a script; and whether a dead worker has left work in the background.
 -- A delivery that is delayed for more than `longestWaitMs` is due: the clock was set back meanwhile.
 -- The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
--- the `cursor` is the position among the conversations, of which a `batch` is checked.
--- keys: lease, boots, heartbeat, waking, conversations, background
+-- the `cursor` is the position among the conversations, of which a `batch` is checked; `home` is what
+-- the names of the home's queues end in.
+-- keys: lease, boots, heartbeat, waking, vm, conversations, background
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
--- args: longestWaitMs
+-- args: longestWaitMs, home
 -- rest: queues
 -- uses: stranded, lost-work
--- derives: turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
+-- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
+-- derives: lease:*
 local newest = redis.call('GET', boots)
 if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
 redis.call('SET', lease, ownBoot, 'PX', holdMs)
 redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
 if channel ~= '' then
-  redis.call('DEL', waking, prefix .. ':vm')
-  redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake' }))
+  redis.call('DEL', waking, vm)
+  redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake', home = home }))
 end
 local freed, running, lost = {}, {}, {}
 local function isLost(base, id, token)
@@ -37,7 +39,7 @@ local function isLost(base, id, token)
   return false
 end
 for _, name in ipairs(cjson.decode(jobs)) do
-  local queue, id, token = string.match(name, '^(%a+):(.*)=([^=]*)$')
+  local queue, id, token = string.match(name, '^([%w@-]+):(.*)=([^=]*)$')
   running[queue .. ':' .. id] = true
   if isLost(prefix .. ':' .. queue .. ':', id, token) then lost[#lost + 1] = name end
 end
@@ -57,7 +59,7 @@ for _, queue in ipairs(queues) do
     end
   end
   if count > 0 then redis.call('DEL', base .. 'stalled-check') end
-  if queue == 'deliveries' then
+  if string.match(queue, '^deliveries') then
     local latest = (tonumber(nowMs) + tonumber(longestWaitMs)) * 0x1000
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', base .. 'delayed', string.format('(%.0f', latest), '+inf')) do
       redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
@@ -75,10 +77,10 @@ local told, info = pcall(redis.call, 'INFO', 'memory')
 local used, most = string.match(told and info or '', 'used_memory:(%d+)'), string.match(told and info or '', '\nmaxmemory:(%d+)')
 local found, stranded = redis.call('SSCAN', conversations, cursor, 'COUNT', batch), {}
 for _, conversation in ipairs(found[2]) do
-  local wantsTurn = isStranded(prefix, 'turns', 'inbox', conversation)
-  if wantsTurn or isStranded(prefix, 'deliveries', 'outbox', conversation) then
+  local wantsTurn = isStranded(prefix, 'turns' .. home, 'inbox', conversation)
+  if wantsTurn or isStranded(prefix, 'deliveries' .. home, 'outbox', conversation) then
     stranded[#stranded + 1] = conversation
   end
 end
-local hasLostWork = #lostWork(prefix, background) > 0 and 1 or 0
+local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
 return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork }

@@ -2,15 +2,18 @@
 -- after the message. A duplicate must not get a turn, and a transaction cannot branch, so for a
 -- duplicate the script creates the job's key until the end of the transaction (BullMQ adds no job
 -- whose id exists). The same trick keeps a turn away from a message whose sender belongs
--- elsewhere. A message on a separate channel tells the workers about the arrival.
+-- elsewhere, and from a queue of another home than the conversation's: `home` is what the names of the
+-- caller's queues end in, and a new conversation is placed by `placement`. A message on a separate
+-- channel tells the workers about the arrival.
 -- `entry` is the message as JSON; `senderJson` is '' if no person sent it. `delayedTurns` is the
 -- set of delayed turns, in which entries up to `dueScore` are due. An entry with a time after `at`
 -- was said later only if it is not after `saidLaterUntil`: else the clock was set back.
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
--- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept
--- uses: entry, allowed, thread, person, invitation
--- derives: message:*, conversation:*, turns:delayed, said:*
+-- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept, home
+-- args: placement
+-- uses: entry, allowed, thread, person, invitation, home
+-- derives: message:*, conversation:*, turns:delayed, said:*, first-home, homes, home:*
 local sender = senderJson ~= '' and cjson.decode(senderJson)
 local function keepJobAway()
   if redis.call('EXISTS', job) == 0 then redis.call('HSET', job, 'placeholder', '1') end
@@ -35,6 +38,57 @@ local isEarly = since and sender and sender.missed and string.sub(at, 1, 19) < s
 if not since or isEarly or sender and not useInvitation(tag, allowed, conversation, at) then
   keepJobAway()
   return 'refused'
+end
+local function homesByAge()
+  local found = {}
+  for _, name in ipairs(redis.call('SMEMBERS', tag .. ':homes')) do
+    local since, takes, people, dead = unpack(redis.call('HMGET', tag .. ':home:' .. name, 'since', 'takes', 'people', 'dead'))
+    if not dead then
+      found[#found + 1] = { name = name, since = since or '', takes = tonumber(takes), people = tonumber(people or '0') }
+    end
+  end
+  table.sort(found, function(a, b) return a.since .. a.name < b.since .. b.name end)
+  return found
+end
+-- Gives a person who writes for the first time a home. `placement` is `shared`, which fills one home
+-- after the other up to the number that it takes, or `own`, which takes a home without people; the
+-- oldest first. A conversation whose person is known, by one of the `addresses`, has that person's home,
+-- and every conversation that began before there were homes has the first. Returns what the names of
+-- the home's queues end in, and nil when no home is free.
+local function place(addresses)
+  if redis.call('EXISTS', conversationKey) == 1 then return homeSuffix(tag, conversation) end
+  local first = redis.call('GET', tag .. ':first-home')
+  if not first then return '' end
+  local function settle(name)
+    if name == first then return '' end
+    redis.call('HSET', conversationKey, 'home', name)
+    return '@' .. name
+  end
+  for _, address in ipairs(addresses) do
+    local id = personOf(tag, address)
+    local home = id and redis.call('HGET', recordOf(tag, id), 'home')
+    -- An earlier version noted the person's directory there.
+    if id then return settle(home and redis.call('SISMEMBER', tag .. ':homes', home) == 1 and home or first) end
+  end
+  for _, home in ipairs(homesByAge()) do
+    local isFree = not home.takes or home.people < home.takes
+    if placement == 'own' then isFree = home.people == 0 end
+    if isFree then
+      redis.call('HINCRBY', tag .. ':home:' .. home.name, 'people', 1)
+      return settle(home.name)
+    end
+  end
+end
+local function ownHome()
+  if not sender then return homeSuffix(tag, conversation) end
+  local addresses = { conversation, sender.address }
+  for _, address in ipairs(sender.proven) do addresses[#addresses + 1] = address end
+  return place(addresses)
+end
+local owned = ownHome()
+if owned ~= home then
+  keepJobAway()
+  return owned and 'home ' .. owned or 'no-home'
 end
 if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   redis.call('HSET', message, 'state', 'waiting', 'at', at)

@@ -1,13 +1,15 @@
 -- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
 -- comes from a later version. `slow` is the notice before the reply that is the last of `mostDelayed`
--- delayed ones; '' is none.
+-- delayed ones; '' is none. A delivery in the queue of another home than the conversation's sends
+-- nothing; `home` is what the queue's name ends in.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
--- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds
+-- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds, home
 -- fence: required
--- uses: send-rate, address, allowed, set-aside, box-counts, epoch, thread
+-- uses: send-rate, address, allowed, set-aside, box-counts, epoch, thread, home
 -- derives: reply:*
 if isFenced() then return { 'fenced' } end
+if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
 if not allowedSince(allowed, conversation) then
   setAside(prefix, conversation, setAsideSeconds)
   return { 'none' }

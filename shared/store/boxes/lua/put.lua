@@ -1,15 +1,23 @@
 -- The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can bring
 -- back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may be ''.
 -- None of the `answeredIds` may wait before the settled ones: else the store has lost their answers,
--- and nothing is put before those. `reason` says why the settled ones failed, or is ''.
--- keys: outbox, conversations, inbox, conversationKey, attempts, dead, allowed
+-- and nothing is put before those. `reason` says why the settled ones failed, or is ''. `home` is what
+-- the names of the caller's queues end in: where the conversation's home is another, nothing is done,
+-- and the key of the `job` keeps the delivery away.
+-- keys: outbox, inbox, conversationKey, attempts, dead, allowed, job
 -- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
--- args: forgottenBefore, answeredIds, nowMs, reason
+-- args: forgottenBefore, answeredIds, nowMs, reason, home
 -- rest: unreadable
 -- fence: optional
--- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread
--- derives: reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
+-- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread, home
+-- derives: conversations, conversations@*, reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
 if price ~= '' then record(price) end
+local owned = homeSuffix(prefix, conversation)
+if owned ~= home and replies ~= '[]' then
+  redis.call('HSET', job, 'placeholder', '1')
+  redis.call('EXPIRE', job, 60)
+  return 'home ' .. owned
+end
 if isFenced() then return 'fenced' end
 if token ~= '' and not allowedSince(allowed, conversation) then return 'not allowed' end
 -- Whether one of the messages waits before the first of the others, or at all without any of those.
@@ -56,7 +64,7 @@ for _, reply in ipairs(cjson.decode(replies)) do
     new = new + 1
   end
 end
-redis.call('SADD', conversations, conversation)
+redis.call('SADD', prefix .. ':conversations' .. owned, conversation)
 local settled, changed, turn = {}, false, token ~= '' and turnOf(lock)
 for _, id in ipairs(cjson.decode(settledIds)) do
   settled[id] = true

@@ -1,10 +1,12 @@
 -- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
--- count twice.
+-- count twice. A turn in the queue of another home than the conversation's does nothing; `home` is what
+-- the queue's name ends in.
 -- keys: inbox, conversationKey, parked, attempts, allowed, epoch
--- args: pickUp, prefix, conversation, now, seen, setAsideSeconds
+-- args: pickUp, prefix, conversation, now, seen, setAsideSeconds, home
 -- fence: required
--- uses: set-aside, allowed, epoch, entry
+-- uses: set-aside, allowed, epoch, entry, home
 if isFenced() then return { 'fenced' } end
+if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
 if not allowedSince(allowed, conversation) then
   setAside(prefix, conversation, setAsideSeconds)
   return { 'not allowed' }

@@ -3,12 +3,13 @@
 -- keys: conversations
 -- args: prefix
 -- rest: candidates
--- uses: box-counts, stranded
--- derives: inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
+-- uses: box-counts, stranded, home
+-- derives: inbox:*, outbox:*, turns:*, deliveries:*, turns@*, deliveries@*, parked:*, parking, conversation:*, given-up
 local turns, deliveries = {}, {}
 for _, conversation in ipairs(candidates) do
-  if isStranded(prefix, 'turns', 'inbox', conversation) then turns[#turns + 1] = conversation end
-  if isStranded(prefix, 'deliveries', 'outbox', conversation) then deliveries[#deliveries + 1] = conversation end
+  local home = homeSuffix(prefix, conversation)
+  if isStranded(prefix, 'turns' .. home, 'inbox', conversation) then turns[#turns + 1] = conversation end
+  if isStranded(prefix, 'deliveries' .. home, 'outbox', conversation) then deliveries[#deliveries + 1] = conversation end
   leave(prefix .. ':inbox:' .. conversation)
 end
 return { turns, deliveries }

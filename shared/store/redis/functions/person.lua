@@ -39,7 +39,7 @@ local function joinPeople(prefix, one, other)
     for word in wordsOf(redis.call('HGET', gone, field)) do append(kept, field, word) end
   end
   append(kept, 'former', other)
-  for _, field in ipairs({ 'name', 'timezone', 'allowed', 'limit' }) do
+  for _, field in ipairs({ 'name', 'timezone', 'allowed', 'limit', 'home' }) do
     local words = redis.call('HGET', gone, field)
     if words then redis.call('HSETNX', kept, field, words) end
   end

@@ -70,4 +70,4 @@ local function noteFailed(prefix, turn, ms, lifetime)
   addByTime(prefix .. ':turns-failed', turn, redis.call('ZSCORE', prefix .. ':turn-times', turn) or ms, lifetime)
 end
 -- The turn of BullMQ's lock on its job; nil without a lock on a turn.
-local function turnOf(lock) return string.match(lock, ':turns:(.+):lock$') end
+local function turnOf(lock) return string.match(lock, ':turns@?[a-z0-9-]*:(.+):lock$') end

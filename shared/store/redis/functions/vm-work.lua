@@ -1,5 +1,5 @@
--- Checks all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil).
--- uses: box-counts
+-- Checks the queues of a home. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil).
+-- uses: box-counts, home
 local work, nextDue = false, nil
 local function look(base, soon)
   if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then work = true end
@@ -13,13 +13,17 @@ end
 local idle = {}
 -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours.
 -- Where a queue has work, no box need be looked into.
-local function lookAtBoxes(prefix, conversations)
+local function lookAtBoxes(prefix, conversations, home)
   if work then return end
   for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
     local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0
+    local actual = homeSuffix(prefix, conversation)
     local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0
     if not waits and not sends then leave(prefix .. ':inbox:' .. conversation) end
-    if sends or waits and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0 then
+    if actual ~= home then
+      -- Written by an earlier version, or before the person had this home.
+      redis.call('SMOVE', conversations, prefix .. ':conversations' .. actual, conversation)
+    elseif sends or waits and redis.call('EXISTS', prefix .. ':turns' .. home .. ':de:' .. conversation) == 0 then
       work = true
       idle[#idle + 1] = conversation
       if #idle == 100 then return end

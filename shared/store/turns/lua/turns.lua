@@ -5,9 +5,9 @@
 -- or after `mostRead`. Answers the turns, whether there are more, and the last turn with its time.
 -- keys: index, parking, turnWords
 -- args: prefix, ids, words, states, before, since, after, afterMs, most, mostRead
--- uses: entry
+-- uses: entry, home
 -- derives: turn:*, turn-messages:*, turn-replies:*, message:*, said:*, reply:*, parked:*, conversation:*
--- derives: turns:*, spend-turn:*
+-- derives: turns:*, turns@*, spend-turn:*
 local wordList, wanted, repliesRead, chunk = cjson.decode(words), {}, 40, 500
 for _, state in ipairs(cjson.decode(states)) do wanted[state] = true end
 -- The turns with an answer that waits until the person writes.
@@ -34,10 +34,10 @@ local function isAsking(turn, conversation)
 end
 -- The state of a turn is that of its messages, the one that most needs a look first. A message that
 -- is worked on waits when no worker holds its turn.
-local function stateOf(turn, conversation, found)
+local function stateOf(turn, conversation, queue, found)
   if found.working or found.waiting then
     if isAsking(turn, conversation) then return 'waiting for you' end
-    if found.working and redis.call('EXISTS', prefix .. ':turns:' .. turn .. ':lock') == 1 then return 'working' end
+    if found.working and redis.call('EXISTS', queue .. ':' .. turn .. ':lock') == 1 then return 'working' end
     return 'waiting'
   end
   for _, state in ipairs({ 'failed', 'set aside' }) do
@@ -61,7 +61,9 @@ local function lineOf(id)
     messages[index] = { message, state, attempts }
     texts[index] = prefix .. ':said:' .. message
   end
-  local state = stateOf(id, redis.call('HGET', record, 'conversation') or '', found)
+  local conversation = redis.call('HGET', record, 'conversation') or ''
+  local queue = prefix .. ':turns' .. homeSuffix(prefix, conversation)
+  local state = stateOf(id, conversation, queue, found)
   if next(wanted) and not wanted[state] then return nil end
   if #own > 0 then texts = redis.call('MGET', unpack(texts)) end
   for index in ipairs(own) do messages[index][4] = texts[index] end
@@ -69,7 +71,7 @@ local function lineOf(id)
   for index, reply in ipairs(redis.call('LRANGE', prefix .. ':turn-replies:' .. id, 0, repliesRead - 1)) do
     replies[index] = replyOf(reply)
   end
-  local due = redis.call('ZSCORE', prefix .. ':turns:delayed', id)
+  local due = redis.call('ZSCORE', queue .. ':delayed', id)
   local usd = redis.call('HGET', prefix .. ':spend-turn:' .. id, 'usd')
   return { id, redis.call('ZSCORE', index, id), state, due, usd, redis.call('HGETALL', record), messages, replies }
 end

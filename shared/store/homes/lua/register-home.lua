@@ -1,0 +1,34 @@
+-- Registers a home at the boot of its VM, and settles the first one. `facts` is JSON of what the VM
+-- says of itself, '' where it says nothing. A disk that is not the one which the home has been served
+-- from is refused while a worker of that one lives, other than an earlier boot of `worker`; a disk without files may not become the first home
+-- of a system that has people already, unless `mayBeFirst` is 1.
+-- keys: firstHome, homes, record, known, conversations, people
+-- args: prefix, name, id, worker, facts, now, channel, mayBeFirst
+-- derives: heartbeat, heartbeat@*
+local first = redis.call('GET', firstHome)
+if not first and mayBeFirst ~= '1' and redis.call('EXISTS', known, conversations, people) > 0 then return { 'not-first' } end
+local suffix = (not first or first == name) and '' or '@' .. name
+local disk = redis.call('HGET', record, 'id')
+local alive = string.match(redis.call('GET', prefix .. ':heartbeat' .. suffix) or '', '^(.*)#%d+$')
+if disk and disk ~= id and alive and alive ~= worker then return { 'live' } end
+if not first then redis.call('SET', firstHome, name) end
+local function countPeople()
+  local seen, count = {}, 0
+  for _, person in ipairs(redis.call('HVALS', people)) do
+    if not seen[person] then count = count + 1 end
+    seen[person] = true
+  end
+  return count
+end
+-- Who wrote before there were homes is in the first.
+if redis.call('HEXISTS', record, 'people') == 0 then
+  redis.call('HSET', record, 'people', suffix == '' and countPeople() or 0)
+end
+redis.call('HSETNX', record, 'since', now)
+redis.call('HSET', record, 'id', id)
+for field, value in pairs(cjson.decode(facts)) do
+  if value == '' then redis.call('HDEL', record, field) else redis.call('HSET', record, field, value) end
+end
+redis.call('SADD', homes, name)
+redis.call('PUBLISH', channel, cjson.encode({ kind = 'home', home = suffix }))
+return { 'registered', suffix, disk and disk ~= id and 'replaced' or '' }

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { keys, prefix } from '../redis/keys.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
+import type { Redis } from '../redis/redis.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
+import { suffixOf } from './routes.ts';
+
+/**
+ * What a VM says of its home at its boot: the `address` at which the relay wakes it and the `secret`
+ * that it asks for, how many people it `takes` (undefined: any number), and its version.
+ */
+export type HomeFacts = {
+  address: string | undefined;
+  secret: string | undefined;
+  takes: number | undefined;
+  version: string;
+};
+
+/** A home as it is known; `people` counts those that it was given, `since` is ISO 8601. */
+export type HomeRecord = Omit<HomeFacts, 'version'> & {
+  name: string;
+  version: string | undefined;
+  suffix: HomeSuffix;
+  since: string;
+  people: number;
+};
+
+/**
+ * `live`: the home is served from another disk now. `not-first`: this disk has no files, and a system
+ * that has people has no first home yet. `isReplaced`: the home was served from another disk before.
+ */
+export type Registration =
+  | { outcome: 'registered'; suffix: HomeSuffix; isReplaced: boolean }
+  | { outcome: 'live' }
+  | { outcome: 'not-first' };
+
+/** The homes of the system: each is a disk with the files of some people. */
+export type HomeRegistry = {
+  /** The name of the first home; undefined before any home has registered. */
+  first(): Promise<string | undefined>;
+  /**
+   * `id` is what the disk is known by, `worker` the registering one; `mayBeFirst` is for a VM that has
+   * the people's files.
+   */
+  register(
+    home: { name: string; id: string; worker: string; mayBeFirst: boolean },
+    facts: HomeFacts,
+  ): Promise<Registration>;
+  /** All homes, the first at the head and the others by age. */
+  list(): Promise<HomeRecord[]>;
+  /** What the homes have behind the names of their keys; the first one's where none is known. */
+  suffixes(): Promise<HomeSuffix[]>;
+};
+
+const registerScript = loadScript(new URL('lua/register-home.lua', import.meta.url), {
+  keys: ['firstHome', 'homes', 'record', 'known', 'conversations', 'people'],
+  args: ['prefix', 'name', 'id', 'worker', 'facts', 'now', 'channel', 'mayBeFirst'],
+});
+
+const Reply = z.union([
+  z.tuple([z.literal('registered'), z.string(), z.string()]),
+  z.tuple([z.literal('live')]),
+  z.tuple([z.literal('not-first')]),
+]);
+
+const text = z.string().optional();
+const Stored = z
+  .object({
+    address: text,
+    secret: text,
+    takes: z.coerce.number().optional(),
+    version: text,
+    since: z.string().default(''),
+    people: z.coerce.number().default(0),
+  })
+  .transform(({ address, secret, takes, version, ...rest }) => ({
+    ...rest,
+    address,
+    secret,
+    takes,
+    version,
+  }));
+
+export function createHomeRegistry(redis: Redis, now: () => Date = () => new Date()): HomeRegistry {
+  const first = async (): Promise<string | undefined> =>
+    (await redis.get(keys.firstHome)) ?? undefined;
+  return {
+    first,
+    async register({ name, id, worker, mayBeFirst }, { address, secret, takes, version }) {
+      const facts = { address, secret, takes: takes?.toString(), version };
+      const reply = Reply.parse(
+        await runScript(redis, registerScript, {
+          keys: {
+            firstHome: keys.firstHome,
+            homes: keys.homes,
+            record: keys.home(name),
+            known: keys.known,
+            conversations: keys.conversations,
+            people: keys.people,
+          },
+          args: {
+            prefix,
+            name,
+            id,
+            worker,
+            facts: JSON.stringify(
+              Object.fromEntries(
+                Object.entries(facts).map(([field, value]) => [field, value ?? '']),
+              ),
+            ),
+            now: now().toISOString(),
+            channel: keys.control,
+            mayBeFirst: mayBeFirst ? '1' : '',
+          },
+        }),
+      );
+      if (reply[0] === 'live' || reply[0] === 'not-first') return { outcome: reply[0] };
+      return {
+        outcome: 'registered',
+        suffix: suffixOf(reply[1]),
+        isReplaced: reply[2] === 'replaced',
+      };
+    },
+    async list() {
+      const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);
+      const records = await Promise.all(
+        names.map(async (name): Promise<HomeRecord> => ({
+          name,
+          suffix: name === known ? '' : suffixOf(name),
+          ...Stored.parse(await redis.hgetall(keys.home(name))),
+        })),
+      );
+      const age = ({ suffix, since, name }: HomeRecord): string =>
+        `${suffix === '' ? '' : since} ${name}`;
+      return records.toSorted((a, b) => age(a).localeCompare(age(b)));
+    },
+    async suffixes() {
+      const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);
+      return ['', ...names.filter((name) => name !== known).map(suffixOf)];
+    },
+  };
+}

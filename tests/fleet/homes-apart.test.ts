@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { keys, ofHome } from '../../shared/store/redis/keys.ts';
+import { withFleet, fleetPhones } from '../support/fleet-bench.ts';
+import type { Fleet } from '../support/fleet-bench.ts';
+import { until } from '../support/until.ts';
+
+const [ann, bob, cid] = fleetPhones;
+
+/** Says something and waits for this answer. */
+async function answered(
+  { say, replies }: Fleet,
+  phone: string,
+  text: string,
+  answer: string,
+): Promise<void> {
+  await say(text, phone);
+  await until(`“${answer}”`, () => replies(phone).some((reply) => reply.text === answer));
+}
+
+test('each person has a home of their own, which answers, sleeps and is woken by itself', async () => {
+  await withFleet({ PLACEMENT: 'own' }, async (fleet) => {
+    const { redis } = fleet;
+    const homes = await Promise.all(['one', 'two', 'three'].map((name) => fleet.addHome(name)));
+    for (const home of homes) await home.boot();
+    await fleet.startRelay();
+    await answered(fleet, ann, 'hello', 'one: hello');
+    await answered(fleet, bob, 'hello', 'two: hello');
+    await answered(fleet, cid, 'hello', 'three: hello');
+    expect(await redis.get(keys.firstHome)).toBe('one');
+    expect(await redis.hget(keys.conversation(ann), 'home')).toBeNull();
+    expect(await redis.hget(keys.conversation(bob), 'home')).toBe('two');
+    // The VM that wrote a reply posts it: its own queue has the delivery.
+    expect(await redis.zcard('{sidepocket}:deliveries@two:completed')).toBeGreaterThan(0);
+    await until('all sleep', () => homes.every((home) => !home.isAwake()));
+    for (const home of ['', '@two', '@three'] as const)
+      expect(await redis.hget(ofHome(keys.vm, home), 'state')).toBe('asleep');
+    const calls = (): number[] => homes.map(({ wake }) => wake.calls.length);
+    const before = calls();
+    await answered(fleet, bob, 'again', 'two: again');
+    expect(homes[1]?.wake.calls.at(-1)?.authorization).toBe('Bearer secret of two');
+    const [one = 0, two = 0, three = 0] = before;
+    expect(calls()).toEqual([one, expect.any(Number), three]);
+    expect(calls()[1]).toBeGreaterThan(two);
+    for (const phone of fleetPhones)
+      expect(fleet.replies(phone)).toHaveLength(phone === bob ? 2 : 1);
+  });
+});

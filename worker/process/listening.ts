@@ -1,0 +1,39 @@
+import type { Running } from '../../shared/runtime/lifecycle.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Turns } from '../../shared/store/queues.ts';
+import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
+import { channels, listenToControl } from '../../shared/store/redis/pubsub.ts';
+import type { Control } from '../../shared/store/redis/pubsub.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { SessionLock } from './session-lock.ts';
+
+type ListeningDeps = {
+  redis: Redis;
+  home: HomeSuffix;
+  claims: SessionLock;
+  arrivals: Arrivals;
+  turns: Pick<Turns, 'promote'>;
+  log: Log;
+};
+
+/** Hears what other processes say to the workers of a home. */
+export function listenToWorkers({
+  redis,
+  home,
+  claims,
+  arrivals,
+  turns,
+  log,
+}: ListeningDeps): Promise<Running> {
+  const onControl = (said: Control): void => {
+    if (said.kind !== 'message') return claims.onControl(said);
+    arrivals.announce(said.conversation, said.id);
+    // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.
+    if (said.putOff)
+      turns
+        .promote(said.conversation)
+        .catch((error: unknown) => log.warn({ err: error }, 'promoting a delayed turn failed'));
+  };
+  return listenToControl(redis, onControl, () => arrivals.announceAll(), channels.ofWorkers(home));
+}
