@@ -58,7 +58,7 @@ const keeper = createVmKeeper({
   tellOwner: async () => undefined,
   homes: stores.homes,
   routes: createRoutes(''),
-  wake: { url: config.WAKE_URL, secret: config.WAKE_SECRET, hosts: [] },
+  wake: { url: config.WAKE_URL, secret: config.WAKE_SECRET, hosts: [], deadMs: hour },
   typing: createTyping(redis, messenger),
 });
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);

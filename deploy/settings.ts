@@ -90,6 +90,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   SENDER_LIMIT_PER_MINUTE: ['relay'],
   RETENTION_DAYS: both,
   PLACEMENT: ['relay'],
+  HOME_DEAD_MINUTES: ['relay'],
   HOME_PEOPLE: ['vm'],
   KEEP_FILES_DAYS: ['vm'],
   SNAPSHOT_REPOSITORY: ['vm'],

@@ -21,6 +21,7 @@ const schema = z
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     WAKE_HOSTS: v.WAKE_HOSTS.optional(),
     PLACEMENT: v.PLACEMENT.default('shared'),
+    HOME_DEAD_MINUTES: v.HOME_DEAD_MINUTES.default(10),
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
     ADMIN_WRITE: v.ADMIN_WRITE.default(false),
     PRETEND_COSTS: v.PRETEND_COSTS.default(false),

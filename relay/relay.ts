@@ -143,6 +143,7 @@ export async function runRelay(
         url: config.WAKE_URL,
         secret: config.WAKE_SECRET,
         hosts: wakeHostsOf(config.WAKE_HOSTS, config.WAKE_URL),
+        deadMs: config.HOME_DEAD_MINUTES * 60_000,
       },
       typing: createTyping(redis, messenger),
     });

@@ -76,6 +76,7 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
         accept: createIntake(stores.turns, days),
         onSetAside: (conversation) => tellOfSetAside(stores, conversation),
         limits: settings.scheduleLimits,
+        ownQueue: stores.schedules.queue.name,
         log: parts.log,
         now: Date.now,
       },

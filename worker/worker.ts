@@ -6,6 +6,8 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
+import { queuesOf } from '../shared/store/vm-state.ts';
+import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import { createStores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
@@ -18,6 +20,7 @@ import { bootWorker } from './process/boot.ts';
 import type { Boot, BootParts } from './process/boot.ts';
 import { createLateProcessors } from './process/late-processors.ts';
 import { keepTurns } from './process/kept-turns.ts';
+import { createHelping } from './process/helping.ts';
 import { createLease } from './process/lease.ts';
 import { listenToWorkers } from './process/listening.ts';
 import { openHttpServer } from './process/http.ts';
@@ -89,7 +92,8 @@ export async function runWorker(
       redis,
       worker: config.WORKER_ID,
       boot,
-      home,
+      place,
+      helped: () => helping.homes(),
       times: parts.times.lease,
       log,
       running,
@@ -98,6 +102,7 @@ export async function runWorker(
           void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
         onStranded,
         onLostWork: () => background?.recover(),
+        onHelps: (homes) => helping.follow(homes),
         onMemory: stores.memory.note,
         onFenced: parts.onFenced,
       },
@@ -110,7 +115,7 @@ export async function runWorker(
     });
     shutdown.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
-    const control = listenToWorkers({ redis, home, claims, arrivals, turns, log });
+    const control = listenToWorkers({ redis, home, claims, arrivals, turns, lease, log });
     shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
@@ -142,25 +147,36 @@ export async function runWorker(
     );
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
-    const start = (kind: QueueName, concurrency: number, process: Processor): void => {
-      const name = `${kind}${home}`;
+    const start = (
+      kind: QueueName,
+      concurrency: number,
+      process: Processor,
+      at: HomeSuffix = home,
+    ): Worker => {
+      const name = `${kind}${at}`;
       const awake: Processor = (job, token, signal) =>
         sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal);
-      workers.set(
+      const worker = createQueueWorker({
         name,
-        createQueueWorker({
-          name,
-          redis,
-          owner: lease.owner,
-          concurrency,
-          process: awake,
-          running,
-          onLockLost: lease.renewSoon,
-          telemetry: tracing.queues,
-          log,
-        }),
-      );
+        redis,
+        owner: lease.owner,
+        concurrency,
+        process: awake,
+        running,
+        onLockLost: lease.renewSoon,
+        telemetry: tracing.queues,
+        log,
+      });
+      sweepAfter(name, worker, sweepBackoff, log);
+      workers.set(name, worker);
+      return worker;
     };
+    const startSending = (at: HomeSuffix): Worker[] => [
+      start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'), at),
+      start('schedules', 1, processors.of('schedules'), at),
+    ];
+    const sweepAt = (at: HomeSuffix): Promise<number> => sweep(stores, log, [at]);
+    const helping = createHelping({ workers, open: startSending, sweep: sweepAt, log });
     const keptTurns = keepTurns(
       processors.of('turns'),
       (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)),
@@ -169,9 +185,7 @@ export async function runWorker(
     // Takes more turns than may work at once: people in the queue learn their place, and can stop.
     const noted = noting(atWork, keptTurns, snapshots);
     start('turns', parts.concurrency.turns + longestLine, noted);
-    start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
-    start('schedules', 1, processors.of('schedules'));
-    for (const [name, worker] of workers) sweepAfter(name, worker, sweepBackoff, log);
+    startSending(home);
     shutdown.add('lease', () => lease.stop());
     shutdown.add(
       'workers',
@@ -191,12 +205,9 @@ export async function runWorker(
     void checkRedis(redis, log);
     await Promise.all([control, lease.renew()]);
     lease.start();
-    for (const [name, worker] of workers)
-      worker
-        .run()
-        .catch((error: unknown) => log.error({ err: error, queue: name }, 'queue worker stopped'));
+    for (const name of queuesOf(home)) runQueue(workers.get(name), log);
     // If Redis is out of memory and refuses now, each renewal of the lease tries again.
-    await sweep(stores, log, [home]).catch((error: unknown) =>
+    await sweepAt(home).catch((error: unknown) =>
       log.warn({ err: error }, 'sweep at startup failed'),
     );
     await processors.load();
@@ -221,6 +232,14 @@ export async function runWorker(
     await shutdown.run();
     throw error;
   }
+}
+
+function runQueue(worker: Worker | undefined, log: Log): void {
+  worker
+    ?.run()
+    .catch((error: unknown) =>
+      log.error({ err: error, queue: worker.name }, 'queue worker stopped'),
+    );
 }
 
 function bootPartsOf({ homes, times }: WorkerParts): BootParts {

@@ -27,6 +27,8 @@ export type HomeKeeperParts = {
   typing: Typing;
   notices: Notices;
   tellOwner: TellOwner;
+  /** What happens when the VM has not come up for so long (ms). */
+  gone?: { everyMs: number; run: (target: WakeTarget) => void };
   metrics: Metrics;
   times: WakerTimes;
   log: Log;
@@ -64,14 +66,16 @@ function failedWakeWords(home: HomeSuffix, name: string): string {
 
 export function createHomeKeeper({
   redis,
-  target: { home, name, address, secret },
+  target,
   typing,
   notices,
   tellOwner,
+  gone,
   metrics,
   times,
   log,
 }: HomeKeeperParts): HomeKeeper {
+  const { home, name, address, secret } = target;
   const vm = createVmState(redis, home);
   const waking = ofHome(keys.waking, home);
   /** The last messages of the people who wrote last, for their typing indicators. */
@@ -134,6 +138,7 @@ export function createHomeKeeper({
       );
       void tellOwner(`wake${home}`, failedWakeWords(home, name));
     },
+    gone: gone && { everyMs: gone.everyMs, run: () => gone.run(target) },
     onRound: () =>
       void showTyping().catch((error: unknown) =>
         log.debug({ err: error }, 'typing indicator failed'),

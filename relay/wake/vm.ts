@@ -10,9 +10,9 @@ import { createHomeKeeper } from './home-keeper.ts';
 import type { HomeKeeper, HomeKeeperParts, WakeTarget } from './home-keeper.ts';
 import { fitsHosts } from './wake-hosts.ts';
 
-export type VmKeeperParts = Omit<HomeKeeperParts, 'target'> & {
+export type VmKeeperParts = Omit<HomeKeeperParts, 'target' | 'gone'> & {
   /** The homes that have registered, and those of the conversations. */
-  homes: Pick<HomeRegistry, 'list'>;
+  homes: Pick<HomeRegistry, 'list' | 'declareDead'>;
   routes: Pick<Routes, 'guess'>;
   wake: WakeSettings;
 };
@@ -21,7 +21,13 @@ export type VmKeeperParts = Omit<HomeKeeperParts, 'target'> & {
  * The wake address of the first home and its secret, and the hosts that the addresses of homes may
  * name. Without an address the first home's own applies; without that too, its worker is always on.
  */
-export type WakeSettings = { url: string | undefined; secret: string | undefined; hosts: string[] };
+export type WakeSettings = {
+  url: string | undefined;
+  secret: string | undefined;
+  hosts: string[];
+  /** When another home begins to send for a home whose VM does not come up (ms). */
+  deadMs: number;
+};
 
 /** Wakes the VM of each home when it has work, and tells waiting people how it stands. */
 export type VmKeeper = {
@@ -55,13 +61,34 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
     );
     return { home: suffix, name, address: undefined, secret: undefined };
   };
+  /** The deaths of which the owner has been notified, by their times. */
+  const told = new Map<HomeSuffix, string>();
+  /** Has another home send for a home whose VM does not come up, if there is another. */
+  const declareDead = ({ home, name }: WakeTarget): void => {
+    const declare = async (): Promise<void> => {
+      const known =
+        name === '' ? (await homes.list()).find(({ suffix }) => suffix === home) : { name };
+      const death = known && (await homes.declareDead({ name: known.name, suffix: home }));
+      if (!known || death?.outcome !== 'helped') return;
+      withKeeper(death.helper, (keeper) => keeper.look());
+      if (told.get(home) === death.since) return;
+      told.set(home, death.since);
+      log.error({ home: known.name, helper: death.name }, 'a home is taken for dead');
+      await tellOwner(
+        `dead${home}`,
+        `The computer “${known.name}” has not come up for ${Math.max(Math.round(wake.deadMs / 60_000), 1)} minutes. “${death.name}” now sends what it had written and says what is due; everything else waits for it.`,
+      );
+    };
+    declare().catch((error: unknown) => log.warn({ err: error }, 'noting a dead home failed'));
+  };
   const keep = (target: WakeTarget): HomeKeeper => {
     const known = keepers.get(target.home);
     const isSame =
       known?.target.address === target.address && known?.target.secret === target.secret;
     if (known && isSame) return known.keeper;
     known?.keeper.stop();
-    const keeper = createHomeKeeper({ ...parts, target });
+    const gone = { everyMs: wake.deadMs, run: declareDead };
+    const keeper = createHomeKeeper({ ...parts, target, gone });
     keepers.set(target.home, { keeper, target });
     return keeper;
   };
@@ -88,6 +115,7 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
   };
   const onControl = (said: Control): void => {
     if (said.kind === 'message' || said.kind === 'release') return;
+    if (said.kind === 'dead') return withKeeper(suffixOf(said.helper), (keeper) => keeper.look());
     const home = suffixOf(said.home ?? '');
     if (said.kind === 'home') refreshed(() => keepers.get(home)?.keeper.look());
     else withKeeper(home, (keeper) => keeper.onControl(said));

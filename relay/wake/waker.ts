@@ -32,6 +32,8 @@ export type WakerParts = {
   /** Tells all waiting people. Must not throw. */
   tellWaking: (wake: number, usualMs: number | undefined) => void;
   tellFailing: (wake: number) => void;
+  /** Called each time this long (ms) has passed without a sign of life. Must not throw. */
+  gone?: { everyMs: number; run: () => void } | undefined;
   /** Called at each round while waking, to keep "typing…" showing. */
   onRound: () => void;
   log: Log;
@@ -58,6 +60,7 @@ function startWake({
   end,
   tellWaking,
   tellFailing,
+  gone,
   onRound,
   log,
   now,
@@ -81,6 +84,7 @@ function startWake({
     const began = await begin(now());
     let told = false;
     let failed = false;
+    let goneAfter = gone?.everyMs ?? Infinity;
     /** The time until the next notice is due (ms). */
     const untilNews = (): number =>
       Math.min(
@@ -105,6 +109,10 @@ function startWake({
         failed = true;
         log.error({ ms: elapsed }, 'the VM does not wake up');
         tellFailing(began);
+      }
+      if (gone && elapsed > goneAfter) {
+        goneAfter = elapsed + gone.everyMs;
+        gone.run();
       }
     }
   };

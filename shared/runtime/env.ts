@@ -177,6 +177,11 @@ export const variables = {
       context.addIssue('must be hosts with commas, such as *.flycast,vm.example.org');
     return hosts;
   }),
+  /** When another home begins to send for one whose machine does not come up. */
+  HOME_DEAD_MINUTES: z.coerce
+    .number('must be a number of minutes')
+    .positive('must be more than 0')
+    .max(24 * 60, 'must be at most a day (1440)'),
   /** How a person who writes for the first time gets a home. */
   PLACEMENT: z.enum(['shared', 'own'], 'must be shared or own'),
   WAKE_SECRET: text,

@@ -13,13 +13,21 @@ export function queuesOf(home: HomeSuffix): string[] {
   return queueNames.map((name) => `${name}${home}`);
 }
 
+/** The names of a home's queues that another home works when its computer does not come up. */
+export function helpedQueues(home: HomeSuffix): string[] {
+  return [`deliveries${home}`, `schedules${home}`];
+}
+
 /**
  * The VM's work. `heartbeatMs` is how long the last sign of life remains valid (0: expired);
  * `nextDue` the time of the next delayed job in ms since 1970.
  */
 export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
 
-/** Whether a home's VM is awake, and whether it has to be. Never polls. */
+/**
+ * Whether a home's VM is awake, and whether it has to be: for its own people, and to send for a home
+ * whose computer does not come up. Never polls.
+ */
 export type VmState = {
   need(now: number): Promise<Need>;
   /**
@@ -49,13 +57,13 @@ export type VmState = {
 };
 
 const needScript = loadScript(new URL('lua/need.lua', import.meta.url), {
-  keys: ['heartbeat', 'conversations'],
+  keys: ['heartbeat', 'conversations', 'helps'],
   args: ['prefix', 'nowMs', 'home'],
   rest: 'queues',
 });
 
 const fallAsleepScript = loadScript(new URL('lua/fall-asleep.lua', import.meta.url), {
-  keys: ['heartbeat', 'conversations', 'vm', 'lease'],
+  keys: ['heartbeat', 'conversations', 'helps', 'vm', 'lease'],
   args: ['prefix', 'nowMs', 'soonMs', 'channel', 'home'],
   rest: 'queues',
 });
@@ -73,6 +81,7 @@ export function createVmState(redis: Redis, home: HomeSuffix = ''): VmState {
   const own = {
     heartbeat: ofHome(keys.heartbeat, home),
     conversations: ofHome(keys.conversations, home),
+    helps: ofHome(keys.helps, home),
     vm: ofHome(keys.vm, home),
     wakes: ofHome(keys.wakes, home),
   };
@@ -80,7 +89,7 @@ export function createVmState(redis: Redis, home: HomeSuffix = ''): VmState {
   return {
     async need(now) {
       const found = await runScript(redis, needScript, {
-        keys: { heartbeat: own.heartbeat, conversations: own.conversations },
+        keys: { heartbeat: own.heartbeat, conversations: own.conversations, helps: own.helps },
         args: { prefix, nowMs: now, home },
         rest: queues,
       });
@@ -92,6 +101,7 @@ export function createVmState(redis: Redis, home: HomeSuffix = ''): VmState {
         keys: {
           heartbeat: own.heartbeat,
           conversations: own.conversations,
+          helps: own.helps,
           vm: own.vm,
           lease: keys.lease(worker),
         },

@@ -289,6 +289,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'relay/wake/vm.ts',
         when: 'a computer names an address that the relay may not call',
+        parts: { declareDead: 'a computer does not come up, and another one sends for it' },
         to: 'the owner',
       },
       {

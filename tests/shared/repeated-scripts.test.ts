@@ -321,7 +321,11 @@ test('every script that is sent twice says the same and leaves the same', async 
 
     const east = { name: 'east', id: 'disk', worker: 'w', mayBeFirst: true };
     const facts = { address: undefined, secret: undefined, takes: 3, version: '1' };
-    await createHomeRegistry(twice, () => new Date(0)).register(east, facts);
+    const homes = createHomeRegistry(twice, () => new Date(0));
+    await homes.register(east, facts);
+    await homes.register({ ...east, name: 'west' }, facts);
+    await homes.declareDead({ name: 'west', suffix: '@west' });
+    expect(await redis.smembers(keys.helps)).toEqual(['@west']);
 
     const vm = createVmState(twice);
     await vm.need(Date.now());

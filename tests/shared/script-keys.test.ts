@@ -19,6 +19,7 @@ import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createBackground } from '../../shared/store/background.ts';
@@ -191,6 +192,14 @@ async function exercise(redis: Redis): Promise<void> {
   );
   await schedules.cancel(phone, added.number);
   await createVmState(redis).waiting(Date.now(), [phone]);
+  const homes = createHomeRegistry(redis);
+  const facts = { address: undefined, secret: undefined, takes: undefined, version: '1' };
+  for (const name of ['east', 'west'])
+    await homes.register({ name, id: name, worker: name, mayBeFirst: true }, facts);
+  await homes.declareDead({ name: 'west', suffix: '@west' });
+  await homes.declareDead({ name: 'east', suffix: '' });
+  await homes.register({ name: 'west', id: 'w', worker: 'w', mayBeFirst: true }, facts);
+  await createVmState(redis, '@west').fallAsleep('v', Date.now(), 1);
   const [one, other] = ['one#1', 'other#1'].map((owner) =>
     createSessionLock(redis, owner, async () => undefined, createLog('test', 'silent')),
   );

@@ -3,12 +3,14 @@ import { keys, ofHome, prefix } from '../../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { longestPauseMs } from '../../shared/store/reply.ts';
-import { queuesOf } from '../../shared/store/vm-state.ts';
+import { suffixOf } from '../../shared/store/homes/routes.ts';
+import { helpedQueues, queuesOf } from '../../shared/store/vm-state.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
 import { runScript } from '../../shared/store/redis/script.ts';
 import { loadScript } from '../../shared/store/redis/script-file.ts';
 import { ownerOf } from './boot-number.ts';
+import type { Place } from './home-disk.ts';
 import { lockMs } from './queue-worker.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
@@ -46,7 +48,17 @@ export type Lease = {
 const unheardMs = 2000;
 
 const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
-  keys: ['lease', 'boots', 'heartbeat', 'waking', 'vm', 'conversations', 'background'],
+  keys: [
+    'lease',
+    'boots',
+    'heartbeat',
+    'waking',
+    'vm',
+    'conversations',
+    'background',
+    'record',
+    'helps',
+  ],
   args: [
     'ownWorker',
     'ownBoot',
@@ -76,6 +88,7 @@ const Renewal = z.union([
     z.coerce.number(),
     z.array(z.string()),
     z.number(),
+    z.array(z.string().transform(suffixOf)),
   ]),
 ]);
 
@@ -95,6 +108,8 @@ export type LeaseListener = {
   onStranded(conversations: string[]): Promise<void>;
   /** Called while a dead worker's work in the background is noted. */
   onLostWork(): void;
+  /** Receives the homes that this one sends for, as their computers do not come up. */
+  onHelps?(homes: HomeSuffix[]): void;
   /** Receives Redis's memory usage. */
   onMemory(use: MemoryUse): void;
   /** Called once, when a newer boot of this worker has taken over. */
@@ -106,8 +121,9 @@ export type LeaseParts = {
   worker: string;
   /** The number of this boot. */
   boot: number;
-  /** The home of the worker; the first by default. */
-  home?: HomeSuffix;
+  /** The home of the worker, by default the first, and the homes that it sends for now. */
+  place?: Place;
+  helped?: () => HomeSuffix[];
   times: LeaseTimes;
   /** The jobs running in this worker. */
   running: RunningJobs;
@@ -117,7 +133,9 @@ export type LeaseParts = {
 
 /** The lease of a numbered boot. The first `renew` takes it. */
 export function createLease(parts: LeaseParts): Lease {
-  const { redis, worker, boot, home = '', times, running, listener, log } = parts;
+  const { redis, worker, boot, times, running, listener, log } = parts;
+  const { place = { name: '', suffix: '' }, helped = () => [] } = parts;
+  const home = place.suffix;
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -134,6 +152,8 @@ export function createLease(parts: LeaseParts): Lease {
         vm: ofHome(keys.vm, home),
         conversations: ofHome(keys.conversations, home),
         background: keys.background,
+        record: keys.home(place.name),
+        helps: ofHome(keys.helps, home),
       },
       args: {
         ownWorker: worker,
@@ -150,7 +170,7 @@ export function createLease(parts: LeaseParts): Lease {
         longestWaitMs: 2 * longestPauseMs,
         home,
       },
-      rest: queuesOf(home),
+      rest: [...queuesOf(home), ...helped().flatMap(helpedQueues)],
     });
     const renewal = Renewal.parse(found);
     renewedAt = Date.now();
@@ -167,7 +187,8 @@ export function createLease(parts: LeaseParts): Lease {
       listener.onFenced();
       return;
     }
-    const [, freed, next, stranded, used, most, , hasLostWork] = renewal;
+    const [, freed, next, stranded, used, most, , hasLostWork, helps] = renewal;
+    listener.onHelps?.(helps);
     cursor = next;
     if (used !== '') listener.onMemory({ usedBytes: Number(used), mostBytes: most });
     for (const name of freed) {

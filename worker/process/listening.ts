@@ -6,6 +6,7 @@ import { channels, listenToControl } from '../../shared/store/redis/pubsub.ts';
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Arrivals } from './arrivals.ts';
+import type { Lease } from './lease.ts';
 import type { SessionLock } from './session-lock.ts';
 
 type ListeningDeps = {
@@ -14,6 +15,7 @@ type ListeningDeps = {
   claims: SessionLock;
   arrivals: Arrivals;
   turns: Pick<Turns, 'promote'>;
+  lease: Pick<Lease, 'renewSoon'>;
   log: Log;
 };
 
@@ -24,9 +26,12 @@ export function listenToWorkers({
   claims,
   arrivals,
   turns,
+  lease,
   log,
 }: ListeningDeps): Promise<Running> {
   const onControl = (said: Control): void => {
+    // The renewal tells for which homes this one sends.
+    if (said.kind === 'dead' && said.helper === home) lease.renewSoon();
     if (said.kind !== 'message') return claims.onControl(said);
     arrivals.announce(said.conversation, said.id);
     // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.

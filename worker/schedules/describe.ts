@@ -64,6 +64,11 @@ export function pausedScheduleWords(schedule: Schedule, runs: number): string {
   return `I paused number ${number} of your schedules, ${scheduleWords(schedule)}, “${promptWords(prompt)}”: its last ${runs} answers all waited for you to write. Text “/schedules resume ${number}” to start it again, or “/schedules cancel ${number}” to end it.`;
 }
 
+/** Says what is due while the person's computer does not come up. */
+export function reminderWords({ prompt }: Pick<Schedule, 'prompt'>): string {
+  return `You had planned this for now: “${promptWords(prompt)}”. Your computer cannot be reached, so I only remind you. I do it as soon as the computer is back.`;
+}
+
 /** Announces that the day's runs are used up. */
 export function fullDayWords(runsPerDay: number): string {
   return `Your schedules have run ${runsPerDay} times today, which is the most for a day, so they rest until tomorrow. Text “/schedules” to see them.`;

@@ -14,7 +14,13 @@ import type { Schedules } from '../../shared/store/schedules.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import { isTooDense } from './limits.ts';
 import type { ScheduleLimits } from './limits.ts';
-import { denseScheduleWords, fullDayWords, pausedScheduleWords, tickText } from './describe.ts';
+import {
+  denseScheduleWords,
+  fullDayWords,
+  pausedScheduleWords,
+  reminderWords,
+  tickText,
+} from './describe.ts';
 
 export type TickStores = {
   allowed: Pick<Allowed, 'has'>;
@@ -28,6 +34,8 @@ export type TickParts = {
   accept: Intake;
   onSetAside: (conversation: string) => Promise<void>;
   limits: ScheduleLimits;
+  /** The queue of this worker's home, where it also works those of others. */
+  ownQueue?: string;
   log: Log;
   now: () => number;
 };
@@ -43,11 +51,12 @@ const mostParked = 7;
  * one upcoming job per cron: ticks missed while everything was down become one tick. Beyond a
  * person's daily maximum a tick is skipped, and the person is notified. A repeating schedule whose
  * answers all wait for the person to write is paused, and the person is notified. A schedule of a
- * person who is no longer allowed to write does not run: all of theirs are set aside.
+ * person who is no longer allowed to write does not run: all of theirs are set aside. A tick of another
+ * home, whose computer does not come up, is said to the person as well: its turn waits for the computer.
  */
 export function createTickProcessor(
   { allowed, schedules, runs, outbox, dead }: TickStores,
-  { accept, onSetAside, limits, log, now }: TickParts,
+  { accept, onSetAside, limits, ownQueue, log, now }: TickParts,
 ): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
   const runsTooOften = (schedule: Schedule, at: number): boolean => {
@@ -185,6 +194,9 @@ export function createTickProcessor(
       media: [],
       human: false,
     };
+    // Said first: after a crash in between, the outbox drops the repeated one.
+    if (ownQueue !== undefined && job.queueName !== ownQueue)
+      await say(schedule, `${message.id}.reminder`, reminderWords(schedule));
     const { outcome, turn } = await accept(message);
     // The person was removed between the check and the step.
     if (outcome === 'refused') return await stop(schedule);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keys, prefix } from '../redis/keys.ts';
+import { keys, ofHome, prefix } from '../redis/keys.ts';
 import type { HomeSuffix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
 import { runScript } from '../redis/script.ts';
@@ -24,7 +24,19 @@ export type HomeRecord = Omit<HomeFacts, 'version'> & {
   suffix: HomeSuffix;
   since: string;
   people: number;
+  /** Since when its computer does not come up (ISO 8601), and the name of the home that sends for it. */
+  dead: string | undefined;
+  helper: string | undefined;
 };
+
+/**
+ * `alone`: no other home could send for it. `alive`: a worker of it lives. `since` is when this death
+ * was noted first (ISO 8601), `helper` and `name` are those of the home that sends for it.
+ */
+export type Death =
+  | { outcome: 'helped'; since: string; helper: HomeSuffix; name: string }
+  | { outcome: 'alone' }
+  | { outcome: 'alive' };
 
 /**
  * `live`: the home is served from another disk now. `not-first`: this disk has no files, and a system
@@ -47,6 +59,8 @@ export type HomeRegistry = {
     home: { name: string; id: string; worker: string; mayBeFirst: boolean },
     facts: HomeFacts,
   ): Promise<Registration>;
+  /** Notes that a home's computer does not come up; another home sends for it until it is back. */
+  declareDead(home: { name: string; suffix: HomeSuffix }): Promise<Death>;
   /** All homes, the first at the head and the others by age. */
   list(): Promise<HomeRecord[]>;
   /** What the homes have behind the names of their keys; the first one's where none is known. */
@@ -64,6 +78,17 @@ const Reply = z.union([
   z.tuple([z.literal('not-first')]),
 ]);
 
+const deadScript = loadScript(new URL('lua/declare-dead.lua', import.meta.url), {
+  keys: ['firstHome', 'homes', 'record', 'heartbeat'],
+  args: ['prefix', 'name', 'now', 'channel'],
+});
+
+const Found = z.union([
+  z.tuple([z.literal('alive')]),
+  z.tuple([z.literal('alone')]),
+  z.tuple([z.literal('helped'), z.string(), z.string(), z.string()]),
+]);
+
 const text = z.string().optional();
 const Stored = z
   .object({
@@ -73,9 +98,13 @@ const Stored = z
     version: text,
     since: z.string().default(''),
     people: z.coerce.number().default(0),
+    dead: text,
+    helper: text,
   })
-  .transform(({ address, secret, takes, version, ...rest }) => ({
+  .transform(({ address, secret, takes, version, dead, helper, ...rest }) => ({
     ...rest,
+    dead,
+    helper,
     address,
     secret,
     takes,
@@ -121,6 +150,22 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
         suffix: suffixOf(reply[1]),
         isReplaced: reply[2] === 'replaced',
       };
+    },
+    async declareDead({ name, suffix }) {
+      const found = Found.parse(
+        await runScript(redis, deadScript, {
+          keys: {
+            firstHome: keys.firstHome,
+            homes: keys.homes,
+            record: keys.home(name),
+            heartbeat: ofHome(keys.heartbeat, suffix),
+          },
+          args: { prefix, name, now: now().toISOString(), channel: keys.control },
+        }),
+      );
+      if (found[0] === 'alive' || found[0] === 'alone') return { outcome: found[0] };
+      const [outcome, helper, helperName, since] = found;
+      return { outcome, since, helper: suffixOf(helper), name: helperName };
     },
     async list() {
       const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);

@@ -1,10 +1,11 @@
 -- `home` is what the names of the home's queues end in.
--- keys: heartbeat, conversations, vm, lease
+-- keys: heartbeat, conversations, helps, vm, lease
 -- args: prefix, nowMs, soonMs, channel, home
 -- rest: queues
 -- uses: vm-work
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
 for _, queue in ipairs(queues) do look(prefix .. ':' .. queue .. ':', tonumber(nowMs) + tonumber(soonMs)) end
+lookAtHelped(prefix, helps, tonumber(nowMs) + tonumber(soonMs))
 lookAtBoxes(prefix, conversations, home)
 if work then return idle end
 redis.call('DEL', heartbeat, lease)

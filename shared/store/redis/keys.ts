@@ -243,11 +243,14 @@ export const keys = {
   /**
    * STRING: the name of the first home, whose keys and queues have plain names. SET of the names of
    * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by which
-   * it is woken, how many people it `takes` and how many `people` it has been given, `version`).
+   * it is woken, how many people it `takes` and how many `people` it has been given, `version`; since
+   * when it is `dead`, as its computer does not come up, and the `helper` that sends for it). SET of
+   * each home: the suffixes of the homes that it helps.
    */
   firstHome: `${prefix}:first-home`,
   homes: `${prefix}:homes`,
   home: (name: string): string => `${prefix}:home:${name}`,
+  helps: `${prefix}:helps`,
   /**
    * STRING of each home that expires: the last sign of life of any of its workers. Without it the VM
    * is asleep, dead or not yet deployed.

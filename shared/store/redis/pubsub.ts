@@ -26,6 +26,8 @@ export const Control = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('asleep'), home, nextDue: z.number() }),
   /** A home has registered: it may be new. */
   z.object({ kind: z.literal('home'), home }),
+  /** The computer of the home does not come up, and the `helper` sends for it. */
+  z.object({ kind: z.literal('dead'), home, helper: z.string() }),
   /** A worker of the home is ready. */
   z.object({ kind: z.literal('awake'), home }),
 ]);

@@ -1,6 +1,7 @@
 import type { Mutation } from '../mutation.ts';
 import { checkpoints } from './checkpoints.ts';
 import { edges } from './edges.ts';
+import { fleet } from './fleet.ts';
 import { persons } from './people.ts';
 import { peoplesHomes } from './homes.ts';
 import { ownerView } from './owner-view.ts';
@@ -30,4 +31,5 @@ export const mutations: readonly Mutation[] = [
   ...peoplesHomes,
   ...ownerView,
   ...checkpoints,
+  ...fleet,
 ];

@@ -12,18 +12,19 @@
 -- A delivery that is delayed for more than `longestWaitMs` is due: the clock was set back meanwhile.
 -- The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
 -- the `cursor` is the position among the conversations, of which a `batch` is checked; `home` is what
--- the names of the home's queues end in.
--- keys: lease, boots, heartbeat, waking, vm, conversations, background
+-- the names of the home's queues end in. A home that was noted as dead is back with this.
+-- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
 -- args: longestWaitMs, home
 -- rest: queues
--- uses: stranded, lost-work
+-- uses: stranded, lost-work, home
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
 -- derives: lease:*
 local newest = redis.call('GET', boots)
 if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
 redis.call('SET', lease, ownBoot, 'PX', holdMs)
 redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
+revive(prefix, record, home)
 if channel ~= '' then
   redis.call('DEL', waking, vm)
   redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake', home = home }))
@@ -83,4 +84,4 @@ for _, conversation in ipairs(found[2]) do
   end
 end
 local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork }
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps) }

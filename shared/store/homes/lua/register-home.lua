@@ -4,6 +4,7 @@
 -- of a system that has people already, unless `mayBeFirst` is 1.
 -- keys: firstHome, homes, record, known, conversations, people
 -- args: prefix, name, id, worker, facts, now, channel, mayBeFirst
+-- uses: home
 -- derives: heartbeat, heartbeat@*
 local first = redis.call('GET', firstHome)
 if not first and mayBeFirst ~= '1' and redis.call('EXISTS', known, conversations, people) > 0 then return { 'not-first' } end
@@ -29,6 +30,7 @@ redis.call('HSET', record, 'id', id)
 for field, value in pairs(cjson.decode(facts)) do
   if value == '' then redis.call('HDEL', record, field) else redis.call('HSET', record, field, value) end
 end
+revive(prefix, record, suffix)
 redis.call('SADD', homes, name)
 redis.call('PUBLISH', channel, cjson.encode({ kind = 'home', home = suffix }))
 return { 'registered', suffix, disk and disk ~= id and 'replaced' or '' }

@@ -10,6 +10,12 @@ local function look(base, soon)
     if not nextDue or due < nextDue then nextDue = due end
   end
 end
+-- What a home sends and says for homes whose computers do not come up, by the suffixes in the set.
+local function lookAtHelped(prefix, helps, soon)
+  for _, home in ipairs(redis.call('SMEMBERS', helps)) do
+    for _, queue in ipairs({ 'deliveries', 'schedules' }) do look(prefix .. ':' .. queue .. home .. ':', soon) end
+  end
+end
 local idle = {}
 -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours.
 -- Where a queue has work, no box need be looked into.
