@@ -4,13 +4,14 @@
 set -eu
 data=${DATA_DIR:-/data}
 sh worker/agent/homes/own-data.sh "$data" sidepocket agent
-# People's secrets and the key to them. Whoever owned the directory around it may have put something else there: only what belongs to the worker is believed, or to root, who has restored it.
-sealed=$data/sealed
-case $(stat -c '%U %F' "$sealed" 2> /dev/null || true) in
-  'sidepocket directory') ;;
-  'root directory') chown -Rh sidepocket:sidepocket "$sealed" && chmod 700 "$sealed" ;;
-  *) rm -rf "$sealed" && install -d -o sidepocket -g sidepocket -m 700 "$sealed" ;;
-esac
+# People's secrets and the key to them, and which home this disk is. Whoever owned the directory around them may have put something else there: only what belongs to the worker is believed, or to root, who has restored it.
+for kept in "$data/sealed" "$data/.sidepocket"; do
+  case $(stat -c '%U %F' "$kept" 2> /dev/null || true) in
+    'sidepocket directory') ;;
+    'root directory') chown -Rh sidepocket:sidepocket "$kept" && chmod 700 "$kept" ;;
+    *) rm -rf "$kept" && install -d -o sidepocket -g sidepocket -m 700 "$kept" ;;
+  esac
+done
 # The notes about snapshots of people's homes, likewise: without them a home counts as older than its last snapshot.
 notes=$data/snapshots
 case $(stat -c '%U %F' "$notes" 2> /dev/null || true) in

@@ -6,6 +6,7 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
+import { announceWork } from '../shared/store/redis/pubsub.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import { createStores } from '../shared/store/stores.ts';
@@ -73,6 +74,7 @@ export async function runWorker(
       retentionDays: config.RETENTION_DAYS,
       telemetry: tracing.queues,
       home,
+      onForeign: (at) => announceWork(redis, at),
     });
     shutdown.add('queues', () => queues.close(), 2000);
     const stores = createStores(redis, queues, {

@@ -117,6 +117,7 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
     if (said.kind === 'message' || said.kind === 'release') return;
     if (said.kind === 'dead') return withKeeper(suffixOf(said.helper), (keeper) => keeper.look());
     const home = suffixOf(said.home ?? '');
+    if (said.kind === 'work') return withKeeper(home, (keeper) => keeper.look());
     if (said.kind === 'home') refreshed(() => keepers.get(home)?.keeper.look());
     else withKeeper(home, (keeper) => keeper.onControl(said));
   };

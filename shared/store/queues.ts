@@ -19,6 +19,8 @@ export type QueueOptions = {
   telemetry?: Telemetry | undefined;
   home?: HomeSuffix;
   routes?: Routes;
+  /** Called when another home has got a job: its VM may be asleep. */
+  onForeign?: ((home: HomeSuffix) => void) | undefined;
 };
 
 /**
@@ -85,8 +87,12 @@ export function createConversationQueue<Data extends { conversation: string }>(
     telemetry,
     home: own = '',
     routes = createRoutes(own),
+    onForeign,
   }: QueueOptions = {},
 ): ConversationQueue<Data> {
+  const noteForeign = (home: HomeSuffix): void => {
+    if (home !== own) onForeign?.(home);
+  };
   const kept = keptJobs(retentionDays);
   const queues = new Map<HomeSuffix, Queue<Data>>();
   const queueOf = (home: HomeSuffix): Queue<Data> => {
@@ -170,12 +176,21 @@ export function createConversationQueue<Data extends { conversation: string }>(
     queue: ownQueue,
     queueOf,
     homeOf,
-    add: async (conversation, id) => addTo(queueOf(await homeOf(conversation)), conversation, id),
+    async add(conversation, id) {
+      const home = await homeOf(conversation);
+      const job = await addTo(queueOf(home), conversation, id);
+      noteForeign(home);
+      return job;
+    },
     async runAndAdd(step, conversation) {
       for (let trip = 1; trip <= mostTrips; trip += 1) {
-        const done = await attempt(routes.guess(conversation), step, conversation);
+        const guessed = routes.guess(conversation);
+        const done = await attempt(guessed, step, conversation);
         const home = homeNamedBy(done.reply);
-        if (home === undefined) return done;
+        if (home === undefined) {
+          noteForeign(guessed);
+          return done;
+        }
         routes.note(conversation, home);
       }
       throw new Error('the home of the conversation keeps changing');

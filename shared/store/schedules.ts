@@ -6,7 +6,7 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { nextRun } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
-import { suffixOf } from './homes/routes.ts';
+import { homeOfQueue, suffixOf } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
 import type { HomeSuffix } from './redis/keys.ts';
 import { callKey } from './redis/idempotent.ts';
@@ -131,6 +131,7 @@ function createPlan(
   redis: Redis,
   queueOf: (home: HomeSuffix) => Queue<Schedule>,
   jobOptions: JobsOptions,
+  onPlanned: (queue: Queue<Schedule>) => void,
 ) {
   const queueFor = async (conversation: string): Promise<Queue<Schedule>> =>
     queueOf(suffixOf((await redis.hget(keys.conversation(conversation), 'home')) ?? ''));
@@ -183,6 +184,7 @@ function createPlan(
         jobId: id,
         delay: Math.max((schedule.at ?? 0) - Date.now(), 0),
       });
+    onPlanned(queue);
   };
   const unplan = async (schedule: Schedule): Promise<boolean> => {
     const ended = await redis.hdel(
@@ -209,7 +211,7 @@ function createPlan(
 /** Creates the schedules on the caller's connection, which the caller closes. */
 export function createSchedules(
   redis: Redis,
-  { retentionDays = usualRetentionDays, telemetry, home: own = '' }: QueueOptions = {},
+  { retentionDays = usualRetentionDays, telemetry, home: own = '', onForeign }: QueueOptions = {},
 ): Schedules {
   const kept = keptJobs(retentionDays);
   // A tick takes one step in Redis; if it fails, BullMQ retries it, which is harmless since each
@@ -241,7 +243,10 @@ export function createSchedules(
   const queue = queueOf(own);
 
   const people = createPeopleStore(redis);
-  const planning = createPlan(redis, queueOf, jobOptions);
+  const planning = createPlan(redis, queueOf, jobOptions, ({ name }) => {
+    const home = homeOfQueue('schedules', name);
+    if (home !== own) onForeign?.(home);
+  });
   const { list, listIn, queueFor, plan, unplan, notePaused } = planning;
 
   return {

@@ -147,10 +147,14 @@ test('what another home puts for a person is delivered by the person’s own, an
     const accept = relay();
     const [ann, bob] = [phoneOf(0), phoneOf(1)];
     for (const conversation of [ann, bob]) await accept(conversation);
-    const foreign = createDeliveries(redis, { home: '@three' });
+    const told: string[] = [];
+    const onForeign = (home: HomeSuffix): void => void told.push(home);
+    const foreign = createDeliveries(redis, { home: '@three', onForeign });
     const outbox = createOutbox(redis, foreign);
     for (const conversation of [ann, bob])
       await outbox.put([{ id: `to ${conversation}`, conversation, turn: 'T', text: 'x' }]);
+    // Their VMs may be asleep.
+    expect(told).toEqual(['', '@two']);
     expect(await waiting('deliveries@three')).toEqual([]);
     expect(
       [await waiting('deliveries'), await waiting('deliveries@two')].map((jobs) => jobs.length),

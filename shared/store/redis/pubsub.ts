@@ -28,6 +28,8 @@ export const Control = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('home'), home }),
   /** The computer of the home does not come up, and the `helper` sends for it. */
   z.object({ kind: z.literal('dead'), home, helper: z.string() }),
+  /** A worker of another home has added a job for this one, or planned one. */
+  z.object({ kind: z.literal('work'), home }),
   /** A worker of the home is ready. */
   z.object({ kind: z.literal('awake'), home }),
 ]);
@@ -76,6 +78,12 @@ export async function listenToControl(
       subscriber.disconnect();
     },
   };
+}
+
+/** Tells the relays that a home has got work by another one: its VM may be asleep. Never throws. */
+export function announceWork(redis: Redis, home: HomeSuffix): void {
+  const said: Control = { kind: 'work', home };
+  redis.publish(keys.control, JSON.stringify(said)).catch(() => undefined);
 }
 
 function parseControl(raw: string): Control | undefined {

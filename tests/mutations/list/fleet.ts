@@ -53,7 +53,8 @@ export const fleet = [
     ],
   ]),
   ...mutationsOf('shared/store/queues.ts', placement, [
-    ['a wrong guess is tried again', 'if (home === undefined) return done;', 'return done;'],
+    ['a wrong guess is tried again', 'if (home === undefined) {', 'if (true) {'],
+    ['another home is told of its work', 'if (home !== own) onForeign?.(home);', ''],
   ]),
   ...mutationsOf('shared/store/redis/functions/vm-work.lua', placement, [
     ['what waits elsewhere keeps no home awake', 'if actual ~= home then', 'if false then'],

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { AgentUser } from './user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
-/** The entries at the top of an agent's directory; `sealed` is the worker's. */
+/** The entries at the top of an agent's directory; `sealed` and `.sidepocket` are the worker's. */
 const ours = new Set([
   'claude',
   'home',
@@ -17,6 +17,7 @@ const ours = new Set([
   'transcripts',
   'workspaces',
   '.agent-user',
+  '.sidepocket',
 ]);
 
 /**
