@@ -108,14 +108,20 @@ export function createHomeKeeper({
       if (message) void typing.show(conversation, message);
     }
   };
+  const call = address
+    ? createWakeCall(address, secret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
+    : async () => undefined;
   const waker = createWaker({
     vm,
     times,
     log,
     now: Date.now,
-    call: address
-      ? createWakeCall(address, secret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
-      : async () => undefined,
+    async call(wake) {
+      void showTyping().catch((error: unknown) =>
+        log.debug({ err: error }, 'typing indicator failed'),
+      );
+      await call(wake);
+    },
     begin: async (now) => {
       await redis.set(waking, now, 'PX', longestWake, 'NX');
       return Number(await redis.get(waking)) || now;
@@ -139,10 +145,6 @@ export function createHomeKeeper({
       void tellOwner(`wake${home}`, failedWakeWords(home, name));
     },
     gone: gone && { everyMs: gone.everyMs, run: () => gone.run(target) },
-    onRound: () =>
-      void showTyping().catch((error: unknown) =>
-        log.debug({ err: error }, 'typing indicator failed'),
-      ),
   });
 
   return {

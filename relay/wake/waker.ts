@@ -23,6 +23,7 @@ export const wakerTimes: WakerTimes = {
 
 export type WakerParts = {
   vm: VmState;
+  /** Called at each round while the VM wakes. Must not throw. */
   call: WakeCall;
   times: WakerTimes;
   /** Names this wake across relay restarts: returns its start (ms since 1970). */
@@ -34,8 +35,6 @@ export type WakerParts = {
   tellFailing: (wake: number) => void;
   /** Called each time this long (ms) has passed without a sign of life. Must not throw. */
   gone?: { everyMs: number; run: () => void } | undefined;
-  /** Called at each round while waking, to keep "typing…" showing. */
-  onRound: () => void;
   log: Log;
   now: () => number;
 };
@@ -61,7 +60,6 @@ function startWake({
   tellWaking,
   tellFailing,
   gone,
-  onRound,
   log,
   now,
 }: WakerParts): Wake {
@@ -91,7 +89,6 @@ function startWake({
         ...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0),
       ) + 1;
     for (let pauseMs = times.firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, times.lastPauseMs)) {
-      onRound();
       void call(began);
       await pause(Math.min(pauseMs, untilNews()));
       if (stopped) return;

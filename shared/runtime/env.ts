@@ -11,9 +11,9 @@ const baseUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
   .transform((value) => value.replace(/(?<!\/)\/+$/, ''));
 
-const port = z.coerce
-  .number('must be a number')
-  .int('must be a whole number')
+const wholeNumber = z.coerce.number('must be a number').int('must be a whole number');
+
+const port = wholeNumber
   .min(0, 'must be a port from 0 to 65535')
   .max(65_535, 'must be a port from 0 to 65535');
 
@@ -39,6 +39,11 @@ const seconds = z.coerce
   .number('must be a number of seconds')
   .positive('must be more than 0')
   .max(86_400, 'must be at most a day (86400)');
+
+const minutes = z.coerce
+  .number('must be a number of minutes')
+  .positive('must be more than 0')
+  .max(24 * 60, 'must be at most a day (1440)');
 
 /**
  * The addresses of a list with commas. A wrong entry is named by its place and the end of its
@@ -123,10 +128,7 @@ export const variables = {
    * The limit of processes and threads for the agent's user. Claude Code has up to 15, a browser
    * about 100.
    */
-  AGENT_MAX_PROCESSES: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(100, 'must be at least 100'),
+  AGENT_MAX_PROCESSES: wholeNumber.min(100, 'must be at least 100'),
   DATA_DIR: z.string().transform((value) => path.resolve(value)),
   IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
   ADMIN_PASSWORD: text,
@@ -138,10 +140,7 @@ export const variables = {
    */
   TRUST_PROXY: z.string().transform(readAs(parseProxyTrust)),
   /** The rate limit for messages of one person, per minute. */
-  SENDER_LIMIT_PER_MINUTE: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(60, 'must be at least 60'),
+  SENDER_LIMIT_PER_MINUTE: wholeNumber.min(60, 'must be at least 60'),
   /** How long messages, replies and finished jobs are kept. */
   RETENTION_DAYS: z.coerce
     .number('must be a number of days')
@@ -155,10 +154,7 @@ export const variables = {
     .string()
     .regex(/^[a-z0-9-]{1,32}$/, 'may have a-z, digits and dashes, at most 32 of them'),
   /** How many people a home takes; unset, any number. */
-  HOME_PEOPLE: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1'),
+  HOME_PEOPLE: wholeNumber.min(1, 'must be at least 1'),
   /** The address at which the relay wakes this worker's machine; it must fit the relay's WAKE_HOSTS. */
   WAKE_ADDRESS: baseUrl,
   /** The worker exits after this time without work; unset, it never does. */
@@ -178,10 +174,7 @@ export const variables = {
     return hosts;
   }),
   /** When another home begins to send for one whose machine does not come up. */
-  HOME_DEAD_MINUTES: z.coerce
-    .number('must be a number of minutes')
-    .positive('must be more than 0')
-    .max(24 * 60, 'must be at most a day (1440)'),
+  HOME_DEAD_MINUTES: minutes,
   /** How a person who writes for the first time gets a home. */
   PLACEMENT: z.enum(['shared', 'own'], 'must be shared or own'),
   WAKE_SECRET: text,
@@ -190,34 +183,18 @@ export const variables = {
    * burst size.
    */
   PACE_SECONDS: seconds,
-  PACE_BURST: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .positive('must be more than 0'),
+  PACE_BURST: wholeNumber.positive('must be more than 0'),
   /** Which actions need the person's permission, until they choose otherwise in the chat. */
   PERMISSIONS: z.enum(['ask', 'edits', 'all'], 'must be ask, edits or all'),
   /** How long a question waits for the person's answer. */
-  QUESTION_HOLD_MINUTES: z.coerce
-    .number('must be a number of minutes')
-    .positive('must be more than 0')
-    .max(24 * 60, 'must be at most a day (1440)'),
-  ANSWER_MINUTES: z.coerce
-    .number('must be a number of minutes')
-    .positive('must be more than 0')
-    .max(24 * 60, 'must be at most a day (1440)'),
+  QUESTION_HOLD_MINUTES: minutes,
+  ANSWER_MINUTES: minutes,
   /** How long work that Claude leaves running in the background may last. */
-  BACKGROUND_MINUTES: z.coerce
-    .number('must be a number of minutes')
-    .positive('must be more than 0')
-    .max(24 * 60, 'must be at most a day (1440)'),
+  BACKGROUND_MINUTES: minutes,
   /** With 1 the person is offered a next request after an answer; each costs a model request. */
   SUGGESTIONS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /** How many messages a turn sends before the rest goes to a page. */
-  MESSAGES_PER_TURN: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(5, 'must be at least 5')
-    .max(1000, 'must be at most 1000'),
+  MESSAGES_PER_TURN: wholeNumber.min(5, 'must be at least 5').max(1000, 'must be at most 1000'),
   /** The budget of one turn, and of a person's day, before the person is asked. */
   BUDGET_USD_PER_TURN: z.coerce
     .number('must be a number of dollars')
@@ -233,11 +210,7 @@ export const variables = {
     .int('must be a whole number')
     .min(1, 'must be at least 1')
     .max(1440, 'must be at most a day (1440)'),
-  SCHEDULE_RUNS_PER_DAY: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(1440, 'must be at most 1440'),
+  SCHEDULE_RUNS_PER_DAY: wholeNumber.min(1, 'must be at least 1').max(1440, 'must be at most 1440'),
   /** With 1 the model is not a paid one, such as a scripted one: amounts are called pretend. */
   PRETEND_COSTS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /** What models cost, as JSON; see docs/costs.md. */
@@ -280,28 +253,18 @@ export const variables = {
     .number('must be a number of gigabytes')
     .positive('must be more than 0')
     .max(1000, 'must be at most 1000'),
-  SNAPSHOT_FILES: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
+  SNAPSHOT_FILES: wholeNumber
     .min(1000, 'must be at least 1000')
     .max(2_000_000, 'must be at most 2000000'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked on at once; unset, it depends on the machine's memory. */
-  MAX_AGENTS: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(100, 'must be at most 100'),
+  MAX_AGENTS: wholeNumber.min(1, 'must be at least 1').max(100, 'must be at most 100'),
   /**
    * How many Claude processes may live at once, active, idle and prewarmed together; an open
    * browser counts as one more. Unset, it depends on the machine's memory.
    */
-  MAX_LIVE_AGENTS: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(100, 'must be at most 100'),
+  MAX_LIVE_AGENTS: wholeNumber.min(1, 'must be at least 1').max(100, 'must be at most 100'),
   /** Transcribes voice messages: an OpenAI-compatible service, or a command on this machine. */
   TRANSCRIBE_URL: baseUrl,
   TRANSCRIBE_MODEL: text,

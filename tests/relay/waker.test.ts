@@ -44,7 +44,6 @@ async function withWaker(
     end: async () => note('end')(),
     tellWaking: note('told'),
     tellFailing: note('told'),
-    onRound: () => undefined,
   });
   try {
     await run({ waker, events, times });

@@ -86,7 +86,6 @@ test(
         end: async () => undefined,
         tellWaking: () => undefined,
         tellFailing: () => undefined,
-        onRound: () => undefined,
       });
       const control = await listenToControl(
         redis,

@@ -96,7 +96,7 @@ export const edges = [
     ],
     ['pressure is told every ten minutes', 'if (now() - warnedAt < warnEveryMs) return;', ''],
   ]),
-  ...mutationsOf('shared/store/redis/functions/park.lua', 'tests/shared/parked.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/failure.lua', 'tests/shared/parked.test.ts', [
     [
       'the time of the last word decides whether a reply waits',
       'return wrote and attempted and wrote > attempted',

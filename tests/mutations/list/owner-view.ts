@@ -19,7 +19,7 @@ export const ownerView = [
   ...mutationsOf('shared/store/turns/lua/turns.lua', view, [
     [
       'a message that no worker holds waits',
-      `if found.working and redis.call('EXISTS', prefix .. ':turns:' .. turn .. ':lock') == 1 then`,
+      `if found.working and redis.call('EXISTS', queue .. ':' .. turn .. ':lock') == 1 then`,
       'if found.working then',
     ],
     [

@@ -152,7 +152,7 @@ export const sending = [
       `if action == 'park' then`,
     ],
   ]),
-  ...mutationsOf('shared/store/redis/functions/park.lua', states.test, [
+  ...mutationsOf('shared/store/redis/functions/failure.lua', states.test, [
     ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
   ]),
   ...mutationsOf('shared/store/boxes/lua/unpark.lua', states.test, [
