@@ -19,6 +19,13 @@ local function countPeople()
     if not seen[person] then count = count + 1 end
     seen[person] = true
   end
+  -- A person's record begins with their first turn.
+  for _, set in ipairs({ known, conversations }) do
+    for _, conversation in ipairs(redis.call('SMEMBERS', set)) do
+      if not seen[conversation] and redis.call('HEXISTS', people, conversation) == 0 then count = count + 1 end
+      seen[conversation] = true
+    end
+  end
   return count
 end
 -- Who wrote before there were homes is in the first.
