@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/store/redis/keys.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
+import { keys, ofHome } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createTurnList, spellingsOf } from '../../shared/store/turns/turn-list.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
@@ -68,6 +70,37 @@ test('the list goes on where its page ended, and each turn stands on one page', 
     const some = await list.find({ most: 50, since, before });
     expect(some.turns.map(({ id }) => id)).toEqual([3, 4, 5].map(sidOf));
     expect(await list.read('nothing')).toBeUndefined();
+  });
+});
+
+test('a turn of another home has the state that its own queue tells, and gets its messages by its lock there', async () => {
+  await withRedis(async (redis) => {
+    await fill(redis, 1);
+    const [conversation, id, queue, token] = [number(0), sidOf(0), 'turns@two', 'token'];
+    await redis.set(keys.firstHome, 'one');
+    await redis.sadd(keys.homes, 'one', 'two');
+    await redis.hset(keys.conversation(conversation), 'home', 'two');
+    await redis.sadd(ofHome(keys.conversations, '@two'), conversation);
+    await redis.rpush(keys.inbox(conversation), (await redis.get(keys.said(id))) ?? '');
+    await redis.hset(keys.message(id), 'state', 'working');
+    await redis.set(keys.deduplication(queue, conversation), id);
+    await redis.zadd(keys.delayed(queue), start * 0x1000, id);
+    const list = createTurnList(redis);
+    expect((await list.open()).inboxes).toMatchObject([{ conversation, dueAt: start }]);
+    expect(await list.read(id)).toMatchObject({ state: 'waiting', dueAt: start });
+    await redis.set(keys.jobLock(queue, id), token);
+    expect((await list.read(id))?.state).toBe('working');
+    await redis.hdel(keys.message(id), 'turn');
+    const deliveries = createDeliveries(redis, { home: '@two' });
+    try {
+      const fence = { lock: keys.jobLock(queue, id), token };
+      const settlement = { conversation, ids: [id], state: 'answered' as const };
+      const reply = { id: `${id}.2`, conversation, turn: id, text: 'done' };
+      await createOutbox(redis, deliveries).put([reply], fence, settlement);
+    } finally {
+      await deliveries.close();
+    }
+    expect(await redis.hmget(keys.message(id), 'state', 'turn')).toEqual(['answered', id]);
   });
 });
 

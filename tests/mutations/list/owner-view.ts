@@ -15,8 +15,28 @@ export const ownerView = [
       `if redis.call('EXISTS', left) == 0 then`,
       'if false then',
     ],
+    [
+      'a turn is known by its lock in the queue of any home',
+      `':turns@?[a-z0-9-]*:(.+):lock$'`,
+      `':turns:(.+):lock$'`,
+      { test: list },
+    ],
+  ]),
+  ...mutationsOf('shared/store/turns/lua/open-turns.lua', list, [
+    ['what waits in each home is listed', 'if name ~= first then', 'if false then'],
+    [
+      'a turn that is put off is in the queue of its home',
+      `prefix .. ':turns' .. homeSuffix(prefix, conversation)`,
+      `prefix .. ':turns'`,
+    ],
   ]),
   ...mutationsOf('shared/store/turns/lua/turns.lua', view, [
+    [
+      'a turn is held in the queue of its home',
+      `prefix .. ':turns' .. homeSuffix(prefix, conversation)`,
+      `prefix .. ':turns'`,
+      { test: list },
+    ],
     [
       'a message that no worker holds waits',
       `if found.working and redis.call('EXISTS', queue .. ':' .. turn .. ':lock') == 1 then`,
