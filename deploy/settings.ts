@@ -107,6 +107,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   BACKGROUND_MINUTES: ['vm'],
   QUESTION_HOLD_MINUTES: ['vm'],
   SUGGESTIONS: ['vm'],
+  CHECKPOINTS: ['vm'],
   MESSAGES_PER_TURN: ['vm'],
   BUDGET_USD_PER_TURN: ['vm'],
   BUDGET_USD_PER_DAY: ['vm'],

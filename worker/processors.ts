@@ -134,14 +134,16 @@ function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): Tu
   return {
     ...stores,
     pages,
-    checkpoints: createCheckpoints({
-      homeOf: boot.homeOf,
-      pages,
-      publicUrl: config.PUBLIC_URL,
-      reader,
-      blankOf: async (conversation) =>
-        boot.secrets.hidden.blankFor(await boot.personOf(conversation)),
-      log,
+    ...(config.CHECKPOINTS && {
+      checkpoints: createCheckpoints({
+        homeOf: boot.homeOf,
+        pages,
+        publicUrl: config.PUBLIC_URL,
+        reader,
+        blankOf: async (conversation) =>
+          boot.secrets.hidden.blankFor(await boot.personOf(conversation)),
+        log,
+      }),
     }),
     snapshots: createSnapshots(redis, boot.place.suffix),
     homeOf: boot.homeOf,

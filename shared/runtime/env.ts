@@ -193,6 +193,7 @@ export const variables = {
   BACKGROUND_MINUTES: minutes,
   /** With 1 the person is offered a next request after an answer; each costs a model request. */
   SUGGESTIONS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
+  CHECKPOINTS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /** How many messages a turn sends before the rest goes to a page. */
   MESSAGES_PER_TURN: wholeNumber.min(5, 'must be at least 5').max(1000, 'must be at most 1000'),
   /** The budget of one turn, and of a person's day, before the person is asked. */

@@ -298,6 +298,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         parts: { noHomeWords: 'a person writes for the first time and no computer can take them' },
         to: 'the owner',
       },
+      { file: 'shared/store/message.ts', when: 'none' },
       {
         file: 'shared/store/owner.ts',
         when: 'none',

@@ -53,7 +53,9 @@ const works: Story = {
   next: ({ results, cwd = '' }, asked) => plans[asked]?.(cwd)[results.length] ?? text('Lost.'),
 };
 
-const open = holdOpen<StoryBench>((use) => withStory({ stories: [works] }, use));
+const open = holdOpen<StoryBench>((use) =>
+  withStory({ stories: [works], environment: { CHECKPOINTS: '1' } }, use),
+);
 
 /** Asks for work and returns the message with the line about it, and the page of the changes. */
 async function work(

@@ -53,14 +53,24 @@ const longestWaitMs = 10_000;
 /** How many checkpoints are made before old ones are forgotten. */
 const tidyEvery = 25;
 
+/** Steps of which nothing is kept. */
+const noSteps: TurnSteps = {
+  begin: () => undefined,
+  ready: async () => undefined,
+  note: () => undefined,
+  lineNow: async () => undefined,
+  end: async () => undefined,
+};
+
 /** The changes of the turn so far, and what had happened when they were read. */
 type Found = { tools: number; number: number; step: Step; changes: Changes };
 
 export function createTurnSteps(
-  checkpoints: Checkpoints,
+  checkpoints: Checkpoints | undefined,
   { turn, conversation, asked, title, session }: TurnOfSteps,
   log: Log,
 ): TurnSteps {
+  if (!checkpoints) return noSteps;
   /** Where the turn began; undefined when it cannot be kept. */
   let begun: Promise<{ workspace: WorkspaceCheckpoints; base: number } | undefined> | undefined;
   /** How often a tool that may change files has begun or ended, and how much of that the step has seen. */

@@ -44,6 +44,9 @@ async function withCheckpoints(
 ): Promise<CommandAnswer> {
   const { log } = call.context;
   const { conversation } = call.message;
+  const { checkpoints } = parts.stores;
+  if (!checkpoints)
+    return 'Nothing can be taken back here: the owner has not switched it on (CHECKPOINTS=1).';
   if (/^no$/i.test(call.argument)) return leftAsItIs;
   if (call.busy)
     return {
@@ -60,7 +63,7 @@ async function withCheckpoints(
       ),
     };
   try {
-    return await command(parts, call, await parts.stores.checkpoints.of(conversation));
+    return await command(parts, call, await checkpoints.of(conversation));
   } catch (error) {
     if (!(error instanceof ShadowError)) throw error;
     log.warn({ err: error }, 'earlier versions of files are not available');

@@ -49,7 +49,8 @@ export type TurnStores = Stores & {
   /** The home of a conversation's person. */
   homeOf: HomeOf;
   /** What the files of a conversation were. */
-  checkpoints: Checkpoints;
+  /** Absent when it is switched off. */
+  checkpoints?: Checkpoints;
 };
 
 /** What fetches, reads, transcribes and speaks files. */
