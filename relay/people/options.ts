@@ -51,7 +51,8 @@ function readBefore(text: string | undefined): number | undefined {
   const isMoment = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/.test(
     text,
   );
-  const hasZone = /(?:Z|T.*[+-]\d\d:\d\d)$/.test(text) || !text.includes('T');
+  const time = text.slice(10);
+  const hasZone = time === '' || /Z|[+-]/.test(time);
   const moment = isMoment ? Date.parse(hasZone ? text : `${text}Z`) : Number.NaN;
   if (Number.isNaN(moment))
     throw new WrongUsage('--before takes a moment such as 2026-11-30T09:00.');

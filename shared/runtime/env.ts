@@ -243,7 +243,7 @@ export const variables = {
       /^(?:s3:[^\s:]\S*|rest:https?:\/\/[^\s/]\S*|\/\S+)$/,
       'must be s3:https://HOST/BUCKET, rest:https://HOST/PATH or an absolute path',
     )
-    .transform((value) => value.replace(/\/+$/, '')),
+    .transform((value) => value.replace(/(?<!\/)\/+$/, '')),
   SNAPSHOT_PASSWORD: text,
   /** For S3: the key and its secret, and the region. */
   SNAPSHOT_KEY_ID: text,

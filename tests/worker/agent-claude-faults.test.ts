@@ -10,7 +10,7 @@ import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind, Prompt } from '../../worker/agent/agent.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench, RunningTurn } from '../support/agent-bench.ts';
-import { atGate, gate, openGate } from '../support/gate-story.ts';
+import { atGate, gate, openGate, gatePlace } from '../support/gate-story.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
@@ -29,7 +29,7 @@ const find: Story = {
   next: (_view, asked) => [
     ...text(`Found: ${asked.slice(5)}.`),
     ...callTool('Bash', {
-      command: `touch begun; until test -e ${asked.slice(5)}; do sleep 0.05; done`,
+      command: `mkdir -p ${gatePlace}; touch ${gatePlace}/begun; until test -e ${asked.slice(5)}; do sleep 0.05; done`,
     }),
   ],
 };
@@ -313,7 +313,7 @@ test('what Claude has said before its sign-in is revoked, its service fails, or 
     fault: Partial<Faults>,
     end: (turn: RunningTurn) => void,
   ): Promise<unknown[]> => {
-    await rm(path.join(workspace, 'begun'), { force: true });
+    await rm(path.join(workspace, gatePlace, 'begun'), { force: true });
     const turn = goOn(`find ${name}`);
     await atGate(workspace);
     Object.assign(bench.model.faults, fault);

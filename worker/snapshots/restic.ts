@@ -131,7 +131,7 @@ export function createRestic(store: SnapshotStore): Restic {
 
 /** The address of a person's repository. */
 export function repositoryOf(repository: string, person: string): string {
-  const address = `${repository.replace(/\/+$/, '')}/${person}`;
+  const address = `${repository.replace(/(?<!\/)\/+$/, '')}/${person}`;
   return address.startsWith('rest:') ? `${address}/` : address;
 }
 
