@@ -5,10 +5,16 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { expect, test } from 'vitest';
-import { createDelivery, latestWriteMs, reconcilingTimes } from '../../shared/delivery/deliver.ts';
+import {
+  createDelivery,
+  explain,
+  latestWriteMs,
+  reconcilingTimes,
+} from '../../shared/delivery/deliver.ts';
 import type { DeliveryParts } from '../../shared/delivery/deliver.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import type { Messenger, SendFailure } from '../../shared/delivery/messenger.ts';
+import { SendFailure } from '../../shared/delivery/messenger.ts';
+import type { Messenger } from '../../shared/delivery/messenger.ts';
 import { Reply } from '../../shared/store/reply.ts';
 import { traceMessenger } from '../../shared/delivery/traced-messenger.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
@@ -119,4 +125,43 @@ test('the deadline counts from the note of the attempt, and ends well before its
   expect(notAfter).toEqual([Date.parse(noted) + 10_000]);
   expect(latestWriteMs(reconcilingTimes) + 15_000).toBeLessThanOrEqual(reconcilingTimes.lastMs);
   expect(latestWriteMs({ firstMs: 1, lastMs: 400, blindMs: 1 })).toBeLessThan(400);
+});
+
+test('a reply that Twilio puts off for a day is given up, and its explanation needs none', async () => {
+  const now = Date.parse('2026-11-29T10:00:00.000Z');
+  const tried: string[] = [];
+  const said: string[] = [];
+  const replyOf = (id: string, hours: number) =>
+    Reply.parse({
+      id,
+      conversation: PHONE,
+      turn: 't',
+      text: 'x',
+      status: 'posting',
+      at: new Date(now - hours * 3600_000).toISOString(),
+      attempts: 1,
+    });
+  const ledger = {
+    failed: async (_reply: Reply, _attempt: number, action: string) => void tried.push(action),
+    find: async (id: string) => replyOf(id, 1),
+  } as unknown as DeliveryParts['ledger'];
+  const outbox = {
+    put: async (replies: { id: string }[]) => void said.push(...replies.map(({ id }) => id)),
+  } as unknown as DeliveryParts['outbox'];
+  const messenger = {
+    send: async () => {
+      throw new SendFailure('later', 'too many requests', 429);
+    },
+  } as unknown as Messenger;
+  const parts = { messenger, ledger, outbox, log, publicUrl: 'http://x', now: () => now };
+  const deliver = createDelivery({
+    ...parts,
+    reconciling: reconcilingTimes,
+  } as unknown as DeliveryParts);
+  await deliver(replyOf('young', 23), undefined, 1);
+  expect([tried.splice(0), said.splice(0)]).toEqual([['later'], []]);
+  await deliver(replyOf('old', 25), undefined, 1);
+  expect([tried.splice(0), said.splice(0)]).toEqual([['give-up'], ['old.failure']]);
+  await explain(outbox, ledger, 'old.failure', 'give-up');
+  expect(said).toEqual([]);
 });

@@ -200,13 +200,19 @@ export const sending = [
       'a reply that Twilio puts off for a day is given up',
       `parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action`,
       'failure.action',
+      { test: 'tests/shared/late-send.test.ts' },
     ],
     [
       'a person hears of a reply that will never arrive',
       'if (isFinal(action, reply)) await explain',
       'if (false) await explain',
     ],
-    ['no explanation of an explanation', `|| replyId.endsWith('.failure')) return;`, ') return;'],
+    [
+      'no explanation of an explanation',
+      `|| replyId.endsWith('.failure')) return;`,
+      ') return;',
+      { test: 'tests/shared/late-send.test.ts' },
+    ],
     [
       'a refusal with an unclear outcome is not repeated unseen',
       `if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };`,
