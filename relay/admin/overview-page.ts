@@ -94,7 +94,7 @@ function waitingRowOfNow({ open, waiting }: Overview, frame: Frame): Html {
   ];
   const about =
     words.length === 0
-      ? html`nobody waits`
+      ? html`no message waits`
       : html`${words.map((word, index) => html`${index > 0 && ' · '}${word}`)}`;
   return row('Waiting', html`${count === 0 ? 'Nothing' : counted(count, 'message')}`, about);
 }
