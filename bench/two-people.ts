@@ -184,7 +184,7 @@ function report(apart: Measured, together: Measured): SectionResult {
       row('memory of worker and agents', 'MB', apart.memory, together.memory),
     ],
     notes: [
-      'A spare process serves the next new session of the person who was last at work, and not of anybody: a process runs as one person’s user from its start, and changing the user of one that runs would need a right that no process of the agent may have. Another person’s new session takes the time of a start without a spare (the part before this one: “resumed”).',
+      'A spare process serves the next new session of the person who was last at work, and no other session: a process runs as one person’s user from its start, and changing the user of one that runs would need a right that no process of the agent may have. Another person’s new session takes the time of a start without a spare (the part before this one: “resumed”).',
     ],
   };
 }
