@@ -1,3 +1,4 @@
+import { minuteOf } from '../relay/http/rate-limit.ts';
 import { createVerifier } from '../shared/twilio/signature.ts';
 import { startLoad } from './load.ts';
 import type { Load } from './load.ts';
@@ -69,7 +70,18 @@ async function measure(
   };
 }
 
-async function measureKind(
+/** Measures once more when a minute ends meanwhile: the relay counts failed requests by minutes. */
+async function measureKind(...measurement: Parameters<typeof measureOnce>): Promise<number> {
+  const minute = minuteOf(Date.now());
+  try {
+    return await measureOnce(...measurement);
+  } catch (error) {
+    if (minuteOf(Date.now()) === minute) throw error;
+    return await measureOnce(...measurement);
+  }
+}
+
+async function measureOnce(
   stage: RelayStage,
   load: Load,
   relay: RelayProcess,
@@ -98,7 +110,7 @@ function checkAlone(rounds: number, count: number): [forged: number[], right: nu
       forged: signed('another token'),
     };
   });
-  const measureOnce = (which: 'right' | 'forged'): number => {
+  const measureSide = (which: 'right' | 'forged'): number => {
     const before = process.cpuUsage();
     for (let index = 0; index < count; index += 1) {
       const post = posts[index % posts.length];
@@ -113,7 +125,7 @@ function checkAlone(rounds: number, count: number): [forged: number[], right: nu
   };
   const [forged, right]: [number[], number[]] = [[], []];
   for (let round = 0; round <= rounds; round += 1) {
-    const pair = [measureOnce('forged'), measureOnce('right')] as const;
+    const pair = [measureSide('forged'), measureSide('right')] as const;
     if (round === 0) continue;
     forged.push(pair[0]);
     right.push(pair[1]);

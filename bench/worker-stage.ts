@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { createIntake } from '../shared/store/boxes/intake.ts';
+import { beginEpoch } from '../shared/store/redis/epoch.ts';
 import { keys, prefix } from '../shared/store/redis/keys.ts';
 import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import { createOutbox } from '../shared/store/boxes/outbox.ts';
@@ -97,7 +98,8 @@ export async function withWorkerStage<T>(
         const startedAt = Date.now();
         const worker = startMeasured({
           entry: side === 'ours' ? 'worker/main.ts' : 'bench/peers/minimal-worker.ts',
-          args: [JSON.stringify({ redisUrl: server.url, queue, prefix })],
+          // Ours refuses arguments.
+          args: side === 'ours' ? [] : [JSON.stringify({ redisUrl: server.url, queue, prefix })],
           environment: { ...own, ...cache, NODE_ENV: 'production' },
           searchPath,
           logFile,
@@ -128,6 +130,8 @@ export async function withWorkerStage<T>(
       },
       empty: async () => {
         await redis.flushall();
+        // An epoch that begins after a message has come would send each worker to Twilio's list.
+        await beginEpoch(redis);
         // Each process writes BullMQ's metadata once.
         await Promise.all([turns, deliveries].map(({ queue }) => queue.getBackend().client));
       },

@@ -22,6 +22,7 @@ const shares: Partial<Record<FaultName, FaultSetting>> = {
   'callback-before-answer': { probability: 0.1 },
   'callbacks-dropped': { probability: 0.1, when: isNoFailure },
   'typing-fails': { probability: 0.3 },
+  'list-fails': { probability: 0.1 },
   'list-lags': { probability: 0.5, ms: 700 },
 };
 

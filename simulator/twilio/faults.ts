@@ -19,6 +19,7 @@ export const faultTexts = {
     'The `sent` callback of a message is delivered before its POST is answered.',
   'callbacks-dropped': 'A status callback is not sent.',
   'typing-fails': 'The typing indicator answers 500 with code 20500.',
+  'list-fails': 'Listing messages answers 500 with code 20500.',
   'list-lags': 'Listing messages leaves out those younger than `ms` (default 2000).',
   'content-refused':
     'The Content API answers 403 with code 20403, as for an account that may not use it.',

@@ -49,6 +49,8 @@ export function createMessageRoutes(parts: Parts): Router {
     .route(`${base}/Messages.json`)
     .get((req, res) => {
       const query = new URL(req.originalUrl, 'http://twin').searchParams;
+      if (faults.take('list-fails', Object.fromEntries(query)) !== undefined)
+        throw new Refusal(20500);
       const lag = faults.take('list-lags', Object.fromEntries(query));
       const youngest = Date.now() - (lag?.ms ?? 0);
       const visible = messages.all().filter((record) => record.createdAt.getTime() <= youngest);

@@ -96,6 +96,32 @@ test('after a lost tail nothing that was answered is answered again, and what wa
   });
 });
 
+test('a message that is older than the store waits while Twilio’s list cannot be read, and is not given up', async () => {
+  await withPipeline({}, async ({ redis, twin, say, replies, startWorker }) => {
+    twin.faults.set('list-fails');
+    const old = await say('old');
+    await until('it is there', async () => (await redis.llen(keys.inbox(phone))) === 1);
+    await redis.hset(keys.epoch, 'identity', 'the one before');
+    const delayed = `${prefix}:turns:delayed`;
+    await startWorker();
+    // As often as a defect gives a message up.
+    for (let look = 1; look <= 3; look += 1) {
+      await until('a pause', async () => {
+        const [turn] = await redis.zrange(delayed, '0', '0');
+        const data = turn && (await redis.hget(keys.job('turns', turn), 'data'));
+        return data && (JSON.parse(data) as { waits?: number }).waits === look;
+      });
+      if (look === 3) twin.faults.clear();
+      // The next message of the person ends the pause.
+      await say(`word ${look}`);
+    }
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(await redis.hget(keys.message(old), 'state')).toBe('answered');
+    expect(replies().filter(({ text }) => text.startsWith('I could not finish'))).toEqual([]);
+  });
+});
+
 /**
  * Has “old” answered, and then the store loses all of it but the session and is another one.
  * Returns the message's id.

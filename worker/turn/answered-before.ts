@@ -17,6 +17,14 @@ export type AnsweredBeforeDeps = {
 };
 
 /**
+ * Twilio's list cannot be read, so nothing is known of a message that is older than the store. Its
+ * turn waits until the list answers: nothing is worked before the look-up.
+ */
+export class LookUpFailure extends Error {
+  override name = 'LookUpFailure';
+}
+
+/**
  * Messages other than answers: notices of the relay and progress lines. They do not indicate an
  * answer.
  */
@@ -114,8 +122,8 @@ export async function askTranscript(
  * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
  * answer is looked up before it is sent. Messages that satisfy `isUnknown` are looked up anyway,
  * since the agent does not see them again and the transcript does not know them; for them the
- * sentence of a given-up message does not count. Returns the messages to work on. Throws what the
- * list's refusal throws: nothing is worked before the lookup.
+ * sentence of a given-up message does not count. Returns the messages to work on. Throws
+ * LookUpFailure when the list cannot be read.
  */
 export async function leaveAnswered(
   { outbox, ledger, messenger }: AnsweredBeforeDeps,
@@ -135,11 +143,13 @@ export async function leaveAnswered(
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;
+  const sent = await messenger
+    .sentTo(address ?? conversation, new Date(first))
+    .catch((error: unknown) => {
+      throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
+    });
   const forgotten: { time: number; isGivenUp: boolean }[] = [];
-  for (const { sid, text, at } of await messenger.sentTo(
-    address ?? conversation,
-    new Date(first),
-  )) {
+  for (const { sid, text, at } of sent) {
     const isOld = at.getTime() < Date.parse(since);
     if (isOld && !beside.test(text.trim()) && !(await ledger.isClaimed(sid)))
       forgotten.push({ time: at.getTime(), isGivenUp: givenUp.test(text) });

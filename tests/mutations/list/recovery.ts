@@ -267,6 +267,20 @@ export const recovery = [
       { named: 'three times' },
     ],
   ]),
+  ...mutationsOf('worker/turn/ending/outcome.ts', 'tests/shared/epoch.test.ts', [
+    [
+      'a turn waits while Twilio’s list cannot be read',
+      'if (error instanceof LookUpFailure) {',
+      'if (false) {',
+      { named: 'cannot be read' },
+    ],
+    [
+      'a failed look-up takes no attempt',
+      'await attempts.giveBack(waits + 1);\n    return await delayJob(job, token, pauseMs);',
+      'return await delayJob(job, token, pauseMs);',
+      { named: 'cannot be read' },
+    ],
+  ]),
   ...mutationsOf('worker/turn/answered-before.ts', 'tests/shared/epoch.test.ts', [
     [
       'an answer right after the change is looked up, however new its message looks',

@@ -10,6 +10,7 @@ import { taskLine } from '../../background/describe.ts';
 import { asksToRetry } from '../../commands/turn-commands.ts';
 import { mostAttempts } from '../attempts.ts';
 import type { Attempts } from '../attempts.ts';
+import { LookUpFailure } from '../answered-before.ts';
 import { describeFailure } from './failure-sentence.ts';
 import { delayJob, handBack } from '../../process/job-moves.ts';
 import { quoteMessages, withdrawnWords } from '../format-messages.ts';
@@ -79,6 +80,13 @@ export async function giveUpExhausted(
 }
 
 /**
+ * The pauses of a turn while Twilio's list cannot be read (ms), doubled each time. A new message of
+ * the person ends a pause.
+ */
+const firstLookUpPauseMs = 2000;
+const longestLookUpPauseMs = 600_000;
+
+/**
  * Decides what happens to a turn that failed: hand it back, delay it, retry it, begin its session
  * anew, or give it up with a sentence. Always throws.
  */
@@ -96,6 +104,13 @@ export async function endBadly(
     await attempts.giveBack();
     return await handBack(job, token);
   }
+  const { waits = 0 } = job.data;
+  if (error instanceof LookUpFailure) {
+    const pauseMs = Math.min(firstLookUpPauseMs * 2 ** waits, longestLookUpPauseMs);
+    log.warn({ err: error.cause, pauseMs }, 'Twilio’s list cannot be read: delayed the turn');
+    await attempts.giveBack(waits + 1);
+    return await delayJob(job, token, pauseMs);
+  }
   const failure =
     error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
   const { kind, message: reason, status, requestId } = failure;
@@ -106,7 +121,6 @@ export async function endBadly(
     log: `${new Date().toISOString()} failed: ${kind}: ${reason}${requestId ? ` (${requestId})` : ''}`,
   });
   const { timezone, wroteAt } = await stores.conversations.read(conversation);
-  const { waits = 0 } = job.data;
   const wait = planWait(failure, waits, Date.now(), timezone);
   if (wait) {
     // Sent once per waiting message, not again at each attempt.
