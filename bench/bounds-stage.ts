@@ -69,8 +69,7 @@ export async function withBoundsStage<T>(
       const file = path.join(dir, `${name}.watch`);
       const started = startMeasured({
         entry: `${name}/main.ts`,
-        args: [`--watch-file=${file}`],
-        flags: ['--import', path.join(import.meta.dirname, 'peers', 'loop-watch.ts')],
+        flags: ['--import', new URL(`peers/loop-watch.ts?file=${file}`, import.meta.url).href],
         searchPath,
         logFile: path.join(dir, `${name}.log`),
         environment: {

@@ -4,12 +4,10 @@ import { isMainThread } from 'node:worker_threads';
 
 /**
  * Loaded into one of our processes with `--import`, it writes every 100 ms the longest delay of the
- * event loop since the last line (ms), and the memory of the process (bytes), into the file of the
- * argument `--watch-file=`. Threads inherit `--import`; they are not watched.
+ * event loop since the last line (ms), and the memory of the process (bytes), into the file in its
+ * own address, `loop-watch.ts?file=`. Threads inherit `--import`; they are not watched.
  */
-const file = process.argv
-  .find((argument) => argument.startsWith('--watch-file='))
-  ?.slice('--watch-file='.length);
+const file = new URL(import.meta.url).searchParams.get('file');
 
 const resolutionMs = 5;
 if (isMainThread && file) watch(file);
