@@ -35,7 +35,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         file: 'worker/people/meet.ts',
         when: 'an invited person writes for the first time',
       },
-      { file: 'worker/media/format-place.ts', when: 'every slot is taken for a second' },
+      { file: 'worker/process/slots.ts', when: 'every slot is taken for a second' },
       {
         file: 'worker/turn/dispatch.ts',
         when: 'a message for a turn of its own comes during other work',

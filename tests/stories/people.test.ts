@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const phones = [phone, otherPhone, stranger];
 
 test(
-  'two people are served side by side, a third is told the place in the line and starts without another word',
+  'two people are served side by side, a third is told their position in the queue and starts without another word',
   { tags: 'long' },
   async () => {
     const environment = { ALLOWED_SENDERS: phones.join(',') };

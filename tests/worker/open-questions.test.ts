@@ -112,7 +112,7 @@ test('an answered question that waits for its place can be stopped', async () =>
     await until('the stop', () => texts(pipeline).some((text) => text.startsWith('Stopped.')));
     gate.resolve();
     await until('the other’s answer', () => texts(pipeline, otherPhone).includes('answer to work'));
-    // The place in the line went with it.
+    // The message about the queue went with it.
     await pipeline.say('hello');
     await until('the next answer', () => texts(pipeline).includes('answer to hello'));
     expect(texts(pipeline).filter((text) => text.startsWith('run ls:'))).toEqual([]);

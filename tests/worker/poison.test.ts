@@ -208,7 +208,7 @@ test('three deploys during one turn are no attempts, nor is waiting for a usage 
 });
 
 test(
-  'a message that waits in the line while others crash their worker loses no attempt, nor does one that was handed over later',
+  'a message that waits for a slot while others crash their worker loses no attempt, nor does one that was handed over later',
   { tags: 'long' },
   async () => {
     await withPipeline({}, async (pipeline) => {
@@ -224,7 +224,7 @@ test(
         async () => (await pipeline.redis.hget(keys.message(worked), 'state')) === 'working',
       );
       const waits = await pipeline.say('hello', otherPhone);
-      await until('its place in the line', () => texts(pipeline, otherPhone).length === 1);
+      await until('its position in the queue', () => texts(pipeline, otherPhone).length === 1);
       expect(await attemptsOf(pipeline, otherPhone)).not.toHaveProperty(waits);
       expect(await attemptsOf(pipeline)).toMatchObject({ [worked]: '1' });
       const later = await pipeline.say('one more thing');

@@ -1,5 +1,5 @@
-/** A turn's slot, or its place in the queue for one. */
-export type Place = {
+/** A turn's request for a slot: it holds one, or is queued for one. */
+export type SlotRequest = {
   /** Resolves when the turn may work. */
   granted: Promise<void>;
   isGranted(): boolean;
@@ -17,7 +17,7 @@ export type Place = {
 export type Slots = {
   max: number;
   taken(): number;
-  enter(person?: string, goesFirst?: boolean): Place;
+  request(person?: string, goesFirst?: boolean): SlotRequest;
   /** Whether a turn of another person waits for a slot. */
   isWanted(person: string): boolean;
 };
@@ -35,15 +35,15 @@ function grantTo({ held, gotAt, count }: Shares, person: string): Shares {
   };
 }
 
-/** The next of a line that is not empty. */
-function nextOf(line: readonly Queued[], { held, gotAt }: Shares): Queued | undefined {
-  const first = line.find(({ goesFirst }) => goesFirst);
+/** The turn that gets the next free slot; undefined if the queue is empty. */
+function nextOf(queue: readonly Queued[], { held, gotAt }: Shares): Queued | undefined {
+  const first = queue.find(({ goesFirst }) => goesFirst);
   if (first) return first;
   const share = ({ person }: Queued): [number, number] => [
     held.get(person) ?? 0,
     gotAt.get(person) ?? -1,
   ];
-  return line.reduce<Queued | undefined>((best, one) => {
+  return queue.reduce<Queued | undefined>((best, one) => {
     if (!best) return one;
     const [[holds, at], [bestHolds, bestAt]] = [share(one), share(best)];
     return holds < bestHolds || (holds === bestHolds && at < bestAt) ? one : best;
@@ -52,13 +52,13 @@ function nextOf(line: readonly Queued[], { held, gotAt }: Shares): Queued | unde
 
 export function createSlots(max: number): Slots {
   const holders = new Map<symbol, string>();
-  const line: Queued[] = [];
+  const queue: Queued[] = [];
   let shares: Shares = { held: new Map(), gotAt: new Map(), count: 0 };
   const admit = (): void => {
     while (holders.size < max) {
-      const next = nextOf(line, shares);
+      const next = nextOf(queue, shares);
       if (!next) return;
-      line.splice(line.indexOf(next), 1);
+      queue.splice(queue.indexOf(next), 1);
       holders.set(next.id, next.person);
       shares = grantTo(shares, next.person);
       next.grant();
@@ -72,7 +72,7 @@ export function createSlots(max: number): Slots {
   };
   /** How many turns are granted a slot before this one and with it, if none ends or comes. */
   const positionOf = (id: symbol): number => {
-    const left = [...line];
+    const left = [...queue];
     let coming = shares;
     for (let position = 1; ; position += 1) {
       const next = nextOf(left, coming);
@@ -85,21 +85,21 @@ export function createSlots(max: number): Slots {
   return {
     max,
     taken: () => holders.size,
-    isWanted: (person) => line.some((queued) => queued.person !== person),
-    enter(person = '', goesFirst = false) {
-      const id = Symbol('place');
+    isWanted: (person) => queue.some((queued) => queued.person !== person),
+    request(person = '', goesFirst = false) {
+      const id = Symbol('slot request');
       const { promise, resolve } = Promise.withResolvers<void>();
       const queued = { id, person, goesFirst, grant: resolve };
-      if (goesFirst) line.unshift(queued);
-      else line.push(queued);
+      if (goesFirst) queue.unshift(queued);
+      else queue.push(queued);
       admit();
       return {
         granted: promise,
         isGranted: () => holders.has(id),
         position: () => positionOf(id),
         leave() {
-          const at = line.findIndex((entry) => entry.id === id);
-          if (at >= 0) line.splice(at, 1);
+          const at = queue.findIndex((entry) => entry.id === id);
+          if (at >= 0) queue.splice(at, 1);
           if (holders.delete(id)) release(person);
         },
       };
@@ -112,7 +112,7 @@ export function createSlots(max: number): Slots {
  * comes, the turn takes one again, before turns that have not started.
  */
 export type TurnSlot = {
-  hold(place: Place, person: string): void;
+  hold(request: SlotRequest, person: string): void;
   isHeld(): boolean;
   /** Whether the turn is queued for a slot again. */
   isQueued(): boolean;
@@ -120,7 +120,7 @@ export type TurnSlot = {
   isWanted(): boolean;
   giveBack(): void;
   /**
-   * Returns when the turn may work again. Calls `onLong` with the place in the queue when that
+   * Returns when the turn may work again. Calls `onLong` with the position in the queue when that
    * takes longer than a moment. Rejects with the signal's reason.
    */
   takeAgain(signal: AbortSignal, onLong: (position: number) => Promise<void>): Promise<void>;
@@ -131,26 +131,26 @@ export type TurnSlot = {
 const patienceMs = 1000;
 
 export function createTurnSlot(slots: Slots): TurnSlot {
-  let place: Place | undefined;
+  let request: SlotRequest | undefined;
   let holder: string | undefined;
   const leave = (): void => {
-    place?.leave();
-    place = undefined;
+    request?.leave();
+    request = undefined;
   };
   return {
-    hold(taken, person) {
-      place = taken;
+    hold(granted, person) {
+      request = granted;
       holder = person;
     },
-    isHeld: () => place?.isGranted() ?? false,
-    isQueued: () => place !== undefined && !place.isGranted(),
+    isHeld: () => request?.isGranted() ?? false,
+    isQueued: () => request !== undefined && !request.isGranted(),
     isWanted: () => holder !== undefined && slots.isWanted(holder),
     giveBack: leave,
     async takeAgain(signal, onLong) {
       // A turn that never held a slot has none to take again.
-      if (holder === undefined || place) return;
-      const queued = slots.enter(holder, true);
-      place = queued;
+      if (holder === undefined || request) return;
+      const queued = slots.request(holder, true);
+      request = queued;
       const { promise: aborted, reject } = Promise.withResolvers<never>();
       const onAbort = (): void => reject(signal.reason);
       if (signal.aborted) onAbort();
@@ -169,4 +169,11 @@ export function createTurnSlot(slots: Slots): TurnSlot {
     },
     leave,
   };
+}
+
+/** The text for a person whose turn waits for a slot; position 1 is next. */
+export function formatQueuePosition(position: number): string {
+  return position === 1
+    ? 'I am busy with other work. You are next, and I start by myself.'
+    : `I am busy with other work. You are number ${position} in the queue, and I start by myself.`;
 }

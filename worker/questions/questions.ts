@@ -4,7 +4,7 @@ import type { Message } from '../../shared/store/message.ts';
 import { createAnswerWait } from './answer-wait.ts';
 import { afterwards, createAskedQuestions } from './asked-questions.ts';
 import { fitQuestion } from './fit-question.ts';
-import { placeWords } from '../media/format-place.ts';
+import { formatQueuePosition } from '../process/slots.ts';
 import {
   answersByFile,
   minutesInWords,
@@ -177,7 +177,7 @@ export function createQuestions(
         const id = asked.nextId(question);
         await askOne(id, question, signal);
         await slot.takeAgain(signal, (position) =>
-          say([{ id: `${id}.place`, text: placeWords(position) }]),
+          say([{ id: `${id}.place`, text: formatQueuePosition(position) }]),
         );
         await asked.useUp(id, question);
         return id;

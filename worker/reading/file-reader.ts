@@ -106,13 +106,13 @@ export function createFileReader({
   };
 
   const ask = async (task: Task, bytes: Buffer, signal: AbortSignal): Promise<ReadingEnd> => {
-    const place = slots.enter();
+    const request = slots.request();
     try {
-      await grantedOrAborted(place.granted, signal);
+      await grantedOrAborted(request.granted, signal);
       if (stopped) return { how: 'died', frames: [], said: '' };
       return await readOnce(task, bytes, signal);
     } finally {
-      place.leave();
+      request.leave();
       if (keepsSpare) void warm();
     }
   };

@@ -11,8 +11,8 @@ import { mostMessages } from './written.ts';
 export type AnswerWriter = (answer: string, markdown: string) => Promise<string[]>;
 
 /**
- * Sends an answer as messages, or as its beginning and a page when there would be too many.
- * `publicUrl` is the address of the relay that shows the pages. An answer whose page cannot be
+ * Decides whether an answer is sent as messages, or as its beginning and the link to a page because
+ * it takes more than `mostMessages`. `publicUrl` is the address of the relay that shows the pages. An answer whose page cannot be
  * stored is sent in as many messages as needed.
  */
 export function createAnswerWriter({

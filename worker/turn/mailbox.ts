@@ -24,7 +24,7 @@ export type TurnEvent =
   | { kind: 'question-opened' }
   /** A question has waited for long; its default applies at `deadline` (ms since 1970). */
   | { kind: 'question-held'; question: string; deadline: number }
-  /** The place in the queue for a slot has changed, or the wait was long. */
+  /** The position in the queue for a slot has changed, or the wait was long. */
   | { kind: 'wait-changed' }
   /** Something that the turn does beside its events has failed. */
   | { kind: 'failed'; error: unknown }

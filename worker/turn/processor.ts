@@ -28,7 +28,7 @@ import { createMailbox } from './mailbox.ts';
 import { meetPerson } from '../people/meet.ts';
 import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './ending/outcome.ts';
 import type { TurnStand } from './ending/outcome.ts';
-import { waitInLine } from './wait-for-slot.ts';
+import { waitForSlot } from './wait-for-slot.ts';
 import { createVoiceAnswers } from '../reply/voice-answers.ts';
 import { emptyResult, workTurn } from './turn.ts';
 
@@ -205,22 +205,25 @@ async function workInbox(
     lastSnapshot = dispatch.snapshot;
     hasSeen = dispatch.hasSeen;
     await resumeQuestion(context, questions, dispatch);
-    const begun = await waitInLine(deps, context, dispatch, attempts, person);
-    if (!begun) {
+    const granted = await waitForSlot(deps, context, dispatch, attempts, person);
+    if (!granted) {
       await speakLeft(own, context, first);
       // Messages left for another turn were not started.
       if (dispatch.waiting() > 0) await attempts.giveBack();
       return { hasBegun, left: dispatch.waiting() };
     }
-    slot.hold(begun.place, person);
+    slot.hold(granted.slot, person);
     hasBegun = true;
     const isResumed = dispatch.session() !== undefined;
     session = () => ({ id: dispatch.session(), isResumed });
-    await attempts.take(begun.first);
-    log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
+    await attempts.take(granted.first);
+    log.info(
+      { conversation, messages: granted.first.length, attempt: job.attemptsStarted },
+      'turn',
+    );
     const started = createTurnSteps(
       stores.checkpoints,
-      turnOfSteps(context, dispatch, begun.first),
+      turnOfSteps(context, dispatch, granted.first),
       log,
     );
     steps = started;
@@ -229,7 +232,7 @@ async function workInbox(
       home: await homing,
       questions,
       dispatch,
-      first: begun.first,
+      first: granted.first,
       result,
       steps: started,
     });

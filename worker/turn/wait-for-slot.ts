@@ -3,29 +3,27 @@ import type { Message } from '../../shared/store/message.ts';
 import type { Attempts } from './attempts.ts';
 import { isNews } from './decisions.ts';
 import type { Dispatch } from './dispatch.ts';
-import { placeWords } from '../media/format-place.ts';
-import type { Place } from '../process/slots.ts';
+import { formatQueuePosition } from '../process/slots.ts';
+import type { SlotRequest } from '../process/slots.ts';
 import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
 
-export { placeWords };
-
-/** A turn that starts within this time (ms) needs no message about its place. */
+/** A turn that starts within this time (ms) needs no message about its position. */
 const patienceMs = 1000;
 
 /**
  * Waits for a slot, and returns it with the turn's first messages; undefined when there is nothing
  * to work on, or the person has withdrawn it. Handles messages that come in meanwhile: commands, a
- * stop. After a moment the person gets their place in the queue, once per turn. Gives the attempts
+ * stop. After a moment the person gets their position in the queue, once per turn. Gives the attempts
  * back once, before the wait. Throws the signal's reason.
  */
-export async function waitInLine(
+export async function waitForSlot(
   { stores: { outbox }, slots }: Pick<TurnDeps, 'stores' | 'slots'>,
   { conversation, turn, fence, signal, mailbox }: TurnContext,
   dispatch: Dispatch,
   attempts: Pick<Attempts, 'giveBack'>,
   person: string,
-): Promise<{ place: Place; first: Message[] } | undefined> {
+): Promise<{ slot: SlotRequest; first: Message[] } | undefined> {
   const look = (): void => mailbox.post({ kind: 'wait-changed' });
   signal.addEventListener('abort', look, { once: true });
   let isLong = false;
@@ -33,7 +31,7 @@ export async function waitInLine(
     isLong = true;
     look();
   }, patienceMs);
-  let place: Place | undefined;
+  let slot: SlotRequest | undefined;
   let isWorking = false;
   let hasWaited = false;
   /** Waits for something that the last look has not seen. */
@@ -48,12 +46,12 @@ export async function waitInLine(
       const first = await dispatch.look(false);
       signal.throwIfAborted();
       if (first.length === 0) return undefined;
-      place ??= slots.enter(person);
-      isWorking = place.isGranted();
-      if (isWorking) return { place, first };
+      slot ??= slots.request(person);
+      isWorking = slot.isGranted();
+      if (isWorking) return { slot, first };
       if (!hasWaited) {
         hasWaited = true;
-        void place.granted.then(look);
+        void slot.granted.then(look);
         // The turn has not started anything yet, so a crash caused by another turn must not count
         // as its attempt.
         await attempts.giveBack();
@@ -61,7 +59,7 @@ export async function waitInLine(
       // For a turn with scheduled messages only, the person is not waiting for an answer.
       if (isLong && first.some(isFromPerson))
         await outbox.put(
-          [{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }],
+          [{ id: `${turn}.place`, conversation, turn, text: formatQueuePosition(slot.position()) }],
           fence,
         );
       await change();
@@ -69,6 +67,6 @@ export async function waitInLine(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', look);
-    if (!isWorking) place?.leave();
+    if (!isWorking) slot?.leave();
   }
 }

@@ -1,12 +1,12 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [people, decisions, commands, limit, personOf, places] = [
+const [people, decisions, commands, limit, personOf, slots] = [
   'tests/shared/people.test.ts',
   'tests/shared/decisions.test.ts',
   'tests/worker/people-commands.test.ts',
   'tests/worker/day-limit.test.ts',
   'tests/secrets/person-of.test.ts',
-  'tests/worker/places.test.ts',
+  'tests/worker/slots.test.ts',
 ];
 
 /** Who a person is, who lets people in and out, and that none takes more than a fair share. */
@@ -141,7 +141,7 @@ export const persons = [
       'false',
     ],
   ]),
-  ...mutationsOf('worker/process/slots.ts', places, [
+  ...mutationsOf('worker/process/slots.ts', slots, [
     ['only another person waits for a slot', 'queued.person !== person', 'true'],
     [
       'slots go round by person',

@@ -290,10 +290,10 @@ export const turns = [
       ['a prompt that comes again is not carried over', '.filter(({ id }) => id !== except)', ''],
     ],
   ),
-  ...mutationsOf('worker/process/slots.ts', 'tests/worker/places.test.ts', [
-    ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
+  ...mutationsOf('worker/process/slots.ts', 'tests/worker/slots.test.ts', [
+    ['at most this many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
     [
-      'a place is given to the next',
+      'a slot is given to the next',
       'if (holders.delete(id)) release(person);',
       'holders.delete(id);',
     ],

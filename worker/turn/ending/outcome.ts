@@ -87,8 +87,8 @@ const firstLookUpPauseMs = 2000;
 const longestLookUpPauseMs = 600_000;
 
 /**
- * Decides what happens to a turn that failed: hand it back, delay it, retry it, begin its session
- * anew, or give it up with a sentence. Always throws.
+ * Decides whether a failed turn is retried, delayed, or given up with a sentence; an interrupted one
+ * goes back to the queue, and a refused history gets a new session. Always throws.
  */
 export async function endBadly(
   { stores, settings }: EndingParts,

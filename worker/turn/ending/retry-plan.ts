@@ -10,11 +10,12 @@ const minute = 60_000;
 const pauses = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute);
 
 /**
- * Whether a failed turn waits and resumes by itself: for a usage limit, and for files whose store
- * does not answer. For an overloaded or absent service Claude Code itself has waited, as long as
- * `MODEL_PATIENCE_SECONDS` allows.
+ * How long a failed turn waits before it resumes by itself: for a usage limit, and for files whose
+ * store does not answer. For an overloaded or absent service Claude Code itself has waited, as long
+ * as `MODEL_PATIENCE_SECONDS` allows. Undefined when the turn does not wait; `outcome.ts` decides
+ * then whether it is retried or given up.
  * `waited` is how often the turn was already delayed for it, `now` ms since 1970, `timezone` the
- * person's (IANA name). Undefined when the turn must be given up.
+ * person's (IANA name).
  */
 export function planWait(
   { kind, resetsAt }: Pick<AgentFailure, 'kind' | 'resetsAt'>,

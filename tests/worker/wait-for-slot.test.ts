@@ -3,7 +3,7 @@ import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { createTurns } from '../../shared/store/queues.ts';
-import { placeWords } from '../../worker/turn/wait-for-slot.ts';
+import { formatQueuePosition } from '../../worker/process/slots.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
@@ -11,8 +11,8 @@ import { until } from '../support/until.ts';
 const phones = [phone, otherPhone, stranger];
 const environment = { ALLOWED_SENDERS: phones.join(','), STOP_SECONDS: '1' };
 
-/** A worker with so many places, whose agent works on `work` until the gate is opened. */
-async function withPlaces(
+/** A worker with this many slots, whose agent works on `work` until the gate is opened. */
+async function withSlots(
   max: number,
   pipeline: Pipeline,
   use: (bench: {
@@ -49,22 +49,22 @@ async function withPlaces(
   }
 }
 
-test('with one place the others are told theirs, once, and start by themselves', async () => {
+test('with one slot the others get their position in the queue, once, and start by themselves', async () => {
   await withPipeline({ environment }, (pipeline) =>
-    withPlaces(1, pipeline, async ({ open, busy, texts }) => {
+    withSlots(1, pipeline, async ({ open, busy, texts }) => {
       await pipeline.say('work', phone);
       await until('the first to be at work', () => busy().length === 1);
       await pipeline.say('hello', otherPhone);
-      await until('the first place', () => texts(otherPhone).length === 1);
-      // Neither who is at work nor who knows their place hears anything.
+      await until('the first position', () => texts(otherPhone).length === 1);
+      // Neither who is at work nor who knows their position hears anything.
       await pipeline.say('more', phone);
       await pipeline.say('again', otherPhone);
       await pipeline.say('hello', stranger);
-      await until('the second place', () => texts(stranger).length === 1);
+      await until('the second position', () => texts(stranger).length === 1);
       expect(phones.map(texts)).toEqual([
         [],
         ['I am busy with other work. You are next, and I start by myself.'],
-        ['I am busy with other work. You are number 2 in the line, and I start by myself.'],
+        ['I am busy with other work. You are number 2 in the queue, and I start by myself.'],
       ]);
       open();
       await until('all answers', () =>
@@ -81,9 +81,9 @@ test('with one place the others are told theirs, once, and start by themselves',
   );
 });
 
-test('with places enough three people are served side by side, each in a workspace of their own, and nobody hears of a line', async () => {
+test('with enough slots three people are served side by side, each in a workspace of their own, and nobody hears of a queue', async () => {
   await withPipeline({ environment }, (pipeline) =>
-    withPlaces(3, pipeline, async ({ open, busy, workspaces, texts }) => {
+    withSlots(3, pipeline, async ({ open, busy, workspaces, texts }) => {
       for (const from of phones) await pipeline.say('work', from);
       await until('all three to be at work', () => busy().length === 3);
       open();
@@ -101,13 +101,13 @@ test('with places enough three people are served side by side, each in a workspa
   );
 });
 
-test('who waits in the line is obeyed at once: /status answers, and a stop takes the message back', async () => {
+test('who waits for a slot is obeyed at once: /status answers, and a stop takes the message back', async () => {
   await withPipeline({ environment }, (pipeline) =>
-    withPlaces(1, pipeline, async ({ open, busy, texts }) => {
+    withSlots(1, pipeline, async ({ open, busy, texts }) => {
       await pipeline.say('work', phone);
       await until('the first to be at work', () => busy().length === 1);
       await pipeline.say('hello', otherPhone);
-      await until('the place', () => texts(otherPhone).length === 1);
+      await until('the position', () => texts(otherPhone).length === 1);
       await pipeline.say('/status', otherPhone);
       await until('the status', () =>
         texts(otherPhone).some((text) => text.startsWith('Nothing is running for you.')),
@@ -136,8 +136,8 @@ test('whoever wrote before the worker was ready is told too, but not somebody wh
     });
     await pipeline.say('work', stranger);
     await pipeline.say('hello', otherPhone);
-    await withPlaces(0, pipeline, async ({ texts }) => {
-      await until('both places', () =>
+    await withSlots(0, pipeline, async ({ texts }) => {
+      await until('both positions', () =>
         [stranger, otherPhone].every((from) => texts(from).length === 1),
       );
       expect(texts(phone)).toEqual([]);
@@ -161,8 +161,8 @@ async function takeIn({ redis }: Pipeline, message: Message): Promise<void> {
 }
 
 test('number 1 is next', () => {
-  expect([1, 2].map(placeWords)).toEqual([
+  expect([1, 2].map(formatQueuePosition)).toEqual([
     'I am busy with other work. You are next, and I start by myself.',
-    'I am busy with other work. You are number 2 in the line, and I start by myself.',
+    'I am busy with other work. You are number 2 in the queue, and I start by myself.',
   ]);
 });
