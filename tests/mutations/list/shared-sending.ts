@@ -262,12 +262,7 @@ export const sending = [
       'if false then',
       { test: 'tests/shared/removed-person.test.ts' },
     ],
-    [
-      'an attempt is noted before the POST',
-      `redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)`,
-      '',
-    ],
-    ['an attempt has a number', `redis.call('HINCRBY', key, 'attempts', 1)`, ''],
+    ['an attempt is begun before the POST', 'beginAttempt(key, conversationKey, now, callId)', ''],
     [
       'a state of a later version is not sent',
       `if status and not known[status] then return { 'unreadable', id } end`,
@@ -278,6 +273,14 @@ export const sending = [
       `if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return`,
       'if false then return',
     ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/attempt.lua', nextDeliveries, [
+    [
+      'an attempt is noted as such',
+      `redis.call('HSET', reply, 'status', 'posting', 'attemptedAt', now, 'noted', callId)`,
+      '',
+    ],
+    ['an attempt has a number', `return redis.call('HINCRBY', reply, 'attempts', 1)`, 'return 1'],
   ]),
   ...mutationsOf('shared/store/boxes/lua/set-aside.lua', nextDeliveries, [
     [

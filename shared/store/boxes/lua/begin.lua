@@ -2,19 +2,15 @@
 -- keys: reply, outbox, conversationKey, allowed
 -- args: now, id, conversation, only, callId
 -- fence: optional
--- uses: address, allowed
+-- uses: attempt, allowed
 if isFenced() then return 'fenced' end
 -- It stays where it is: the next look at the outbox sets all of it aside.
 if not allowedSince(allowed, conversation) then return 'settled' end
 local status = redis.call('HGET', reply, 'status')
-if status == 'posting' and redis.call('HGET', reply, 'noted') == callId then
-  return tonumber(redis.call('HGET', reply, 'attempts'))
-end
+if hasBegunAttempt(reply, status, callId) then return tonumber(redis.call('HGET', reply, 'attempts')) end
 if only == 'waiting' and status ~= 'waiting' then return 'settled' end
 if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then
   redis.call('LREM', outbox, 1, id)
   return 'settled'
 end
-redis.call('HSET', reply, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
-address(conversationKey, reply)
-return redis.call('HINCRBY', reply, 'attempts', 1)
+return beginAttempt(reply, conversationKey, now, callId)

@@ -6,7 +6,7 @@
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
 -- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds, home
 -- fence: required
--- uses: send-rate, address, allowed, set-aside, box-counts, epoch, thread, home
+-- uses: send-rate, attempt, allowed, set-aside, box-counts, epoch, thread, home
 -- derives: reply:*
 if isFenced() then return { 'fenced' } end
 if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
@@ -34,10 +34,7 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
   if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
   local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
   if status and not known[status] then return { 'unreadable', id } end
-  -- The very note of this call, whose reply was lost.
-  if status == 'posting' and redis.call('HGET', key, 'noted') == callId then
-    return { 'send', id, redis.call('HGETALL', key) }
-  end
+  if hasBegunAttempt(key, status, callId) then return { 'send', id, redis.call('HGETALL', key) } end
   if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
   -- A reply that is older than the store as it is now may have been sent by what the store has lost.
   local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
@@ -56,15 +53,13 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
     end
     if wait > 0 then return { 'wait', math.ceil(wait) } end
     if not redis.call('HGET', key, 'delayed') then redis.call('HDEL', conversationKey, 'delayed') end
-    redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
-    redis.call('HINCRBY', key, 'attempts', 1)
+    beginAttempt(key, conversationKey, now, callId)
     -- How long the send rate has held it back (ms).
     local held = redis.call('HGET', key, 'heldSince')
     if held then
       redis.call('HSET', key, 'pacedMs', math.max(tonumber(nowMs) - tonumber(held), 0))
       redis.call('HDEL', key, 'heldSince')
     end
-    address(conversationKey, key)
     return { 'send', id, redis.call('HGETALL', key) }
   end
   -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
