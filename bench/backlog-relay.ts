@@ -12,7 +12,7 @@ import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts'
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import type { Message } from '../shared/store/message.ts';
-import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
+import { createSendRate, sendRateFor } from '../shared/store/send-rate.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import { measureMemory, phoneOf } from './backlog-message.ts';
@@ -42,7 +42,7 @@ const deliver = createDelivery({
   messenger,
   outbox: stores.outbox,
   ledger: stores.ledger,
-  pace: createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)),
+  sendRate: createSendRate(redis, sendRateFor(config.TWILIO_WHATSAPP_NUMBER)),
   log,
   publicUrl: config.PUBLIC_URL,
   reconciling: reconcilingTimes,

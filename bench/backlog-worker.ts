@@ -72,7 +72,7 @@ await runWorker(
   {
     createAgent: async () => agent,
     createMessenger: createSilentMessenger,
-    pace: { intervalMs: 1, burst: 1000 },
+    sendRate: { intervalMs: 1, burst: 1000 },
     times: {
       reconciling: { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 },
       silence: { idleMs: 60_000, toolMs: 60_000 },

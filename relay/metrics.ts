@@ -14,8 +14,8 @@ export type Metrics = {
   scrape(): Promise<{ type: string; text: string }>;
 };
 
-/** `standing` is read at each scrape and at no other time. */
-export function createMetrics(standing: () => Promise<Gauges>): Metrics {
+/** `readGauges` is called at each scrape and at no other time. */
+export function createMetrics(readGauges: () => Promise<Gauges>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const resident: Gauge = new Gauge({
@@ -51,7 +51,7 @@ export function createMetrics(standing: () => Promise<Gauges>): Metrics {
       registers,
     }),
     async scrape() {
-      const now = await standing().catch(() => undefined);
+      const now = await readGauges().catch(() => undefined);
       const parts = [registry, ...(now ? [toRegistry(now)] : [])];
       return {
         type: registry.contentType,

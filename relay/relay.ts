@@ -4,10 +4,11 @@ import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts'
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
+import { lazy } from '../shared/runtime/lazy.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
-import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
+import { createSendRate, sendRateFor } from '../shared/store/send-rate.ts';
 import { judgePassword } from '../shared/runtime/env.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
@@ -24,7 +25,6 @@ import { createUnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import { createClaims } from './dedup.ts';
 import { backfillTimes as usualBackfillTimes, createBackfill } from './backfill.ts';
 import type { BackfillTimes } from './backfill.ts';
-import { createLazySite } from './http/lazy-site.ts';
 import { createMetrics } from './metrics.ts';
 import { createNotices, createSendNow } from '../shared/delivery/notices.ts';
 import { createPageRenderer } from './pages/renderer.ts';
@@ -103,13 +103,13 @@ export async function runRelay(
     shutdown.add('queues', () => stores.close(), 2000);
     const { outbox, ledger } = stores;
 
-    const pace = createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
+    const sendRate = createSendRate(redis, sendRateFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({
       messenger,
       template: config.TWILIO_TEMPLATE_SID,
       outbox,
       ledger,
-      pace,
+      sendRate,
       log,
       publicUrl: config.PUBLIC_URL,
       reconciling: reconcilingTimes,
@@ -182,7 +182,7 @@ export async function runRelay(
     });
     const probes = createProbes(createReadiness(redis));
     const closing = new AbortController();
-    const site = createSiteLater({
+    const site = createLazySite({
       config,
       stores,
       meter,
@@ -240,7 +240,7 @@ function createIncoming(
 ): Incoming {
   const people = createListedPeople(list, createAliases(stores.redis));
   const intake = createIntake(stores.turns, config.RETENTION_DAYS, config.PLACEMENT);
-  const statuses = createStatusCallbacks(
+  const noteStatusCallback = createStatusCallbacks(
     stores.ledger,
     stores.outbox,
     config.TWILIO_TEMPLATE_SID,
@@ -252,17 +252,34 @@ function createIncoming(
     receive: createReceive(intake, people, () => list.publish(), tellNoHome),
     claims: createClaims(stores.redis, config.RETENTION_DAYS),
     async noteStatus(report) {
-      if (await statuses(report)) keeper.look(report.conversation);
+      if (await noteStatusCallback(report)) keeper.look(report.conversation);
     },
   };
 }
 
-/** The site, loaded with its first request. */
-function createSiteLater(parts: SiteParts): RequestListener {
-  return createLazySite(async () => {
+/**
+ * The site, loaded with its first request: Express and its dependencies are most of the relay's
+ * code, and Twilio's webhooks need none of it. If loading fails, the next request tries again.
+ */
+function createLazySite(parts: SiteParts): RequestListener {
+  let site: RequestListener | undefined;
+  const load = lazy(async () => {
     // Express alone is the larger half; pending requests go first.
     await import('express');
     await nextTurn();
-    return (await import('./http/site.ts')).createSite(parts);
-  }, parts.log);
+    site = await (await import('./http/site.ts')).createSite(parts);
+    return site;
+  });
+  return (request, response) => {
+    if (site) return void site(request, response);
+    load().then(
+      (loaded) => void loaded(request, response),
+      (error: unknown) => {
+        parts.log.error({ err: error }, 'a part of the relay could not be loaded');
+        response
+          .writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', 'Retry-After': '1' })
+          .end('That did not work. Try again in a moment.');
+      },
+    );
+  };
 }

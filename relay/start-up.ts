@@ -55,9 +55,9 @@ export function startUp(
   shutdown: Shutdown,
 ): Running {
   const { redis } = stores;
-  const settleMembership = createMembership({ stores, list, log });
+  const reconcileMembership = createMembership({ stores, list, log });
   const onReady = (): void =>
-    void settleMembership().catch((error: unknown) =>
+    void reconcileMembership().catch((error: unknown) =>
       log.warn({ err: error }, 'could not publish the allow list'),
     );
   return beginInOrder(
@@ -70,8 +70,8 @@ export function startUp(
       async () => {
         // Before the sweep: a removed person's waiting messages get no turn. A full Redis delays
         // only this.
-        await settleMembership().catch(() => {
-          const settling = beginInOrder([settleMembership], log);
+        await reconcileMembership().catch(() => {
+          const settling = beginInOrder([reconcileMembership], log);
           shutdown.add('list of people', () => settling.stop());
         });
         // After a reconnect, Redis may be an older copy.

@@ -6,7 +6,7 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { parseRelayConfig } from '../relay/config.ts';
 import { parseWorkerConfig } from '../worker/config.ts';
-import { settleAgent } from '../worker/agent/sandbox/setup.ts';
+import { setUpAgent } from '../worker/agent/sandbox/setup.ts';
 import { killMarked, killMarkedNow } from '../worker/agent/sandbox/processes.ts';
 import type { SystemState } from './chat.ts';
 import { formatEnd, startChild, untilReady } from './child-process.ts';
@@ -136,7 +136,7 @@ export async function runSimulator({
     // sees only its own files.
     if (process.getuid?.() === 0) await chmod(dir, 0o711);
     const dataDir = path.join(dir, 'data');
-    const agent = await settleAgent({
+    const agent = await setUpAgent({
       wanted: extra['AGENT_USER'],
       dataDir,
       imagesDir: path.join(dataDir, 'images'),

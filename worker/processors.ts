@@ -58,14 +58,14 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
     ledger: stores.ledger,
     log: parts.log,
     publicUrl: config.PUBLIC_URL,
-    pace: createSendRate(redis, parts.parts.pace),
+    sendRate: createSendRate(redis, parts.parts.sendRate),
     reconciling: parts.parts.times.reconciling,
     now: Date.now,
   });
   return {
     turns: createTurnProcessor(turnDepsOf(parts, settings)),
     deliveries: createDeliveryProcessor(
-      createNextDeliveries(redis, parts.parts.pace, days),
+      createNextDeliveries(redis, parts.parts.sendRate, days),
       deliver,
       Date.now,
       stores.deliveries.add,

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { Environment } from '../shared/runtime/env.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { reconcilingTimes } from '../shared/delivery/deliver.ts';
-import { paceFor } from '../shared/store/send-rate.ts';
+import { sendRateFor } from '../shared/store/send-rate.ts';
 import { startTracing } from '../shared/runtime/telemetry.ts';
 import { createTwilioMessenger, requestTimeoutMs } from '../shared/twilio/messenger.ts';
 import type { Homes } from './agent/homes/homes.ts';
@@ -44,7 +44,7 @@ export async function createProductionParts({
       speak: createSpeaker(config, environment),
     },
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
-    pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
+    sendRate: sendRateFor(config.TWILIO_WHATSAPP_NUMBER, config),
     times: {
       reconciling: reconcilingTimes,
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },

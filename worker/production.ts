@@ -3,7 +3,7 @@ import { guardEventLoop } from '../shared/runtime/event-loop-guard.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import { runProcess } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
-import { settleAgent } from './agent/sandbox/setup.ts';
+import { setUpAgent } from './agent/sandbox/setup.ts';
 import { findChromium } from './agent/mcp/browser.ts';
 import { createAgentUsers } from './agent/homes/agent-users.ts';
 import { hasEarlier } from './agent/homes/earlier-layout.ts';
@@ -36,7 +36,7 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     // Runs before the boot is counted, which fences off every earlier one: a broken worker must not
     // end a working one.
     const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
-    const settled = await settleAgent({
+    const settled = await setUpAgent({
       wanted: asked.AGENT_USER,
       dataDir: asked.DATA_DIR,
       imagesDir: asked.IMAGES_DIR,

@@ -27,7 +27,7 @@ export type WorkerParts = {
   times: WorkerTimes;
   /** Traces its steps; stopped with the worker. No tracing by default. */
   tracing?: Tracing;
-  pace: SendRateLimit;
+  sendRate: SendRateLimit;
   /** How many conversations are worked at once, and how many are sent to at once. */
   concurrency: { turns: number; deliveries: number };
   /** Called when the worker is idle and has fallen asleep: end the process. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { createContents } from '../shared/twilio/content-cache.ts';
 import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
+import { lazy } from '../shared/runtime/lazy.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
@@ -19,7 +20,6 @@ import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
 import type { Boot, BootParts } from './process/boot.ts';
-import { createLateProcessors } from './process/late-processors.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createHelping } from './process/helping.ts';
 import { createLease } from './process/lease.ts';
@@ -30,6 +30,7 @@ import { startChores } from './process/chores.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
+import type { ProcessorParts } from './processors.ts';
 import { createFileReader } from './reading/file-reader.ts';
 import { createRunningJobs } from './process/running-jobs.ts';
 import { createOnStranded } from './process/stranded.ts';
@@ -41,20 +42,20 @@ import type { Snapshots } from './snapshots/snapshots.ts';
 import { createSnapshotListener } from './snapshots/listener.ts';
 
 /** How many turns may be queued for a slot besides those at work. */
-const longestLine = 50;
+const longestQueue = 50;
 
 /** How long after its start the worker prepares what a later message may need (ms). */
 const warmMs = 3000;
 
 /**
- * Runs the worker until it is stopped. `begun` is its boot if that was already done; the worker
+ * Runs the worker until it is stopped. `earlyBoot` is its boot if that was already done; the worker
  * owns it from then on. Returns its address on this machine.
  */
 export async function runWorker(
   config: WorkerConfig,
   parts: WorkerParts,
   log: Log,
-  begun?: Boot,
+  earlyBoot?: Boot,
 ): Promise<Running & { url: string }> {
   const shutdown = createShutdown(log);
   const { tracing = untraced } = parts;
@@ -62,7 +63,8 @@ export async function runWorker(
   const workers = new Map<string, Worker>();
   const running = createRunningJobs();
   try {
-    const booted = begun ?? (await bootWorker(config, parts.createAgent, log, bootPartsOf(parts)));
+    const booted =
+      earlyBoot ?? (await bootWorker(config, parts.createAgent, log, bootPartsOf(parts)));
     const { redis, boot, agent, claims, place, snapshots } = booted;
     const { suffix: home } = place;
     shutdown.add('redis', () => redis.disconnect());
@@ -121,7 +123,7 @@ export async function runWorker(
     shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
-    const processors = createLateProcessors({
+    const { load: loadProcessors, of: processorOf } = createLazyProcessors({
       messenger,
       config,
       parts,
@@ -174,19 +176,19 @@ export async function runWorker(
       return worker;
     };
     const startSending = (at: HomeSuffix): Worker[] => [
-      start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'), at),
-      start('schedules', 1, processors.of('schedules'), at),
+      start('deliveries', parts.concurrency.deliveries, processorOf('deliveries'), at),
+      start('schedules', 1, processorOf('schedules'), at),
     ];
     const sweepAt = (at: HomeSuffix): Promise<number> => sweep(stores, log, [at]);
     const helping = createHelping({ workers, open: startSending, sweep: sweepAt, log });
     const keptTurns = keepTurns(
-      processors.of('turns'),
+      processorOf('turns'),
       (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)),
       log,
     );
-    // Takes more turns than may work at once: people in the queue learn their place, and can stop.
+    // Takes more turns than may work at once: people in the queue learn their position, and can stop.
     const noted = noting(atWork, keptTurns, snapshots);
-    start('turns', parts.concurrency.turns + longestLine, noted);
+    start('turns', parts.concurrency.turns + longestQueue, noted);
     startSending(home);
     shutdown.add('lease', () => lease.stop());
     shutdown.add(
@@ -212,7 +214,7 @@ export async function runWorker(
     await sweepAt(home).catch((error: unknown) =>
       log.warn({ err: error }, 'sweep at startup failed'),
     );
-    await processors.load();
+    await loadProcessors();
     await agent.make();
     const http = await openHttpServer({
       port: config.PORT,
@@ -220,7 +222,7 @@ export async function runWorker(
       secret: config.WAKE_SECRET,
       onWake: () => sleep?.stir(),
     });
-    shutdown.add('door', () => http.stop());
+    shutdown.add('http server', () => http.stop());
     // The idle time starts when everything is ready, because a slow start is not idle time.
     sleep?.stir();
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
@@ -246,6 +248,24 @@ function runQueue(worker: Worker | undefined, log: Log): void {
 
 function bootPartsOf({ homes, times }: WorkerParts): BootParts {
   return { homes, snapshotTimes: times.snapshots };
+}
+
+/**
+ * The processors, most of the worker's code, loaded while the first job is fetched, which waits for
+ * them. `load` rejects when they cannot be created.
+ */
+function createLazyProcessors(parts: ProcessorParts): {
+  load(): Promise<Record<QueueName, Processor>>;
+  of(queue: QueueName): Processor;
+} {
+  const load = lazy(async () => (await import('./processors.ts')).createProcessors(parts));
+  return {
+    load,
+    of:
+      (queue) =>
+      async (...job) =>
+        await (await load())[queue](...job),
+  };
 }
 
 /** Sweeps again after failed jobs. */

@@ -4,7 +4,7 @@ import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
 import type { Spend, Spent } from '../../shared/store/money/spend.ts';
-import type { Turn, TurnList, WaitingLine } from '../../shared/store/turns/turn-list.ts';
+import type { Turn, TurnList, WaitingInbox } from '../../shared/store/turns/turn-list.ts';
 import { spreadOf } from '../metric-samples.ts';
 import type { Samples, Spread } from '../metric-samples.ts';
 import { readLooks } from './looks.ts';
@@ -36,7 +36,7 @@ export type Overview = {
   turns: Turn[];
   open: Turn[];
   /** The inboxes with something that no turn has taken up. */
-  waiting: WaitingLine[];
+  waiting: WaitingInbox[];
   looks: Looks;
   spend: { days: ({ day: string } & Spent)[]; monthUsd: number; projectedUsd: number };
   ack: Spread | undefined;

@@ -7,7 +7,7 @@ import { createIcons } from '../admin/icons.ts';
 import { problemPage } from '../admin/frame/problem-page.ts';
 import { giveNonce, nonceOf } from '../admin/nonce.ts';
 import { isProxy } from './client-address.ts';
-import { keepDoor } from './unsigned-rate-limit.ts';
+import { limitUnsigned } from './unsigned-rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -30,8 +30,8 @@ export function createApp(parts: AppParts): Express {
   // Express uses this for the scheme only, which a secure cookie requires; client-address.ts reads
   // addresses.
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
-  const door = keepDoor(parts.unsignedRateLimit);
-  app.use(['/media', '/page', '/link'], door);
+  const limit = limitUnsigned(parts.unsignedRateLimit);
+  app.use(['/media', '/page', '/link'], limit);
   app.use(...parts.open);
   app.use(
     giveNonce,
@@ -59,7 +59,7 @@ export function createApp(parts: AppParts): Express {
     app.use(parts.admin.pages);
     app.use(parts.admin.dashboard);
   }
-  app.use(door, (request, response) => {
+  app.use(limit, (request, response) => {
     const hasAdmin = parts.admin !== undefined;
     if (hasAdmin && request.path === '/' && request.method === 'GET')
       response.redirect(303, '/admin');

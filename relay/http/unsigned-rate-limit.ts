@@ -79,7 +79,7 @@ export function createUnsignedRateLimit(
  * Express middleware: rejects addresses over the limit and counts requests that fail. Counts in
  * advance, so that clients that hang up early are counted, too.
  */
-export function keepDoor(
+export function limitUnsigned(
   unsignedRateLimit: UnsignedRateLimit,
 ): (request: Request, response: Response, next: NextFunction) => void {
   return (request, response, next) => {

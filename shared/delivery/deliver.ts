@@ -34,7 +34,7 @@ export type DeliveryParts = {
   messenger: Messenger;
   outbox: Outbox;
   ledger: Ledger;
-  pace: SendRate;
+  sendRate: SendRate;
   log: Log;
   /** The relay's public address, for files and status callbacks. */
   publicUrl: string;
@@ -51,9 +51,9 @@ export type DeliveryParts = {
 export type DeliveryStep = { done: true; left?: number } | { done: false; waitMs: number };
 
 /**
- * Delivers one reply. `begun` is the number of the attempt if the dispatch has already noted it.
+ * Delivers one reply. `noted` is the number of the attempt if `next-delivery.lua` has begun it already.
  */
-export type Deliver = (reply: Reply, fence?: Fence, begun?: number) => Promise<DeliveryStep>;
+export type Deliver = (reply: Reply, fence?: Fence, noted?: number) => Promise<DeliveryStep>;
 
 /** A reply that Twilio keeps deferring is given up after this time (ms): a day. */
 const patience = 24 * 3600_000;
@@ -63,11 +63,11 @@ const patience = 24 * 3600_000;
  * anywhere.
  */
 export function createDelivery(parts: DeliveryParts): Deliver {
-  const { messenger, ledger, pace, reconciling, log } = parts;
+  const { messenger, ledger, sendRate, reconciling, log } = parts;
   const ages = createAges();
 
   /** Applies a refusal. `note` is what tells the ledger of it. */
-  const settle = async (
+  const applyRefusal = async (
     reply: Reply,
     action: SendFailure['action'],
     note: () => Promise<StatusOutcome | FailureOutcome | undefined>,
@@ -104,7 +104,9 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     );
     if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
     const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
-    return await settle(reply, action, () => ledger.failed(reply, attempt, action, failure.code));
+    return await applyRefusal(reply, action, () =>
+      ledger.failed(reply, attempt, action, failure.code),
+    );
   };
 
   /**
@@ -117,7 +119,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     { action, code }: NonNullable<FoundMessage['refusal']>,
   ): Promise<DeliveryStep> => {
     log.warn({ turn: reply.turn, reply: reply.id, sid, code, action }, 'a send had failed');
-    return await settle(reply, action, () =>
+    return await applyRefusal(reply, action, () =>
       ledger.note(reply.id, reply.conversation, sid, 'failed', action, code),
     );
   };
@@ -183,8 +185,8 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     }
   };
 
-  return async (reply, fence, begun) => {
-    if (begun !== undefined) return await send(reply, begun);
+  return async (reply, fence, noted) => {
+    if (noted !== undefined) return await send(reply, noted);
     if (reply.status === 'posting') {
       const found = await lookUp(reply);
       if (found) return found;
@@ -193,7 +195,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     const waitMs =
       pauseMs > 0 && pauseMs <= longestPauseMs
         ? pauseMs
-        : await pace.reserve(reply.conversation, parts.now());
+        : await sendRate.reserve(reply.conversation, parts.now());
     if (waitMs > 0) return { done: false, waitMs };
     const attempt = await ledger.begin(fence, reply);
     if (attempt === undefined) return { done: true };

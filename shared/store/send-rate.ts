@@ -17,7 +17,7 @@ export const sandboxNumber = '+14155238886';
  * with a burst of about 45 (Meta: "pair rate limits"; Twilio reports an excess as 63018). The
  * owner's `own` values take precedence.
  */
-export function paceFor(
+export function sendRateFor(
   sender: string,
   own: { PACE_SECONDS?: number | undefined; PACE_BURST?: number | undefined } = {},
 ): SendRateLimit {

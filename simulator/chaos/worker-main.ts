@@ -58,7 +58,7 @@ await runProcess(log, async (quit) => {
               fast,
             );
       },
-      pace: { intervalMs: 20, burst: 100 },
+      sendRate: { intervalMs: 20, burst: 100 },
       times: {
         reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
         silence: { idleMs: 60_000, toolMs: 60_000 },

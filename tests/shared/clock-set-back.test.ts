@@ -37,11 +37,11 @@ async function withReply(run: (redis: Redis, outbox: Outbox) => Promise<void>): 
 
 test('the send rate holds nobody up for longer than its interval', async () => {
   await withRedis(async (redis) => {
-    const pace = createSendRate(redis, limit);
-    for (const wait of [0, 0, 3000]) expect(await pace.reserve(conversation, ahead)).toBe(wait);
-    expect(await pace.reserve(conversation, now)).toBe(3000);
-    expect(await pace.reserve(conversation, now + 3000)).toBe(0);
-    expect(await pace.reserve(conversation, now + 3000)).toBe(3000);
+    const sendRate = createSendRate(redis, limit);
+    for (const wait of [0, 0, 3000]) expect(await sendRate.reserve(conversation, ahead)).toBe(wait);
+    expect(await sendRate.reserve(conversation, now)).toBe(3000);
+    expect(await sendRate.reserve(conversation, now + 3000)).toBe(0);
+    expect(await sendRate.reserve(conversation, now + 3000)).toBe(3000);
   });
 });
 
@@ -86,7 +86,7 @@ test('an unclear send is looked up soon, far enough back, and sent again only af
         },
         outbox,
         ledger,
-        pace: createSendRate(redis, limit),
+        sendRate: createSendRate(redis, limit),
         log: createLog('test', 'silent'),
         publicUrl: 'http://127.0.0.1',
         reconciling: { firstMs: 20, lastMs: 80, blindMs: 200 },

@@ -281,7 +281,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     });
     await spend.grantTurn('T', 1);
     await spend.today('2026-11-29');
-    expect(await spend.standing('T', conversation, '2026-11-29')).toMatchObject({
+    expect(await spend.budgetUse('T', conversation, '2026-11-29')).toMatchObject({
       turnGrantedUsd: 1,
     });
     const requests = createModelRequests(twice);
@@ -298,13 +298,13 @@ test('every script that is sent twice says the same and leaves the same', async 
     };
     expect(await requests.open(request, { turn: 20_000_000, day: 20_000_000 })).toBe('open');
     await requests.book(request, { tokens, cost: 5 });
-    await requests.settle(request, { tokens, cost: 7 }, false);
+    await requests.close(request, { tokens, cost: 7 }, false);
     await redis.hset(
       keys.modelOpen,
       'old',
       JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }),
     );
-    await requests.settleOrphans('w#2', Date.now());
+    await requests.closeOrphans('w#2', Date.now());
 
     const list = createTurnList(twice);
     await list.find({ most: 5 });

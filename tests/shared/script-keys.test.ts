@@ -135,7 +135,7 @@ async function exercise(redis: Redis): Promise<void> {
     usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
   });
   await spend.grantTurn('held', 1);
-  await Promise.all([spend.read(day), spend.days(day, 3), spend.standing('held', phone, day)]);
+  await Promise.all([spend.read(day), spend.days(day, 3), spend.budgetUse('held', phone, day)]);
   const request = {
     id: 'r',
     conversation: phone,
@@ -157,7 +157,7 @@ async function exercise(redis: Redis): Promise<void> {
     webSearches: 0,
   };
   await requests.book(request, { tokens, cost: 1 });
-  await requests.settleOrphans('other#2', Date.now());
+  await requests.closeOrphans('other#2', Date.now());
   const files = createFileStore(redis, 3000);
   const file = await files.put(Buffer.alloc(1000), { type: 'text/plain', name: 'x' }, phone);
   await files.noteFetched(file.token);

@@ -81,7 +81,7 @@ export async function withFleet(
         isAwake: () => worker !== undefined,
         async boot() {
           worker ??= pipeline.startWorker({
-            pace: { intervalMs: 6000, burst: 1000 },
+            sendRate: { intervalMs: 6000, burst: 1000 },
             lease: { renewMs: 300, holdMs: scaled(1500) },
             createAgent: async () =>
               createFastAgent({

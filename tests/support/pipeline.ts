@@ -161,7 +161,7 @@ export async function withPipeline(
                 twilioTimeoutMs,
                 contents,
               ),
-            pace: { intervalMs: 1, burst: 1000 },
+            sendRate: { intervalMs: 1, burst: 1000 },
             media: { transcribe, speak, reader },
             times: {
               warmMs,

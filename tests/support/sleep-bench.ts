@@ -71,7 +71,7 @@ export async function withSleep(
         worker ??= pipeline.startWorker({
           environment: { IDLE_MINUTES: String(idleMinutes) },
           // The relay's interval: both count what they send in the same place.
-          pace: { intervalMs: 6000, burst: 1000 },
+          sendRate: { intervalMs: 6000, burst: 1000 },
           lease: { renewMs: 300, holdMs: scaled(1500) },
           onAsleep: () =>
             void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),

@@ -57,7 +57,7 @@ await runProcess(log, async (quit) => {
       createAgent: async () => agent,
       createMessenger: (contents) =>
         createTwilioMessenger(account, log, requestTimeoutMs, contents),
-      pace: { intervalMs: 1, burst: 1000 },
+      sendRate: { intervalMs: 1, burst: 1000 },
       times: {
         reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 },
         silence: { idleMs: 60_000, toolMs: 60_000 },

@@ -48,7 +48,7 @@ function openAccountOf(
     chat: noTools,
     background: [],
     openTasks: [],
-    settleTasks: () => undefined,
+    markTasksTold: () => undefined,
     isBusy: false,
     goesOn: false,
     isSpeaking: false,

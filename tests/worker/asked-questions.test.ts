@@ -59,7 +59,7 @@ test('leave is for one call: once used it is asked for again, also after a resta
   await withTurn(async (redis) => {
     const first = await takeUp(redis);
     const id = first.nextId(leave);
-    await first.settle(await first.begin(id, leave, 1000), ['Yes'], 'SM1');
+    await first.close(await first.begin(id, leave, 1000), ['Yes'], 'SM1');
     const second = await takeUp(redis);
     // It was not used before the restart: the call that was approved runs unasked.
     expect([second.nextId(leave), second.answerTo(id)?.words]).toEqual([id, ['Yes']]);
@@ -67,7 +67,7 @@ test('leave is for one call: once used it is asked for again, also after a resta
     const third = await takeUp(redis);
     const again = third.nextId(leave);
     expect(again).not.toBe(id);
-    await third.settle(await third.begin(again, leave, 1000), ['No'], 'SM2');
+    await third.close(await third.begin(again, leave, 1000), ['No'], 'SM2');
     await third.useUp(again, leave);
     expect((await takeUp(redis)).nextId(leave)).toBe(again);
     expect((await takeUp(redis)).nextId({ ...leave, subject: 'digest of another call' })).not.toBe(

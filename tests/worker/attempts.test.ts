@@ -68,7 +68,7 @@ test('an attempt that was ended from outside is given back, in Redis and in the 
     attempts: { a: 1, b: 0 },
     data: { waits: 3, messages: [{ id: 'b', attempts: 0 }] },
   });
-  expect(attempts.begun().size).toBe(0);
+  expect(attempts.started().size).toBe(0);
 });
 
 test('what the version before has counted in the job counts on', () => {

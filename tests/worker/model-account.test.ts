@@ -354,8 +354,8 @@ test('what a dead boot has left open is counted as not settled, once; what a liv
     ] as const)
       await open(id, owner, at);
     await redis.set(keys.lease('third'), '7');
-    expect(await requests.settleOrphans('w#2', now)).toBe(3);
-    expect(await requests.settleOrphans('w#2', now)).toBe(0);
+    expect(await requests.closeOrphans('w#2', now)).toBe(3);
+    expect(await requests.closeOrphans('w#2', now)).toBe(0);
     expect((await redis.hkeys(keys.modelOpen)).toSorted()).toEqual(['leased', 'mine', 'young']);
     const spend = createSpend(redis);
     expect((await spend.use(day)).get(ann)).toMatchObject({
@@ -367,12 +367,12 @@ test('what a dead boot has left open is counted as not settled, once; what a liv
     });
     expect(await spend.turn('t1')).toMatchObject({ input: 3, unsettled: 1, unsettledUsd: 0.00038 });
     // A booking that comes after all changes nothing more, nor does one that is repeated.
-    await requests.settle(begun, { tokens: { ...noTokens, input: 3, output: 9 }, cost: 900 }, true);
+    await requests.close(begun, { tokens: { ...noTokens, input: 3, output: 9 }, cost: 900 }, true);
     const mine = { ...begun, id: 'mine' };
     for (let times = 0; times < 3; times += 1)
       await requests.book(mine, { tokens: { ...noTokens, output: 9 }, cost: 900 });
     for (let times = 0; times < 3; times += 1)
-      await requests.settle(mine, { tokens: { ...noTokens, output: 10 }, cost: 1000 }, true);
+      await requests.close(mine, { tokens: { ...noTokens, output: 10 }, cost: 1000 }, true);
     expect((await spend.use(day)).get(ann)).toMatchObject({
       input: 3,
       output: 10,
@@ -381,7 +381,7 @@ test('what a dead boot has left open is counted as not settled, once; what a liv
       requests: 1,
     });
     // What is not settled counts against the budget all the same.
-    expect((await spend.standing('t1', ann, day)).dayUsd).toBeCloseTo(0.0025, 9);
+    expect((await spend.budgetUse('t1', ann, day)).dayUsd).toBeCloseTo(0.0025, 9);
     expect(await requests.open({ ...begun, id: 'next' }, { turn: undefined, day: 2500 })).toBe(
       'day',
     );

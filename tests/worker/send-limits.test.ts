@@ -82,7 +82,7 @@ test('files beyond the quota are linked on the page', async () => {
 
 test('a stop takes back what is not on its way yet, and its own sentence goes first; what was asked before is answered', async () => {
   await withPipeline({}, async (pipeline) => {
-    await pipeline.startWorker({ answer: flood, pace: slow });
+    await pipeline.startWorker({ answer: flood, sendRate: slow });
     await pipeline.say('hello');
     await until('the first answer', () => texts(pipeline).length === 1);
     const sid = await pipeline.say('hang 20');
@@ -104,7 +104,7 @@ test('a stop takes back what is not on its way yet, and its own sentence goes fi
 
 test('a stop when nothing runs any more takes back what was sent beside the answer, and leaves the answer', async () => {
   await withPipeline({}, async (pipeline) => {
-    await pipeline.startWorker({ answer: flood, pace: slow });
+    await pipeline.startWorker({ answer: flood, sendRate: slow });
     await pipeline.say('flood 9');
     await until('the answer waits', async () =>
       (await waiting(pipeline)).some((text) => text.startsWith('told')),
@@ -124,7 +124,7 @@ test('a stop when nothing runs any more takes back what was sent beside the answ
 
 test('answers to commands overtake a long queue of one’s own, in the order they were asked, and delay no one else', async () => {
   await withPipeline({}, async (pipeline) => {
-    await pipeline.startWorker({ answer: flood, pace: slow });
+    await pipeline.startWorker({ answer: flood, sendRate: slow });
     await pipeline.say('flood 9');
     await until('the answer waits', async () =>
       (await waiting(pipeline)).some((text) => text.startsWith('told')),
@@ -152,7 +152,7 @@ test('the quota leaves room for the answer and the link, counts what an earlier 
   const quota = createSendQuota({
     most: 30,
     sentBefore: async () => ((asked += 1), 20),
-    heard: () => heard,
+    messageCount: () => heard,
   });
   expect([await quota.take(4), await quota.take(2), await quota.take(1)]).toEqual([
     true,

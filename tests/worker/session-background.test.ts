@@ -58,12 +58,12 @@ test('what has ended stays open until Claude has said so and the turn is over', 
   expect(open()).toEqual(['b', 'a']);
   // It ended behind the last tool: the model does not know yet, and is asked afterwards.
   background.note(result(false, 'prompt'), true);
-  background.settle();
+  background.markTold();
   expect(open()).toEqual(['b', 'a']);
   background.note({ kind: 'tool-end', id: 't', failed: false }, true);
   background.note(result(false, 'prompt'), true);
   expect(open()).toEqual(['b', 'a']);
-  background.settle();
+  background.markTold();
   expect(open()).toEqual(['b']);
   // Without a turn a message in the inbox takes care of it. What ends while Claude speaks of
   // another end has its own turn afterwards.

@@ -66,7 +66,7 @@ async function withTrust(run: (bench: Bench) => Promise<void>): Promise<void> {
           { ask } as unknown as Questions,
           'workspace',
         );
-        const { programs } = await trust.settle(permissions, new AbortController().signal);
+        const { programs } = await trust.decide(permissions, new AbortController().signal);
         return programs.map(({ digest }) => digest);
       },
     });

@@ -15,7 +15,7 @@ import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
 import { chatLink, passOnWords } from '../people/invitation.ts';
 import { ownerCommand } from './owner-only.ts';
-import { loadNumbers, loadQr } from '../people/late.ts';
+import { loadNumbers, loadQr } from '../people/lazy-modules.ts';
 
 const daySeconds = 24 * 3600;
 const invitationDays = invitationMs / 1000 / daySeconds;

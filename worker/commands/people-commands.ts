@@ -10,7 +10,7 @@ import { unreadNumber } from './invite-commands.ts';
 import { ownerCommand } from './owner-only.ts';
 import { readLimit } from './read-limit.ts';
 import { isSameNumber } from '../../shared/runtime/number-spelling.ts';
-import { loadNumbers } from '../people/late.ts';
+import { loadNumbers } from '../people/lazy-modules.ts';
 
 const isNothing = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
   messages + replies + schedules === 0;

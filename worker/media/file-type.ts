@@ -96,14 +96,14 @@ const stillBrands = new Set(['mif1', 'mif2', 'msf1', 'miaf', 'MiHE', 'MiHB']);
  */
 function brandsOf(bytes: Buffer): string[] {
   const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), bytes.byteLength, 16 + 4 * 64);
-  const slots = [
+  const offsets = [
     8,
     ...Array.from(
       { length: Math.max(0, Math.floor((end - 16) / 4)) },
       (_, index) => 16 + 4 * index,
     ),
   ];
-  return slots.map((place) => bytes.subarray(place, place + 4).toString('latin1'));
+  return offsets.map((offset) => bytes.subarray(offset, offset + 4).toString('latin1'));
 }
 
 /** How much of a text's start is searched (bytes): a drawing may have a licence before it. */

@@ -2,7 +2,7 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { isInvited } from '../../shared/store/allowed.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Stores } from '../../shared/store/stores.ts';
-import { loadNumbers } from './late.ts';
+import { loadNumbers } from './lazy-modules.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /**

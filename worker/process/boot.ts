@@ -5,8 +5,8 @@ import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { permissionsOf, readEffort } from '../agent/settings.ts';
 import type { Agent } from '../agent/agent.ts';
-import { createLateAgent } from '../agent/late-agent.ts';
-import type { LateAgent } from '../agent/late-agent.ts';
+import { createLazyAgent } from '../agent/lazy-agent.ts';
+import type { LazyAgent } from '../agent/lazy-agent.ts';
 import { countBoot, ownerOf } from './boot-number.ts';
 import { readComing } from './peek-turn.ts';
 import type { Coming } from './peek-turn.ts';
@@ -48,7 +48,7 @@ export type SecretsOf = (conversation: string) => Promise<Record<string, string>
 export type Boot = {
   redis: Redis;
   boot: number;
-  agent: LateAgent;
+  agent: LazyAgent;
   claims: SessionLock;
   /** The home that this worker serves. */
   place: Place;
@@ -148,7 +148,7 @@ export async function bootWorker(
     const personOf = createPersonOf(people, secrets);
     const secretsOf: SecretsOf = async (conversation) =>
       secrets.values(await personOf(conversation));
-    const agent = createLateAgent(async () =>
+    const agent = createLazyAgent(async () =>
       hideSecrets(await createAgent(owner, redis, secretsOf), secrets, personOf, log),
     );
     const claims = createSessionLock(

@@ -2,9 +2,12 @@ import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Schedules } from '../../shared/store/schedules.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { FileReader } from '../reading/file-reader.ts';
-import { watchLateSchedules } from '../schedules/late-schedules.ts';
+import type { Log } from '../../shared/runtime/log.ts';
 import { createFileLifetimes } from './file-lifetimes.ts';
 import type { FileLifetimeParts } from './file-lifetimes.ts';
+
+/** How often an awake worker looks for schedules that stand too late (ms). */
+const planEveryMs = 3600_000;
 
 export type ChoresParts = FileLifetimeParts & {
   schedules: Schedules;
@@ -26,16 +29,43 @@ export function startChores({
   ...files
 }: ChoresParts): Running {
   const lifetimes = createFileLifetimes(files);
-  const late = watchLateSchedules(schedules, files.log);
+  const schedulesAgain = planSchedulesAgain(schedules, files.log);
   const warming = setTimeout(
-    () => void Promise.all([messenger.warmUp?.(), reader.warm(), lifetimes.clean(), late.look()]),
+    () =>
+      void Promise.all([
+        messenger.warmUp?.(),
+        reader.warm(),
+        lifetimes.clean(),
+        schedulesAgain.look(),
+      ]),
     delayMs,
   ).unref();
   const daily = lifetimes.start();
   return {
     async stop() {
       clearTimeout(warming);
-      await Promise.all([late.stop(), daily.stop()]);
+      await Promise.all([schedulesAgain.stop(), daily.stop()]);
     },
   };
+}
+
+/**
+ * Plans schedules anew that stand too late, because a clock was ahead when they were planned.
+ * `look` looks now, and from then on once an hour; a failure is logged.
+ */
+function planSchedulesAgain(
+  schedules: Pick<Schedules, 'planAgain'>,
+  log: Log,
+): { look(): Promise<void>; stop(): void } {
+  let hourly: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    hourly ??= setInterval(() => void look(), planEveryMs).unref();
+    try {
+      const count = await schedules.planAgain(Date.now());
+      if (count > 0) log.warn({ schedules: count }, 'schedules stood too late: planned anew');
+    } catch (error) {
+      log.warn({ err: error }, 'looking for schedules that stand too late failed');
+    }
+  };
+  return { look, stop: () => clearInterval(hourly) };
 }

@@ -5,7 +5,7 @@ import type { Running } from '../../shared/runtime/lifecycle.ts';
 import { isSameSecret } from '../../shared/runtime/constant-time.ts';
 import { listen } from '../../shared/runtime/listen.ts';
 
-export type DoorOptions = {
+export type HttpServerOptions = {
   port: number;
   host: string | undefined;
   /** The bearer token that `POST /wake` requires; without one every request is accepted. */
@@ -22,7 +22,7 @@ export async function openHttpServer({
   host,
   secret,
   onWake,
-}: DoorOptions): Promise<Running & { url: string }> {
+}: HttpServerOptions): Promise<Running & { url: string }> {
   const server = createServer((request, response) => {
     const status = answer(request, secret);
     if (status === 204) onWake();

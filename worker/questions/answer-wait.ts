@@ -33,7 +33,7 @@ export type AnswerWait = {
   /** Returns at the deadline, or when the question is settled. Rejects with the signal's reason. */
   wait(open: OpenQuestion, signal: AbortSignal): Promise<void>;
   /** The question is settled. */
-  settle(id: string): void;
+  close(id: string): void;
 };
 
 export function createAnswerWait({ slot, mailbox, holdMs, now }: AnswerWaitParts): AnswerWait {
@@ -59,7 +59,7 @@ export function createAnswerWait({ slot, mailbox, holdMs, now }: AnswerWaitParts
       waiting = undefined;
       signal.throwIfAborted();
     },
-    settle(id) {
+    close(id) {
       if (waiting?.id === id) waiting.resolve();
     },
   };

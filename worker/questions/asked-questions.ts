@@ -73,7 +73,7 @@ export type AskedQuestions = {
   /** Records that the open question was asked again with other buttons. */
   askAgain(open: OpenQuestion): Promise<void>;
   /** `by` is the answering message; undefined when the default applied. */
-  settle(open: OpenQuestion, words: string[], by: string | undefined): Promise<void>;
+  close(open: OpenQuestion, words: string[], by: string | undefined): Promise<void>;
   /**
    * Records that an answer's approval is used, before the call may run, so that no crash lets it
    * serve twice.
@@ -91,10 +91,10 @@ export type AskedQuestions = {
   confirm(message: Message): Promise<void>;
 };
 
-export type PromptTrackerDeps = { conversations: Conversations; now: () => number };
+export type AskedQuestionsDeps = { conversations: Conversations; now: () => number };
 
 export function createAskedQuestions(
-  { conversations, now }: PromptTrackerDeps,
+  { conversations, now }: AskedQuestionsDeps,
   { turn, conversation, fence }: Pick<TurnContext, 'turn' | 'conversation' | 'fence'>,
   kept: Pick<Conversation, 'questions' | 'settled'>,
 ): AskedQuestions {
@@ -141,7 +141,7 @@ export function createAskedQuestions(
       open.again = true;
       await keep();
     },
-    async settle({ id, kind, text, labels, fallback }, words, by) {
+    async close({ id, kind, text, labels, fallback }, words, by) {
       asked.answers[id] = { text, words, ...(by === undefined ? {} : { by }) };
       delete asked.open;
       const missed = {

@@ -50,8 +50,11 @@ export function createBudget(
   > => {
     const { timezone, granted = '' } = await conversations.read(conversation);
     const day = dayOf(Date.now(), timezone);
-    const standing = await spend.standing(turn, conversation, day);
-    const { turnUsd, turnGrantedUsd, dayUsd, limitUsd } = standing;
+    const { turnUsd, turnGrantedUsd, dayUsd, limitUsd } = await spend.budgetUse(
+      turn,
+      conversation,
+      day,
+    );
     if (limitUsd !== undefined && dayUsd >= limitUsd)
       return {
         words: `Today has cost ${money(dayUsd)}, and the owner has set ${money(limitUsd)} a day for you.`,

@@ -100,13 +100,13 @@ export function createQuestions(
     ));
   const minutes = answerMs / 60_000;
 
-  const settle = async (
+  const close = async (
     open: OpenQuestion,
     words: string[],
     by: string | undefined,
   ): Promise<void> => {
-    await asked.settle(open, words, by);
-    answers.settle(open.id);
+    await asked.close(open, words, by);
+    answers.close(open.id);
   };
 
   /** Handles the deadline: says so in the chat, and settles with the default. */
@@ -117,7 +117,7 @@ export function createQuestions(
         text: `No answer in ${minutesInWords(minutes)}, so: ${fallback}.`,
       },
     ]);
-    await settle(open, [fallback], undefined);
+    await close(open, [fallback], undefined);
   };
 
   const remark = async ({ id }: Message): Promise<void> => {
@@ -158,7 +158,7 @@ export function createQuestions(
     confirm: asked.confirm,
     async answer(words, by) {
       const open = asked.open();
-      if (open) await settle(open, words, by.id);
+      if (open) await close(open, words, by.id);
     },
     async expire() {
       const open = asked.open();
@@ -207,7 +207,7 @@ export function createQuestions(
         await remark(message);
         return false;
       }
-      await settle(open, words, spoken.length > 0 ? message.id : afterwards);
+      await close(open, words, spoken.length > 0 ? message.id : afterwards);
       return true;
     },
   };

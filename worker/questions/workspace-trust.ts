@@ -28,7 +28,7 @@ export type WorkspaceTrust = {
    * in the mode `all` they run, and the chat says so once. Rejects with the signal's reason, and
    * with FencedError.
    */
-  settle(permissions: PermissionMode, signal: AbortSignal): Promise<WorkspaceGrants>;
+  decide(permissions: PermissionMode, signal: AbortSignal): Promise<WorkspaceGrants>;
 };
 
 /**
@@ -46,7 +46,7 @@ const mostRemembered = 300;
  */
 const mostInQuestion = 400;
 
-/** Starts scanning at once; `settle` waits for it. */
+/** Starts scanning at once; `decide` waits for it. */
 export function createWorkspaceTrust(
   parts: TrustParts,
   context: TurnContext,
@@ -106,7 +106,7 @@ export function createWorkspaceTrust(
   };
 
   return {
-    async settle(permissions, signal) {
+    async decide(permissions, signal) {
       const look = await looking;
       if (look.programs.length === 0 && look.off.length === 0) return grant(look, () => false);
       const remembered = parseRemembered((await conversations.read(conversation)).trusted);

@@ -19,14 +19,14 @@ export function cutWord(text: string, room: number): number {
   };
   const { graphemes, words } = segmenters;
   const near = text.slice(0, room + lookahead);
-  const slots = [...graphemes.segment(near)]
+  const breaks = [...graphemes.segment(near)]
     .map((segment) => segment.index)
     .filter((index) => index > 0 && index <= room);
   const links = [...near.matchAll(/https?:\/\/[\x21-\x7e]+/g)].map((match) => ({
     from: match.index,
     to: match.index + match[0].length,
   }));
-  const outside = slots.filter(
+  const outside = breaks.filter(
     (place) => !links.some((link) => link.from < place && place < link.to),
   );
   const starts = new Set([...words.segment(near)].map((segment) => segment.index));
@@ -37,7 +37,7 @@ export function cutWord(text: string, room: number): number {
     const last = list.at(-1);
     if (last !== undefined && last >= room / 2) return last;
   }
-  return slots.at(-1) ?? (isHighSurrogate(text, room - 1) && room > 1 ? room - 1 : room);
+  return breaks.at(-1) ?? (isHighSurrogate(text, room - 1) && room > 1 ? room - 1 : room);
 }
 
 function isHighSurrogate(text: string, index: number): boolean {

@@ -5,7 +5,7 @@ import { fenceAfterLine } from './fence.ts';
  * Where a text may be split (UTF-16 index of what follows), each list ascending, from the best
  * places to those within a marked span.
  */
-type Slots = {
+type Breaks = {
   paragraphs: number[];
   lines: number[];
   sentences: number[];
@@ -20,12 +20,12 @@ type Slots = {
  * fence open at the text's start.
  */
 export function findCut(text: string, room: number, fence?: string): number {
-  const slots = findPlaces(text.slice(0, 2 * room + 2), fence);
-  for (const list of [slots.paragraphs, slots.lines, slots.sentences, slots.clauses]) {
+  const breaks = findBreaks(text.slice(0, 2 * room + 2), fence);
+  for (const list of [breaks.paragraphs, breaks.lines, breaks.sentences, breaks.clauses]) {
     const last = list.findLast((place) => place <= room);
     if (last !== undefined && last >= room / 2) return last;
   }
-  for (const list of [slots.words, slots.any]) {
+  for (const list of [breaks.words, breaks.any]) {
     const last = list.findLast((place) => place <= room);
     const next = list.find((place) => place > room) ?? text.length;
     // A part less than half full is better than splitting something that fits whole into the next
@@ -35,8 +35,8 @@ export function findCut(text: string, room: number, fence?: string): number {
   return cutWord(text, room);
 }
 
-function findPlaces(text: string, fence: string | undefined): Slots {
-  const slots: Slots = {
+function findBreaks(text: string, fence: string | undefined): Breaks {
+  const breaks: Breaks = {
     paragraphs: [],
     lines: [],
     sentences: [],
@@ -50,18 +50,18 @@ function findPlaces(text: string, fence: string | undefined): Slots {
   for (const line of text.split('\n')) {
     const before = open;
     open = fenceAfterLine(line, open);
-    addWithin(slots, line, start, before !== undefined || open !== undefined);
+    addWithin(breaks, line, start, before !== undefined || open !== undefined);
     start += line.length + 1;
     if (line.trim() !== '') said = line;
     // A fence that was just opened is empty.
     if (start > text.length || (before === undefined && open !== undefined)) continue;
-    slots.any.push(start);
-    slots.words.push(start);
+    breaks.any.push(start);
+    breaks.words.push(start);
     if (open === undefined && leadsOn(said)) continue;
-    slots.lines.push(start);
-    if (line.trim() === '' && open === undefined) slots.paragraphs.push(start);
+    breaks.lines.push(start);
+    if (line.trim() === '' && open === undefined) breaks.paragraphs.push(start);
   }
-  return slots;
+  return breaks;
 }
 
 /** Whether a line, a heading or one such as “These files:”, belongs to what follows. */
@@ -74,7 +74,7 @@ const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/
 /** White space where a line may break, which excludes Unicode's no-break spaces. */
 const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
 
-function addWithin(slots: Slots, line: string, start: number, fenced: boolean): void {
+function addWithin(breaks: Breaks, line: string, start: number, fenced: boolean): void {
   const within = new Uint8Array(line.length + 1);
   for (const { from, to } of fenced ? [] : findSpans(line)) within.fill(1, from + 1, to);
   const isFree = (place: number): boolean => within[place] !== 1;
@@ -87,13 +87,13 @@ function addWithin(slots: Slots, line: string, start: number, fenced: boolean): 
           place < line.length && place > indentation && !joinsBlank.test(line.slice(place)),
       );
   const blanks = ends(blank);
-  slots.any.push(...blanks.map((place) => start + place));
-  if (fenced) return void slots.words.push(...blanks.map((place) => start + place));
+  breaks.any.push(...blanks.map((place) => start + place));
+  if (fenced) return void breaks.words.push(...blanks.map((place) => start + place));
   const [sentences, clauses] = [ends(sentenceEnd).filter(isFree), ends(clauseEnd).filter(isFree)];
-  slots.sentences.push(...sentences.map((place) => start + place));
-  slots.clauses.push(...clauses.map((place) => start + place));
+  breaks.sentences.push(...sentences.map((place) => start + place));
+  breaks.clauses.push(...clauses.map((place) => start + place));
   const words = new Set([...blanks.filter(isFree), ...sentences, ...clauses]);
-  slots.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
+  breaks.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Token, Tokens } from 'marked';
 import { mapLines } from './fence.ts';
 import { formatInline, formatPart, holdsMark } from './inline.ts';
 import { findUsedDefinitions } from './link.ts';
-import { settle } from './settle.ts';
+import { resolveMarks } from './resolve-marks.ts';
 import { markIfShown, withoutControls } from './signs.ts';
 import { formatTable } from './table.ts';
 
@@ -47,7 +47,7 @@ function formatBlock(token: Token, place: Place): string {
     case 'def':
       return place.sent.has(token) ? '' : token.raw.trim();
     case 'heading':
-      return settle(markIfShown('*', formatPart(children(token), '*')));
+      return resolveMarks(markIfShown('*', formatPart(children(token), '*')));
     case 'paragraph':
     case 'text':
       return children(token).length > 0 ? formatInline(children(token)) : text(token);

@@ -2,7 +2,7 @@ import { decodeHTMLStrict } from 'entities';
 import type { Token, Tokens } from 'marked';
 import { formatLink } from './link.ts';
 import { isInPath, isWrittenName, signLength } from './names.ts';
-import { settle } from './settle.ts';
+import { resolveMarks } from './resolve-marks.ts';
 import { isEdge, isMarkable, mark, maySign, noteOf, withoutControls } from './signs.ts';
 
 /** All of WhatsApp's inline marks; passed as `open`, they suppress marks altogether. */
@@ -16,7 +16,7 @@ type Around = { open: string; before: string; after: string };
 
 /** Formats the inline tokens of a block with WhatsApp's marks. */
 export function formatInline(tokens: Token[]): string {
-  return settle(formatPart(tokens));
+  return resolveMarks(formatPart(tokens));
 }
 
 /**

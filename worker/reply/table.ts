@@ -1,6 +1,6 @@
 import type { Tokens } from 'marked';
 import { allMarks, formatPart } from './inline.ts';
-import { settle } from './settle.ts';
+import { resolveMarks } from './resolve-marks.ts';
 import { markIfShown } from './signs.ts';
 
 /**
@@ -36,7 +36,7 @@ function asList(header: Tokens.TableCell[], rows: Tokens.TableCell[][]): string 
   const names = header.map((cell) => formatPart(cell.tokens, allMarks));
   const named = names.filter((name) => name !== '');
   if (names.length > 2 && rows.length > 0)
-    return settle(rows.map((row) => asRecord(names, row)).join('\n\n'));
+    return resolveMarks(rows.map((row) => asRecord(names, row)).join('\n\n'));
   const items = rows.map(
     (row) =>
       `- ${row
@@ -47,7 +47,7 @@ function asList(header: Tokens.TableCell[], rows: Tokens.TableCell[][]): string 
         .join(': ')}`,
   );
   const title = named.length > 0 ? [markIfShown('_', named.join(' · '))] : [];
-  return settle([...title, ...items].join('\n'));
+  return resolveMarks([...title, ...items].join('\n'));
 }
 
 /** One row of many columns: the first in bold, then a line for each further column. */

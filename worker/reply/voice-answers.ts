@@ -33,7 +33,7 @@ export type VoiceAnswers = {
   /** Begins to speak what an earlier run has planned and put. */
   resume(): Promise<void>;
   /** Waits for what was begun. Throws FencedError, and the signal's reason if it was cut off. */
-  settle(): Promise<void>;
+  finish(): Promise<void>;
 };
 
 /** An answer to be spoken; `at` is when it was planned (ms since 1970). */
@@ -87,7 +87,7 @@ export function createVoiceAnswers(
     const entry = planned.find((one) => one.answer === answer);
     if (!speak || !entry) return;
     const run = send(speak, entry);
-    // A rejection waits for `settle`.
+    // A rejection waits for `finish`.
     run.catch(() => undefined);
     begun.push(run);
   };
@@ -106,7 +106,7 @@ export function createVoiceAnswers(
         else if (now() - at >= mostLateMs) await drop(answer);
       }
     },
-    async settle() {
+    async finish() {
       if (begun.length === 0) return;
       await Promise.all(begun);
       signal.throwIfAborted();

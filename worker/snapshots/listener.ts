@@ -1,6 +1,6 @@
 import type { Stores } from '../../shared/store/stores.ts';
 import type { Agent } from '../agent/agent.ts';
-import { loadNumbers } from '../people/late.ts';
+import { loadNumbers } from '../people/lazy-modules.ts';
 import type { SnapshotListener } from './snapshots.ts';
 import { failingWords, goneWords, refusedWords, restoredWords } from './words.ts';
 

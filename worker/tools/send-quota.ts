@@ -21,28 +21,28 @@ export type SendQuota = {
 /**
  * A turn sends at most `most` messages, which always leaves room for an answer and a link to the
  * page. `sentBefore` returns how many replies an earlier attempt of the turn has sent; it is called
- * once, at the first message. `heard` is the number of the person's messages in the turn: each
+ * once, at the first message. `messageCount` is the number of the person's messages in the turn: each
  * further one resets the quota, since the person is reading along.
  */
 export function createSendQuota({
   most,
   sentBefore,
-  heard,
+  messageCount,
 }: {
   most: number;
   sentBefore: () => Promise<number>;
-  heard: () => number;
+  messageCount: () => number;
 }): SendQuota {
   const allowed = Math.max(1, most - reserved);
   let before: Promise<number> | undefined;
   let used = 0;
   let isClosed = false;
-  let lastHeard = heard();
+  let lastCount = messageCount();
   const current = async (): Promise<number> => {
     before ??= sentBefore();
     const inEarlierAttempts = await before;
-    if (heard() > lastHeard) {
-      lastHeard = heard();
+    if (messageCount() > lastCount) {
+      lastCount = messageCount();
       used = 0;
       isClosed = false;
       before = Promise.resolve(0);

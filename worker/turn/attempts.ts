@@ -17,7 +17,7 @@ export type Attempts = {
   /** Attempts at a message before this run of the turn. */
   before(id: string): number;
   /** Attempts at the messages that this run has started, including this one. */
-  begun(): ReadonlyMap<string, number>;
+  started(): ReadonlyMap<string, number>;
   /** The messages that this run has taken up. */
   taken(): ReadonlySet<string>;
   /**
@@ -43,19 +43,19 @@ export function createAttempts(
     const inRedis = (snapshot.attempts.get(id) ?? 0) - (id === snapshot.counted ? 1 : 0);
     return Math.max(inRedis, inJob.get(id) ?? 0);
   };
-  const begun = new Map<string, number>();
+  const started = new Map<string, number>();
   const taken = new Map<string, TurnMessage>();
-  if (snapshot.counted !== undefined) begun.set(snapshot.counted, before(snapshot.counted) + 1);
+  if (snapshot.counted !== undefined) started.set(snapshot.counted, before(snapshot.counted) + 1);
   return {
     before,
-    begun: () => begun,
+    started: () => started,
     taken: () => new Set(taken.keys()),
     async take(messages) {
       const counts = new Map<string, number>();
       for (const { id, at, text, media } of messages) {
         const attempts = before(id) + 1;
         counts.set(id, attempts);
-        begun.set(id, attempts);
+        started.set(id, attempts);
         taken.set(id, { id, at, text, media: media.length, attempts });
       }
       job.data = { ...job.data, messages: [...taken.values()] };
@@ -63,11 +63,11 @@ export function createAttempts(
     },
     async giveBack(waits) {
       const messages = messagesOf(job.data).map((message) =>
-        begun.has(message.id) ? { ...message, attempts: before(message.id) } : message,
+        started.has(message.id) ? { ...message, attempts: before(message.id) } : message,
       );
       job.data = { ...job.data, messages, ...(waits === undefined ? {} : { waits }) };
-      const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));
-      begun.clear();
+      const counts = new Map([...started.keys()].map((id) => [id, before(id)]));
+      started.clear();
       await inbox.recount(fence, turn, job.data, counts);
     },
   };

@@ -112,7 +112,7 @@ async function speakLeft(
     context.signal,
   );
   await voice.resume();
-  await voice.settle();
+  await voice.finish();
 }
 
 /** The longest title of a turn's step (characters). */

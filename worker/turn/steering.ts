@@ -33,7 +33,7 @@ export type TurnWork = {
 
 /**
  * Claude's messages in a turn, from the first to the last that come in while it works. Everything
- * but `prompts`, `begin` and `settle` is called by the handler of an event, one after the other.
+ * but `prompts`, `begin` and `untilRead` is called by the handler of an event, one after the other.
  */
 export type Steering = {
   /** Ends when everything is answered and no more messages wait. */
@@ -65,7 +65,7 @@ export type Steering = {
   /** The person's latest message that Claude has received. */
   newest(): Message | undefined;
   /** Waits until nothing is read any more. */
-  settle(): Promise<void>;
+  untilRead(): Promise<void>;
 };
 
 /**
@@ -186,7 +186,7 @@ export function createSteering(
     isSpoken: (ids) => ids.some((id) => spoken.has(id)),
     wordsOf: (ids) => ids.map((id) => open.get(id) ?? ''),
     newest: () => newest,
-    settle: () => reading,
+    untilRead: () => reading,
   };
 }
 

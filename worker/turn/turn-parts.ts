@@ -84,7 +84,7 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
   const quota = createSendQuota({
     most: settings.messagesPerTurn,
     sentBefore: () => stores.outbox.countOf(turn),
-    heard: () => dispatch.taken().size,
+    messageCount: () => dispatch.taken().size,
   });
   const sent = createSentMessages(mailbox, result);
   const sendTools = createChatTools(deps, context, { home, workspace, quota, signal, sent });

@@ -96,7 +96,7 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
     stop.end();
     reporter.stop();
     mailbox.close();
-    await steering.settle();
+    await steering.untilRead();
   }
 }
 
@@ -129,7 +129,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
     const tools = createTools(deps, work, parts, permissions);
     await parts.voice.resume();
     await parts.budget.mayGoOn(signal);
-    const grants = await parts.trust.settle(permissions, signal);
+    const grants = await parts.trust.decide(permissions, signal);
     const events = agent.work({
       id: turn,
       timezone: chosen.timezone,
@@ -156,7 +156,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
       await mailbox.deliver({ kind: 'agent', event });
     }
     suggestions.end();
-    await parts.voice.settle();
+    await parts.voice.finish();
   } finally {
     window?.stop();
     typing.end();

@@ -3,7 +3,7 @@ import type { Frame } from '../frame/layout.ts';
 import { counted } from '../frame/format-measures.ts';
 import { Html, html } from '../frame/html.ts';
 import { TurnState } from '../../../shared/store/turns/turn-list.ts';
-import type { Turn, TurnCursor, WaitingLine } from '../../../shared/store/turns/turn-list.ts';
+import type { Turn, TurnCursor, WaitingInbox } from '../../../shared/store/turns/turn-list.ts';
 import { nextAddress } from './list-query.ts';
 import type { ListQuery } from './list-query.ts';
 import { stateNames, turnRow, waitingRow } from './turn-row.ts';
@@ -13,7 +13,7 @@ export type TurnListing = {
   query: ListQuery;
   turns: Turn[];
   next: TurnCursor | undefined;
-  waiting: WaitingLine[];
+  waiting: WaitingInbox[];
   count: number;
   people: [conversation: string, name: string][];
 };

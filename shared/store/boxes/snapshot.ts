@@ -55,7 +55,7 @@ export class ElsewhereError extends Error {
   override name = 'ElsewhereError';
 }
 
-const openingScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
+const snapshotScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
   args: ['pickUp', 'prefix', 'conversation', 'now', 'seen', 'setAsideSeconds', 'home'],
   fence: 'required',
@@ -96,7 +96,7 @@ export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots 
   return {
     async read(conversation, fence, pickUp = '') {
       const epoch = epochMemory(redis);
-      const reply = await runScriptForBytes(redis, openingScript, {
+      const reply = await runScriptForBytes(redis, snapshotScript, {
         fence,
         keys: {
           inbox: keys.inbox(conversation),

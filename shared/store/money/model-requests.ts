@@ -51,12 +51,12 @@ export type ModelRequests = {
    * Like `book`, and closes the request. `isKnown` false: the service may have charged more than it
    * reported, so the request counts as unsettled.
    */
-  settle(request: OpenRequest, booking: Booking, isKnown: boolean): Promise<void>;
+  close(request: OpenRequest, booking: Booking, isKnown: boolean): Promise<void>;
   /**
    * Marks as unsettled the open requests of this worker's earlier boots, and requests older than an
    * hour whose worker is gone. Returns how many.
    */
-  settleOrphans(owner: string, now: number): Promise<number>;
+  closeOrphans(owner: string, now: number): Promise<number>;
   /** The number of open requests, including unsettled ones of dead workers. */
   countOpen(): Promise<number>;
 };
@@ -123,9 +123,8 @@ export function createModelRequests(redis: Redis): ModelRequests {
       return Answer.parse(answer);
     },
     book: (request, booking) => book(request, booking, 'open'),
-    settle: (request, booking, isKnown) =>
-      book(request, booking, isKnown ? 'settled' : 'unsettled'),
-    async settleOrphans(owner, now) {
+    close: (request, booking, isKnown) => book(request, booking, isKnown ? 'settled' : 'unsettled'),
+    async closeOrphans(owner, now) {
       const [worker = '', boot = ''] = owner.split(/#(?=\d+$)/);
       const args = { prefix, ownWorker: worker, ownBoot: boot || 0, nowMs: now, ageMs: orphanMs };
       return Number(

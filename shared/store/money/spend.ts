@@ -45,7 +45,7 @@ export type ModelUse = {
  * Used parts of a turn's budget and of the person's day (US dollars), including unsettled requests,
  * and the day's limit that the owner has set for the person.
  */
-export type Gauges = {
+export type BudgetUse = {
   turnUsd: number;
   turnGrantedUsd: number;
   dayUsd: number;
@@ -81,7 +81,7 @@ export type Spend = {
   models(month: string): Promise<ReadonlyMap<string, ModelUse>>;
   /** A turn's usage over all of its attempts. */
   turn(turn: string): Promise<ModelUse>;
-  standing(turn: string, conversation: string, day: string): Promise<Gauges>;
+  budgetUse(turn: string, conversation: string, day: string): Promise<BudgetUse>;
   /** Raises a turn's budget (US dollars). */
   grantTurn(turn: string, usd: number): Promise<void>;
 };
@@ -122,7 +122,7 @@ const grantScript = loadScript(new URL('lua/grant.lua', import.meta.url), {
   args: ['micros'],
 });
 
-const standingScript = loadScript(new URL('lua/gauges.lua', import.meta.url), {
+const budgetUseScript = loadScript(new URL('lua/budget-use.lua', import.meta.url), {
   keys: ['turnSums', 'daySums'],
   args: ['conversation'],
 });
@@ -176,9 +176,12 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
     use: async (time) => useByName(await redis.hgetall(keys.spend(time))),
     models: async (month) => useByName(await redis.hgetall(keys.spendModels(month))),
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
-    async standing(turn, conversation, day) {
+    async budgetUse(turn, conversation, day) {
       const sums = { turnSums: keys.spendTurn(turn), daySums: keys.spend(day) };
-      const values = await runScript(redis, standingScript, { keys: sums, args: { conversation } });
+      const values = await runScript(redis, budgetUseScript, {
+        keys: sums,
+        args: { conversation },
+      });
       const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0, limitUsd] = Micros.parse(values);
       return { turnUsd, turnGrantedUsd, dayUsd, limitUsd };
     },

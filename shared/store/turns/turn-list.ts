@@ -83,7 +83,7 @@ export type TurnCursor = { id: string; at: number };
 export type TurnPage = { turns: Turn[]; next: TurnCursor | undefined };
 
 /** The inbox of a conversation. `dueAt` is ms since 1970. */
-export type WaitingLine = {
+export type WaitingInbox = {
   conversation: string;
   /** The number of entries, unreadable ones included. */
   size: number;
@@ -96,7 +96,7 @@ export type WaitingLine = {
 };
 
 /** What is not over: the inboxes, and the turns of parked answers and of messages set aside. */
-export type OpenTurns = { inboxes: WaitingLine[]; parked: string[]; setAside: string[] };
+export type OpenTurns = { inboxes: WaitingInbox[]; parked: string[]; setAside: string[] };
 
 /** The turns of the last RETENTION_DAYS, from the newest. */
 export type TurnList = {
@@ -216,7 +216,7 @@ const Open = z
     z.array(
       z
         .tuple([z.string(), z.number(), due, z.array(z.string()), ids])
-        .transform(([conversation, size, dueAt, raw, turns]): WaitingLine => {
+        .transform(([conversation, size, dueAt, raw, turns]): WaitingInbox => {
           const messages = raw.flatMap((entry) => readMessage(entry) ?? []);
           return { conversation, size, dueAt, messages, turns };
         }),

@@ -1,10 +1,10 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [webhooks, webhook, unsigned, door] = [
+const [webhooks, webhook, unsigned, rateLimit] = [
   'tests/relay/webhooks.test.ts',
   'tests/relay/webhook.test.ts',
   'tests/relay/unsigned-cost.test.ts',
-  'tests/relay/door.test.ts',
+  'tests/relay/unsigned-rate-limit.test.ts',
 ];
 const [parties, people, signIn, waker] = [
   'tests/relay/parties.test.ts',
@@ -16,7 +16,7 @@ const judged = { test: parties, named: 'to the letter' };
 const late = { test: signIn, named: 'beyond a hundred' };
 const lateForm = { named: 'order 415|one signature|too many parameters' };
 
-/** What comes to the relay's door. */
+/** What comes to the relay. */
 export const relay = [
   ...mutationsOf('relay/http/form.ts', unsigned, [
     [
@@ -95,7 +95,7 @@ export const relay = [
       'a wrong request counts',
       `if (!(error instanceof BadRequest && error.status === 503)) unsignedRateLimit.noteWrong(request);`,
       '',
-      { test: door, named: 'passes from there' },
+      { test: rateLimit, named: 'passes from there' },
     ],
     [
       'large forms are checked one at a time',
@@ -195,13 +195,13 @@ export const relay = [
       'a person’s messages in a minute',
       'if (!senders.admit(sender.conversation)) {',
       'if (false) {',
-      { test: door, named: 'told once' },
+      { test: rateLimit, named: 'told once' },
     ],
     [
       'a repeat does not count for the limit',
       `if (outcome !== 'new') senders.giveBack(sender.conversation);`,
       '',
-      { test: door, named: 'told once' },
+      { test: rateLimit, named: 'told once' },
     ],
     [
       '400 comes before everything that Twilio has signed and is not for us',
@@ -274,7 +274,7 @@ export const relay = [
       `trust === 'fly' ? true`,
     ],
   ]),
-  ...mutationsOf('relay/http/unsigned-rate-limit.ts', door, [
+  ...mutationsOf('relay/http/unsigned-rate-limit.ts', rateLimit, [
     [
       'an address over its count is turned away',
       'turnsAway: (request) => wrong.isUsedUp(originOf(request, proxies)),',

@@ -289,7 +289,7 @@ export const sending = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/redis/functions/send-rate.lua', 'tests/shared/pace.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/send-rate.lua', 'tests/shared/send-rate.test.ts', [
     ['a burst ends', 'if wait > 0 then return math.ceil(wait) end', ''],
     [
       'what was sent is counted',
@@ -297,7 +297,7 @@ export const sending = [
       `redis.call('SET', key, paid,`,
     ],
   ]),
-  ...mutationsOf('shared/store/send-rate.ts', 'tests/shared/pace.test.ts', [
+  ...mutationsOf('shared/store/send-rate.ts', 'tests/shared/send-rate.test.ts', [
     ['Twilio’s sandbox is slower', 'sender === sandboxNumber ?', 'false ?'],
     [
       'the owner’s own pace goes before',

@@ -447,7 +447,7 @@ export const agent = [
       { named: 'is sent as' },
     ],
   ]),
-  ...mutationsOf('worker/reply/settle.ts', markdown, [
+  ...mutationsOf('worker/reply/resolve-marks.ts', markdown, [
     [
       'a sign of the text is no mark',
       'if (!isTaken(line, plain, at, open, closers)) {',

@@ -46,7 +46,7 @@ export const backgroundWork = [
     ],
     [
       'another worker waits for the end',
-      'await settle((kept) => kept.conversation === conversation)',
+      'await untilClosed((kept) => kept.conversation === conversation)',
       '',
     ],
     [

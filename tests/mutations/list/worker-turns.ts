@@ -9,7 +9,7 @@ const [lease, asked, budget, sleep] = [
 const [answers, poison, claims] = [
   'tests/worker/question-answers.test.ts',
   'tests/worker/poison.test.ts',
-  'tests/worker/live-claims.test.ts',
+  'tests/worker/session-lock.test.ts',
 ];
 const givenUp = 'tests/worker/given-up-note.test.ts';
 const counted = { test: 'tests/worker/attempts.test.ts' };
@@ -155,8 +155,8 @@ export const turns = [
     ],
     [
       'an attempt that was ended from outside is given back',
-      'const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));',
-      'const counts = new Map([...begun.keys()].map((id) => [id, before(id) + 1]));',
+      'const counts = new Map([...started.keys()].map((id) => [id, before(id)]));',
+      'const counts = new Map([...started.keys()].map((id) => [id, before(id) + 1]));',
       counted,
     ],
     [
@@ -314,7 +314,7 @@ export const turns = [
     ],
     [
       'the quota begins anew when the person writes',
-      'if (heard() > lastHeard) {',
+      'if (messageCount() > lastCount) {',
       'if (false) {',
       { named: 'the quota' },
     ],

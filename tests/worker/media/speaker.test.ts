@@ -168,7 +168,7 @@ test('what is planned is spoken once its text is out, within ten minutes, and no
     const put = (answer: string) => outbox.put([reply(`${answer}.1`)], fence);
     const resume = async (voice: ReturnType<typeof createVoiceAnswers>): Promise<void> => {
       await voice.resume();
-      await voice.settle();
+      await voice.finish();
     };
     // It ends before the text is put, then behind it.
     expect(await run((voice) => voice.plan('a', '*Hello*'))).toEqual([]);
@@ -181,7 +181,7 @@ test('what is planned is spoken once its text is out, within ten minutes, and no
     await put('b');
     const begin = async (voice: ReturnType<typeof createVoiceAnswers>): Promise<void> => {
       for (const answer of ['b', 'unplanned']) voice.begin(answer);
-      await voice.settle();
+      await voice.finish();
     };
     expect(await run(begin)).toEqual(['Hello b']);
     // The end of the turn leaves it, a stop withdraws it, and so does the time.

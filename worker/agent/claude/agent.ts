@@ -10,7 +10,7 @@ import { createFileReader } from '../../reading/file-reader.ts';
 import type { FileReader } from '../../reading/file-reader.ts';
 import { findPrompt } from './transcript/transcript.ts';
 import { promptId } from './prompt-id.ts';
-import { isTakenAway, workTurn } from './turn.ts';
+import { isTakenAway, workInSession } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
 import type { GroupLease } from '../sandbox/group-lease.ts';
 import { createIdleSessions } from './idle-sessions.ts';
@@ -223,14 +223,14 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.model.begin(turn.id, turn.timezone);
         const read = (session: string): ReturnType<typeof platform.transcript> =>
           platform.transcript(turn.home, session, turn.workspace);
-        yield* workTurn(
+        yield* workInSession(
           live,
           carryHistory(turn, live, read),
           options.session.modelPatienceMs,
           machine(turn.home),
         );
         live.done();
-        live.settleTasks();
+        live.markTasksTold();
         finished = true;
       } finally {
         working.delete(live);

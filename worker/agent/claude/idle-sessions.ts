@@ -78,7 +78,7 @@ export function createIdleSessions(idleMs: number): IdleSessions {
   };
   const keptFor = (conversation: string): Kept[] =>
     [...idle.values()].filter((kept) => kept.conversation === conversation);
-  const settle = async (isAwaited: (kept: Kept) => boolean): Promise<void> => {
+  const untilClosed = async (isAwaited: (kept: Kept) => boolean): Promise<void> => {
     await Promise.all([...closing].flatMap(([kept, closed]) => (isAwaited(kept) ? [closed] : [])));
   };
 
@@ -89,12 +89,12 @@ export function createIdleSessions(idleMs: number): IdleSessions {
       if (found) takeOut(found.live);
       for (const other of kept)
         if (other !== found && !(other.live.isBusy && mayStay(other.live))) closeSoon(other);
-      await settle((other) => other.conversation === conversation && !mayStay(other.live));
+      await untilClosed((other) => other.conversation === conversation && !mayStay(other.live));
       return found?.live;
     },
     async release(conversation) {
       keptFor(conversation).forEach(closeSoon);
-      await settle((kept) => kept.conversation === conversation);
+      await untilClosed((kept) => kept.conversation === conversation);
     },
     async keep(conversation, live) {
       if (live.ended || stopped) return await live.close(graceMs);
@@ -121,7 +121,7 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     async stop() {
       stopped = true;
       [...idle.values()].forEach(closeSoon);
-      await settle(() => true);
+      await untilClosed(() => true);
     },
   };
 }

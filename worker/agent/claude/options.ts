@@ -41,7 +41,7 @@ export type SessionOptionParts = {
 };
 
 /** The environment of a process. */
-export type SessionSurroundings = {
+export type SessionEnvironment = {
   /** Its environment variables, all of them. */
   env: Record<string, string>;
   /**
@@ -65,7 +65,7 @@ export type SessionSurroundings = {
 /** The Claude Code options that all sessions share, plus those that the project adds. */
 export function createSessionOptions(
   parts: SessionOptionParts,
-  { env, furnishBrowser, root, project, live }: SessionSurroundings,
+  { env, furnishBrowser, root, project, live }: SessionEnvironment,
 ): Options {
   const { imagesDir, chromium, user, bounds, reader, watchesCost, suggests } = parts;
   const grants = project?.grants ?? noGrants;

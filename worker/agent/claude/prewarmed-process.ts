@@ -5,7 +5,7 @@ import type { Home } from '../homes/home.ts';
 import { createLiveSession } from './session.ts';
 import type { LiveSession } from './session.ts';
 import { createSessionOptions } from './options.ts';
-import { optionsFor, settingsOf, surround } from './start.ts';
+import { optionsFor, settingsOf, sessionEnvironment } from './start.ts';
 import type { SessionParts, Wanted } from './start.ts';
 import { within } from '../../../shared/runtime/timeout.ts';
 
@@ -58,13 +58,19 @@ export async function startPrewarmedProcess(
     model.close();
     await platform.roots.remove(root);
   };
-  const surroundings = {
-    ...surround(platform, home, { mark: processes.mark, model }, environmentOf, () => live),
+  const environment = {
+    ...sessionEnvironment(
+      platform,
+      home,
+      { mark: processes.mark, model },
+      environmentOf,
+      () => live,
+    ),
     root,
     project: undefined,
   };
   const options = {
-    ...createSessionOptions(optionsFor(parts, home, processes), surroundings),
+    ...createSessionOptions(optionsFor(parts, home, processes), environment),
     cwd: parked,
     sessionId: id,
     abortController: starting,

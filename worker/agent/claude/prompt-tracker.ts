@@ -26,7 +26,7 @@ export type PromptTracker = {
    */
   askAgain(uuid: string): void;
   /** Claude may have stopped speaking, or calling the chat's tools. */
-  settle(): void;
+  closeBackground(): void;
   /** The unanswered prompts were refused for their cost and may go on now. */
   goOn(): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
@@ -84,7 +84,7 @@ export function createPromptTracker(
     });
   };
   /** Ends the prompts about the background when Claude has nothing more to say. */
-  const settle = (): void => {
+  const closeBackground = (): void => {
     if (awaited.length > 0 && !live.isSpeaking)
       answerWith(awaited[0] ?? '', { text: '' }, awaited.splice(0));
     finishIfDone();
@@ -123,7 +123,7 @@ export function createPromptTracker(
   ): Promise<void> => {
     awaited.push(prompt.id);
     const ids = [...tasks.map(({ id }) => id), ...ended];
-    if (live.hasHad(ids) || (ids.length === 0 && !live.resumed)) return settle();
+    if (live.hasHad(ids) || (ids.length === 0 && !live.resumed)) return closeBackground();
     const entries = await live.transcript();
     const lost = tasks.filter(
       ({ id }) => !entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id)),
@@ -155,7 +155,7 @@ export function createPromptTracker(
       awaited.splice(awaited.indexOf(prompt.id), 1);
       answerWith(prompt.id, { text: lostWords(lost) }, [prompt.id]);
     }
-    settle();
+    closeBackground();
   };
 
   const ask = async (prompt: Prompt): Promise<void> => {
@@ -224,13 +224,13 @@ export function createPromptTracker(
       if (prompts.length > 0) void give(randomUUID(), raisedNote, prompts);
       else finishIfDone();
     },
-    settle,
+    closeBackground,
     answer({ id, text, earlier, uuids, isSelfBegun }) {
       const consumed = uuids.filter((uuid) => pending.has(uuid));
       if (consumed.length === 0) {
         // Claude Code started by itself: the answer is about its work in the background.
         if (isSelfBegun) answerWith(id, { text, earlier }, awaited.splice(0));
-        return settle();
+        return closeBackground();
       }
       const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
       for (const uuid of consumed) {
@@ -242,7 +242,7 @@ export function createPromptTracker(
       live.takeEnded();
       answerWith(id, { text, earlier: [...before, ...earlier] }, prompts);
       before = [];
-      settle();
+      closeBackground();
     },
   };
 }

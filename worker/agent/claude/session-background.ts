@@ -23,7 +23,7 @@ export type SessionBackground = {
   /** Nothing needs to be said of the end of a task. */
   dismiss(id: string): void;
   /** What Claude has said in a turn is on its way to the person. */
-  settle(): void;
+  markTold(): void;
   /** Takes in one translation. `isHeard`: a turn listens. Returns true when the tasks changed. */
   note(translation: Translation, isHeard: boolean): boolean;
   /** What Claude still says of the turn that is being interrupted is not kept. */
@@ -80,7 +80,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
     tasks: () => tasks,
     open: () => [...tasks, ...unspoken, ...unsettled],
     dismiss: (id) => void dismissed.add(id),
-    settle() {
+    markTold() {
       unsettled = [];
     },
     note(translation, isHeard) {

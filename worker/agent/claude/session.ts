@@ -24,8 +24,8 @@ type ContentBlock = Exclude<SDKUserMessage['message']['content'], string>[number
 
 /** Receives a live session's messages during a turn. */
 export type Listener = {
-  /** `heard` is true when the message comes from the model itself. */
-  onMessage(translations: Translation[], heard: boolean): void;
+  /** `isFromModel` is true when the message comes from the model itself. */
+  onMessage(translations: Translation[], isFromModel: boolean): void;
   /** The process has ended; nothing more comes. */
   onEnd(error: unknown): void;
   /** A call of one of the chat's tools has ended. */
@@ -77,7 +77,7 @@ export type LiveSession = {
   /** The same, and what has ended without a word that has reached the person. */
   readonly openTasks: BackgroundTask[];
   /** Everything that Claude has said in this turn is on its way to the person. */
-  settleTasks(): void;
+  markTasksTold(): void;
   /** Whether it works, speaks, or has something to say without a turn. */
   readonly isBusy: boolean;
   /** Whether work in the background runs, or has ended and Claude will begin to speak of it. */
@@ -222,8 +222,8 @@ export function createLiveSession(
     get openTasks() {
       return background.open();
     },
-    settleTasks() {
-      background.settle();
+    markTasksTold() {
+      background.markTold();
       watcher?.onChange();
     },
     watch(next) {

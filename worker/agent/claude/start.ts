@@ -12,7 +12,7 @@ import { promptId } from './prompt-id.ts';
 import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createSessionOptions } from './options.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
-import type { SessionOptionParts, SessionSurroundings } from './options.ts';
+import type { SessionOptionParts, SessionEnvironment } from './options.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
 export type SessionParts = {
@@ -59,7 +59,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
   const project = { workspace, grants, isResumed: resumed };
-  const around = surround(
+  const around = sessionEnvironment(
     platform,
     home,
     { mark: processes.mark, model },
@@ -124,13 +124,13 @@ export function optionsFor(
 }
 
 /** The environment for the process with this mark; `environmentOf` belongs to its own home. */
-export function surround(
+export function sessionEnvironment(
   platform: AgentPlatform,
   home: Home,
   { mark, model }: { mark: string; model: ModelSession },
   environmentOf: EnvironmentOf,
   live: () => LiveSession | undefined,
-): Omit<SessionSurroundings, 'root' | 'project'> {
+): Omit<SessionEnvironment, 'root' | 'project'> {
   return {
     env: environmentOf(mark, model),
     furnishBrowser: async (pictures) => (await platform.furnish(home, [pictures]))(mark, model),

@@ -15,14 +15,14 @@ const mostRefusals = 3;
  * Works one turn in a live session; `modelPatienceMs` is the agent's option. Throws AgentFailure or
  * the turn's abort reason; then the session must be closed.
  */
-export async function* workTurn(
+export async function* workInSession(
   live: LiveSession,
   turn: AgentTurn,
   modelPatienceMs: number,
   machine: MachineWatch,
 ): AsyncGenerator<AgentEvent> {
   const events = createAsyncQueue<AgentEvent>();
-  const asked = createPromptTracker(live, turn, events);
+  const prompts = createPromptTracker(live, turn, events);
   let session = live.id;
   let [refusals, isAsking] = [0, false];
 
@@ -41,7 +41,7 @@ export async function* workTurn(
       await sayFirst(live, turn.tools);
       // Repeated refusals without an answer in between mean that the two counts differ, and asking
       // does not help.
-      if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
+      if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) prompts.goOn();
       else fail(failure);
     } catch (error) {
       events.fail(error);
@@ -57,18 +57,18 @@ export async function* workTurn(
       case 'result':
         patience.regain();
         refusals = 0;
-        return asked.answer(translation);
+        return prompts.answer(translation);
       case 'failure':
         if (translation.failure.kind === 'budget') return void askForMore(translation.failure);
         return fail(translation.failure);
       case 'background':
-        return asked.settle();
+        return prompts.closeBackground();
       case 'interrupted':
         return fail(new AgentFailure('died', 'Claude Code was interrupted'));
       case 'taken':
-        return asked.take(translation.uuid);
+        return prompts.take(translation.uuid);
       case 'passed-over':
-        return asked.askAgain(translation.uuid);
+        return prompts.askAgain(translation.uuid);
       case 'session':
         // Claude Code reports its session at each prompt; only a different one is news.
         events.push(translation.id === session ? { kind: 'alive' } : translation);
@@ -76,7 +76,7 @@ export async function* workTurn(
         return;
       case 'tool':
       case 'tool-end':
-        asked.noteTool(translation.id, translation.kind === 'tool');
+        prompts.noteTool(translation.id, translation.kind === 'tool');
         if (translation.kind === 'tool-end' && translation.failed)
           void machine.tell(turn.tools, translation.id);
         return events.push(translation);
@@ -103,17 +103,17 @@ export async function* workTurn(
   };
   live.tools = wordsFirst(live, turn.tools);
   live.listen({
-    onMessage: (translations, heard) => {
-      if (heard) patience.regain();
+    onMessage: (translations, isFromModel) => {
+      if (isFromModel) patience.regain();
       for (const translation of translations) onTranslation(translation);
     },
     onEnd: (error) => void onEnd(error),
-    onCallEnd: () => asked.settle(),
+    onCallEnd: () => prompts.closeBackground(),
   });
   turn.signal.addEventListener('abort', onAbort, { once: true });
   // An abort during the process's start fires no event here.
   if (turn.signal.aborted) onAbort();
-  else asked.feed().catch(fail);
+  else prompts.feed().catch(fail);
   const endLooking = machine.during(turn.tools);
   try {
     yield* events;

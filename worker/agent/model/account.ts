@@ -22,7 +22,7 @@ export type Entry = {
    * Books the final usage, once; without `seen` the request cost nothing. `isKnown` false: the
    * service may have charged more than was seen.
    */
-  settle(seen: SeenUsage | undefined, isKnown: boolean): void;
+  close(seen: SeenUsage | undefined, isKnown: boolean): void;
 };
 
 /**
@@ -131,13 +131,13 @@ export function createModelAccount({
         });
         send(booking, () => requests.book({ ...request, most }, booking));
       },
-      settle(seen, isKnown) {
+      close(seen, isKnown) {
         if (isSettled) return;
         isSettled = true;
         session.underWay -= 1;
         const booking = seen ? priceOf(seen, request.model) : booked;
         send(booking, async () => {
-          await requests.settle(request, booking, isKnown);
+          await requests.close(request, booking, isKnown);
           room.announce(request.conversation);
         });
       },
@@ -208,7 +208,7 @@ async function note(
   });
   asked
     .then((said) =>
-      isLate && said === 'open' ? requests.settle(request, nothing, true) : undefined,
+      isLate && said === 'open' ? requests.close(request, nothing, true) : undefined,
     )
     .catch(() => undefined);
   return await Promise.race([asked, late]).catch((error: unknown) => {

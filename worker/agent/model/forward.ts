@@ -80,7 +80,7 @@ export function forward(
     const isGood =
       answer.statusCode !== undefined && answer.statusCode >= 200 && answer.statusCode < 300;
     // A refused request costs nothing.
-    if (!isGood) entry?.settle(undefined, true);
+    if (!isGood) entry?.close(undefined, true);
     else if (entry) bookAnswer(answer, entry);
     response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
     response.flushHeaders();
@@ -90,7 +90,7 @@ export function forward(
   outgoing.on('error', (error) => {
     if (response.destroyed) return;
     // No charge without an answer.
-    if (!isAnswered) entry?.settle(undefined, true);
+    if (!isAnswered) entry?.close(undefined, true);
     const { code, message } = reportError(error);
     log.warn({ err: error }, 'model service unreachable');
     if (response.headersSent) response.destroy();
@@ -106,7 +106,7 @@ export function forward(
     if (response.writableFinished) return;
     outgoing.destroy();
     // No cost was reported yet, though the service may be working on the request.
-    if (!isAnswered) entry?.settle(undefined, false);
+    if (!isAnswered) entry?.close(undefined, false);
   });
   outgoing.end(body);
 }
@@ -115,14 +115,12 @@ export function forward(
 function bookAnswer(answer: IncomingMessage, entry: Entry): void {
   const isStream = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '');
   const reader = isStream
-    ? createStreamUsageReader((seen) =>
-        seen.isWhole ? entry.settle(seen, true) : entry.book(seen),
-      )
+    ? createStreamUsageReader((seen) => (seen.isWhole ? entry.close(seen, true) : entry.book(seen)))
     : createJsonUsageReader();
   const finish = (): void => {
     reader.end();
     const seen = reader.seen();
-    entry.settle(seen.hasBegun ? seen : undefined, seen.hasBegun);
+    entry.close(seen.hasBegun ? seen : undefined, seen.hasBegun);
   };
   const tap = createTap(answer.headers['content-encoding'], reader, finish);
   // Registered before the pipe, so usage is booked by the time the other side has it.

@@ -146,7 +146,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     const { entry, refused } = await account.open(session, conversation, bytes, gone.signal);
     if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
     // The client gave up while the request was being recorded; nothing has gone out.
-    if (response.destroyed) return entry.settle(undefined, true);
+    if (response.destroyed) return entry.close(undefined, true);
     forward(exchange, upstream, entry, log);
   };
 
@@ -183,7 +183,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     server.once('error', reject);
     server.listen({ port: 0, host: '127.0.0.1' }, resolve);
   });
-  requests.settleOrphans(owner, Date.now()).then(
+  requests.closeOrphans(owner, Date.now()).then(
     (orphans) =>
       orphans > 0 &&
       log.warn(

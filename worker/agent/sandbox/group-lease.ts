@@ -74,13 +74,13 @@ type IsAgent = (uid: number) => boolean;
 
 /** Every lease whose holder is alive. Ignores files owned by the agent. */
 function livingHolders(isAgent: IsAgent): Holder[] {
-  const slots = [
+  const directories = [
     '/run/sidepocket',
     ...list('/tmp')
       .filter(isPlace)
       .map((name) => path.join('/tmp', name)),
   ];
-  return slots
+  return directories
     .flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), isAgent)))
     .filter((holder) => holder !== undefined)
     .filter(isAlive);

@@ -18,7 +18,7 @@ import { hidesProcesses } from './process-table.ts';
 import { reachPrograms } from './program-copy.ts';
 import { findBarrier } from './reach.ts';
 
-export type SettlingOptions = {
+export type SetupOptions = {
   /** The user named by AGENT_USER. */
   wanted: string | undefined;
   dataDir: string;
@@ -34,7 +34,7 @@ export type SettlingOptions = {
  * that of its program copies if there are any. Without a user the agent runs as the worker; without
  * ids people share a user, and `because` gives the reason as a clause.
  */
-export type Settled = {
+export type AgentSetup = {
   user: AgentUser | undefined;
   block?: UserBlock | undefined;
   dataDir: string;
@@ -51,26 +51,26 @@ export type Settled = {
  * unless AGENT_USER names root itself. Each person has a user of their own where DATA_DIR is the
  * worker's; root makes it so.
  */
-export async function settleAgent({
+export async function setUpAgent({
   wanted,
   dataDir,
   imagesDir,
   redisUrl,
   programs = [],
   log,
-}: SettlingOptions): Promise<Settled> {
+}: SetupOptions): Promise<AgentSetup> {
   const [passwd = '', status = ''] = await Promise.all(
     ['/etc/passwd', '/proc/self/status'].map((file) => readFile(file, 'utf8').catch(() => '')),
   );
   const choice = chooseAgentUser(wanted, { passwd, status, uid: process.getuid?.() });
   if (!choice.user && !choice.mayPick)
-    return await settleAsOne(choice.because, wanted, { dataDir, imagesDir }, log);
+    return await setUpAsWorker(choice.because, wanted, { dataDir, imagesDir }, log);
   try {
-    const settled = await settleApart(choice.user, { dataDir, imagesDir, passwd, programs, log });
-    const problem = await findProblem(settled);
+    const setup = await setUpApart(choice.user, { dataDir, imagesDir, passwd, programs, log });
+    const problem = await findProblem(setup);
     if (problem !== undefined) throw new Error(problem);
-    await sayHow(settled, { dataDir, redisUrl }, log);
-    return settled;
+    await sayHow(setup, { dataDir, redisUrl }, log);
+    return setup;
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
@@ -80,19 +80,19 @@ export async function settleAgent({
   }
 }
 
-type SettledApart = Settled & { user: AgentUser };
+type SetupApart = AgentSetup & { user: AgentUser };
 
 /** Somebody with no right of their own: whatever they may enter, every person may. */
 const stranger: AgentUser = { name: 'a stranger', uid: 0x7f_ff_ff_fe, gid: 0x7f_ff_ff_fe };
 
 /** Finds or makes a place for people's homes. `named` is the user of AGENT_USER. */
-async function settleApart(
+async function setUpApart(
   named: AgentUser | undefined,
-  asked: Pick<SettlingOptions, 'dataDir' | 'imagesDir' | 'log'> & {
+  asked: Pick<SetupOptions, 'dataDir' | 'imagesDir' | 'log'> & {
     passwd: string;
     programs: string[];
   },
-): Promise<SettledApart> {
+): Promise<SetupApart> {
   const dataDir = await reachData(asked.dataDir, named ?? stranger);
   const { block, because } = await takeData(dataDir, named, asked.passwd);
   const first = named ?? pickedUser(block);
@@ -101,8 +101,8 @@ async function settleApart(
   const user = { ...first, programAt: reached.at };
   if (block && hasEarlier(dataDir) && process.getuid?.() === 0) await ownData(dataDir, first);
   if (!block && hasEarlier(dataDir)) await setAside(dataDir, user);
-  const settled = { user, block, because, dataDir, imagesDir: '', programs: reached.place };
-  return { ...settled, imagesDir: await settleImages(asked, settled) };
+  const setup = { user, block, because, dataDir, imagesDir: '', programs: reached.place };
+  return { ...setup, imagesDir: await setUpImages(asked, setup) };
 }
 
 const pickedUser = (block: UserBlock | undefined): AgentUser | undefined =>
@@ -116,7 +116,7 @@ async function takeData(
   dataDir: string,
   named: AgentUser | undefined,
   passwd: string,
-): Promise<Pick<Settled, 'block' | 'because'>> {
+): Promise<Pick<AgentSetup, 'block' | 'because'>> {
   const owner = (await stat(dataDir).catch(() => undefined))?.uid;
   const isRoot = process.getuid?.() === 0;
   if (isRoot && owner !== undefined && owner !== 0) {
@@ -140,9 +140,9 @@ async function takeData(
  * The directory for pictures. Where one outside DATA_DIR cannot hold a directory for each person, the
  * pictures go to DATA_DIR. Throws when it cannot be made.
  */
-async function settleImages(
-  asked: Pick<SettlingOptions, 'dataDir' | 'imagesDir' | 'log'>,
-  { user, block, dataDir }: SettledApart,
+async function setUpImages(
+  asked: Pick<SetupOptions, 'dataDir' | 'imagesDir' | 'log'>,
+  { user, block, dataDir }: SetupApart,
 ): Promise<string> {
   const { imagesDir, log } = asked;
   if (imagesDir.startsWith(`${asked.dataDir}${path.sep}`))
@@ -164,12 +164,12 @@ async function settleImages(
 }
 
 /** Runs worker and agent as one user, which must not be root unless the owner says so. */
-async function settleAsOne(
+async function setUpAsWorker(
   because: string,
   wanted: string | undefined,
-  slots: Pick<Settled, 'dataDir' | 'imagesDir'>,
+  directories: Pick<AgentSetup, 'dataDir' | 'imagesDir'>,
   log: Log,
-): Promise<Settled> {
+): Promise<AgentSetup> {
   const isRoot = process.getuid?.() === 0;
   if (isRoot && wanted === undefined) {
     throw new SetupError(
@@ -185,7 +185,7 @@ async function settleAsOne(
       { because },
       'the agent runs as the worker’s own user: what it runs could read the worker’s secrets, and what it runs for one person the files of another. docs/security.md tells how to separate them',
     );
-  const people = path.join(slots.dataDir, peopleName);
+  const people = path.join(directories.dataDir, peopleName);
   try {
     await mkdir(people, { recursive: true, mode: 0o700 });
     await access(people, constants.W_OK);
@@ -195,13 +195,13 @@ async function settleAsOne(
       { cause: error },
     );
   }
-  if (hasEarlier(slots.dataDir)) await setAside(slots.dataDir, undefined);
-  return { user: undefined, ...slots };
+  if (hasEarlier(directories.dataDir)) await setAside(directories.dataDir, undefined);
+  return { user: undefined, ...directories };
 }
 
 async function sayHow(
-  { user, block, because, dataDir: real, programs: place }: Settled,
-  { dataDir, redisUrl }: Pick<SettlingOptions, 'dataDir' | 'redisUrl'>,
+  { user, block, because, dataDir: real, programs: place }: AgentSetup,
+  { dataDir, redisUrl }: Pick<SetupOptions, 'dataDir' | 'redisUrl'>,
   log: Log,
 ): Promise<void> {
   if (!user) return;
@@ -250,7 +250,7 @@ async function findProblem({
   block,
   dataDir,
   imagesDir,
-}: SettledApart): Promise<string | undefined> {
+}: SetupApart): Promise<string | undefined> {
   const files = createAgentFiles(user);
   const users = block ? [user, createAgentUsers(user, block).reader(0)] : [user];
   try {

@@ -32,7 +32,7 @@ export type AgentUserChoice =
   | { user: undefined; because: string; mayPick?: boolean };
 
 /** The inputs of the choice. */
-export type Surroundings = {
+export type UserFacts = {
   /** The content of `/etc/passwd`. */
   passwd: string;
   /** The content of this process's `/proc/self/status`; empty where that file is missing. */
@@ -57,7 +57,7 @@ const needed = { kill: 5, setgid: 6, setuid: 7 };
  */
 export function chooseAgentUser(
   wanted: string | undefined,
-  { passwd, status, uid }: Surroundings,
+  { passwd, status, uid }: UserFacts,
 ): AgentUserChoice {
   const name = wanted ?? usualName;
   const user = findUser(passwd, name);

@@ -27,7 +27,7 @@ export type EndingParts = Pick<TurnDeps, 'stores' | 'settings'>;
 
 /**
  * The progress of a turn: the attempts at its messages; `answerers` are messages that have answered
- * its questions; `session` is the one at work, if work has begun.
+ * its questions; `session` is the one at work, if work has started.
  */
 export type TurnStand = {
   attempts: Attempts;
@@ -124,7 +124,7 @@ export async function endBadly(
   const wait = planWait(failure, waits, Date.now(), timezone);
   if (wait) {
     // Sent once per waiting message, not again at each attempt.
-    const newest = [...attempts.begun().keys()].at(-1) ?? '';
+    const newest = [...attempts.started().keys()].at(-1) ?? '';
     await stores.outbox.put(
       [
         {
@@ -139,26 +139,26 @@ export async function endBadly(
     await attempts.giveBack(waits + 1);
     return await delayJob(job, token, wait.ms);
   }
-  const begun = attempts.begun();
+  const started = attempts.started();
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
   // An answer to a question is meaningless without the work that asked it: it is removed when that
   // work is given up.
   const left = (await stores.inbox.read(conversation)).filter(
-    ({ id }) => begun.has(id) && !answerers.includes(id),
+    ({ id }) => started.has(id) && !answerers.includes(id),
   );
   if (session && (await renewSession(stores, context, failure, session, left))) {
     await attempts.giveBack();
     return await handBack(job, token);
   }
   const isOver = (message: Message): boolean =>
-    !worthAnother || (begun.get(message.id) ?? 0) >= mostAttempts;
+    !worthAnother || (started.get(message.id) ?? 0) >= mostAttempts;
   const isAllOver = left.every(isOver);
   await giveUp(stores, context, failure, left.filter(isOver), isAllOver ? answerers : []);
   if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
   return await delayJob(
     job,
     token,
-    1000 * 2 ** (Math.max(...left.map(({ id }) => begun.get(id) ?? 1)) - 1),
+    1000 * 2 ** (Math.max(...left.map(({ id }) => started.get(id) ?? 1)) - 1),
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSendRate, paceFor } from '../../shared/store/send-rate.ts';
+import { createSendRate, sendRateFor } from '../../shared/store/send-rate.ts';
 import { createRandom } from '../support/random.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -87,7 +87,7 @@ test("one number's pace does not slow another's, and asking costs nothing", asyn
 
 test('after a burst of 45 one message is free again each 6 s, so that ten go at once after a minute', async () => {
   await withRedis(async (redis) => {
-    const pace = createSendRate(redis, paceFor('+15550100000'));
+    const pace = createSendRate(redis, sendRateFor('+15550100000'));
     const now = 1_800_000_000_000;
     const goAt = async (time: number): Promise<number> => {
       let count = 0;
@@ -101,9 +101,9 @@ test('after a burst of 45 one message is free again each 6 s, so that ten go at 
 });
 
 test("the sandbox's number has the sandbox's limit, any other WhatsApp's", () => {
-  expect(paceFor('+14155238886')).toEqual({ intervalMs: 3000, burst: 1 });
-  expect(paceFor('+15550100000')).toEqual({ intervalMs: 6000, burst: 45 });
-  expect(paceFor('+14155238886', { PACE_SECONDS: 0.5, PACE_BURST: 7 })).toEqual({
+  expect(sendRateFor('+14155238886')).toEqual({ intervalMs: 3000, burst: 1 });
+  expect(sendRateFor('+15550100000')).toEqual({ intervalMs: 6000, burst: 45 });
+  expect(sendRateFor('+14155238886', { PACE_SECONDS: 0.5, PACE_BURST: 7 })).toEqual({
     intervalMs: 500,
     burst: 7,
   });

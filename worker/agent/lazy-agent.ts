@@ -1,7 +1,7 @@
 import type { Agent } from './agent.ts';
 
 /** An agent that is created on demand. */
-export type LateAgent = Agent & {
+export type LazyAgent = Agent & {
   /** Creates it now, unless that has happened. Rejects when it cannot be created. */
   make(): Promise<Agent>;
   /** Pauses the agent; does nothing when it was never created. */
@@ -12,7 +12,7 @@ export type LateAgent = Agent & {
  * Calls wait until the agent is created. `stop` does not create an agent just to stop it, and stops
  * it once.
  */
-export function createLateAgent(create: () => Promise<Agent>): LateAgent {
+export function createLazyAgent(create: () => Promise<Agent>): LazyAgent {
   let making: Promise<Agent> | undefined;
   let made: Agent | undefined;
   let stopping: Promise<void> | undefined;

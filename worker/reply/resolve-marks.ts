@@ -5,14 +5,14 @@ import { isEdge, showSigns } from './signs.ts';
  * taken for one: WhatsApp has no escapes, so a word with a sign that it would pair with a later one
  * is sent as code, which shows it as it was written.
  */
-export function settle(text: string): string {
-  return text.includes('\n') ? text.split('\n').map(settleLine).join('\n') : settleLine(text);
+export function resolveMarks(text: string): string {
+  return text.includes('\n') ? text.split('\n').map(resolveLine).join('\n') : resolveLine(text);
 }
 
 const noted = /[\ufdd0-\ufdd3]/;
 const address = /https?:\/\/[^\s<>"`\ufdd0-\ufdd3]{1,2000}/y;
 
-function settleLine(written: string): string {
+function resolveLine(written: string): string {
   // A backtick that is left alone would end code with one; it does not end code with three.
   const line =
     /(?<!`)`(?!`)/.test(written) && !written.includes('```')
