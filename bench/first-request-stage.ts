@@ -27,8 +27,8 @@ export type FirstRequestStage = {
   sendToSleep(): Promise<void>;
   /** Ends the Claude Code process of the session that was used last. */
   endLive(): Promise<void>;
-  /** Waits for a spare process that has started. */
-  untilSpare(): Promise<void>;
+  /** Waits for a prewarmed process that has started. */
+  untilPrewarmed(): Promise<void>;
   /** Starts a process with Claude Code and nothing else; it is stopped at the end. */
   startBare(name: string, change: Pick<BareSetting, 'usual' | 'text'>): BareProcess;
   /**
@@ -39,7 +39,7 @@ export type FirstRequestStage = {
 };
 
 /**
- * The time after which a spare counts as started once its process exists (ms): it gives no other
+ * The time after which a prewarmed process counts as started once its process exists (ms): it gives no other
  * sign.
  */
 const prewarmMs = 1500;
@@ -137,8 +137,8 @@ export async function withFirstRequestStage<T>(
         // The worker has received it by then.
         await sleep(300, undefined, { signal });
       },
-      async untilSpare() {
-        await poll('a spare', async () =>
+      async untilPrewarmed() {
+        await poll('a prewarmed process', async () =>
           (await processes()).some(({ session }) => session !== last) ? true : undefined,
         );
         await sleep(prewarmMs, undefined, { signal });

@@ -21,7 +21,7 @@ export const firstRequestSection: Section = {
   title: 'From the webhook to the model’s first request',
   method: [
     'The whole system as production runs it (relay, worker and Claude Code as processes; the model is scripted) gets a WhatsApp message, and the time is taken from Twilio’s POST until the model is asked.',
-    '*Warm* goes into a live session, *new* into a session that begins while a spare process is ready, *resumed* into one whose process was killed, *cold* starts the worker’s process, too.',
+    '*Warm* goes into a live session, *new* into a session that begins while a prewarmed process is ready, *resumed* into one whose process was killed, *cold* starts the worker’s process, too.',
     'The floor is a program that only calls the SDK’s `query()` with the same options: with `resume` in a process that runs, and, for cold, from the start of its process. “The usual way” is that program with the browser’s MCP server',
     'as a process of its own, which each session then waits for.',
   ].join(' '),
@@ -64,7 +64,7 @@ async function measure(
     times.resumed.push(await stage.say(`say resumed ${round}`));
     times.resumedBare.push(await bare.resume(round));
     if (!quick) times.resumedUsual.push(await usual.resume(round));
-    await stage.untilSpare();
+    await stage.untilPrewarmed();
     await stage.say('/new');
     times.fresh.push(await stage.say(`say fresh ${round}`));
   }

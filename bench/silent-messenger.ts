@@ -3,7 +3,7 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 
 /**
  * A carrier that accepts everything immediately and does nothing with it, so that only its
- * surroundings are measured.
+ * external services are measured.
  */
 export function createSilentMessenger(): Messenger {
   return {

@@ -34,7 +34,7 @@ export const twoPeopleSection: Section = {
   method: [
     'Two phones send a message at the same moment, each into its live session, and the time is taken from Twilio’s POST until the model is asked; then the memory of the worker and of all processes of the agent is read (PSS).',
     '*Ours* are two people, each with a Linux user and a home. The *peer* are two conversations of one person, with one user and one home, in a second system in the same run; the sides take turns.',
-    'Both need Linux and root. No spare process lives beside the two sessions.',
+    'Both need Linux and root. No prewarmed process lives beside the two sessions.',
   ].join(' '),
   async run(options) {
     const shutdown = createShutdown(options.log);
@@ -184,7 +184,7 @@ function report(apart: Measured, together: Measured): SectionResult {
       row('memory of worker and agents', 'MB', apart.memory, together.memory),
     ],
     notes: [
-      'A spare process serves the next new session of the person who was last at work, and no other session: a process runs as one person’s user from its start, and changing the user of one that runs would need a right that no process of the agent may have. Another person’s new session takes the time of a start without a spare (the part before this one: “resumed”).',
+      'A prewarmed process serves the next new session of the person who was last at work, and no other session: a process runs as one person’s user from its start, and changing the user of one that runs would need a right that no process of the agent may have. Another person’s new session takes the time of a start without a spare (the part before this one: “resumed”).',
     ],
   };
 }

@@ -15,8 +15,8 @@ import {
   chooseRegion,
   findExisting,
   findNames,
-} from './choices.ts';
-import type { Existing } from './choices.ts';
+} from './prompts.ts';
+import type { Existing } from './prompts.ts';
 import type { Fly } from './fly.ts';
 import { createFlyAccount } from './fly-account.ts';
 import type { FlyAccount } from './fly-account.ts';

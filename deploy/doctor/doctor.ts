@@ -1,7 +1,7 @@
 import type { Environment } from '../../shared/runtime/env.ts';
 import { SetupError } from '../../shared/runtime/errors.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { choosePublicUrl, findExisting, findNames } from '../choices.ts';
+import { choosePublicUrl, findExisting, findNames } from '../prompts.ts';
 import { FlyFailure } from '../fly.ts';
 import type { Fly } from '../fly.ts';
 import { createFlyAccount } from '../fly-account.ts';

@@ -3,7 +3,7 @@ import { SetupError } from '../../shared/runtime/errors.ts';
 import { PhoneNumber } from '../../shared/runtime/phone-number.ts';
 import { readEnvironment } from '../answers.ts';
 import type { Asking } from '../asking.ts';
-import { choosePublicUrl, findExisting, findNames } from '../choices.ts';
+import { choosePublicUrl, findExisting, findNames } from '../prompts.ts';
 import { formatCommand } from '../fly.ts';
 import type { Fly } from '../fly.ts';
 import { createFlyAccount } from '../fly-account.ts';

@@ -69,7 +69,7 @@ export type Schedules = {
    */
   setAside(conversation: string, due?: Schedule): Promise<number>;
   /** Restores the set-aside schedules. Returns how many. */
-  bringBack(conversation: string): Promise<number>;
+  requeue(conversation: string): Promise<number>;
   /** The conversations with planned schedules in these homes. */
   conversations(homes: readonly HomeSuffix[]): Promise<string[]>;
   /** Stops a repeating schedule, which stays in the list. Safe to repeat. */
@@ -323,7 +323,7 @@ export function createSchedules(
       for (const schedule of kept) await unplan(schedule);
       return kept.length;
     },
-    async bringBack(conversation) {
+    async requeue(conversation) {
       const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap(
         (entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? [],
       );

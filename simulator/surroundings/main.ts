@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseEnvironment, variables as v } from '../../shared/runtime/env.ts';
 import { runProcess } from '../../shared/runtime/lifecycle.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { runExternalServices } from './surroundings.ts';
+import { runExternalServices } from './external-services.ts';
 
 const log = createLog('surroundings', process.env['LOG_LEVEL'] || 'info');
 
@@ -22,7 +22,7 @@ const schema = z.object({
 await runProcess(log, async () => {
   const env = parseEnvironment(schema, process.env);
   const [twilio, model] = [new URL(env.TWILIO_API_URL), new URL(env.ANTHROPIC_BASE_URL)];
-  const surroundings = await runExternalServices({
+  const services = await runExternalServices({
     account: {
       accountSid: env.TWILIO_ACCOUNT_SID,
       authToken: env.TWILIO_AUTH_TOKEN,
@@ -43,6 +43,6 @@ await runProcess(log, async () => {
     '.sidepocket/running.json',
     JSON.stringify({ phoneUrl: 'http://127.0.0.1:4040' }),
   );
-  log.info({ phone: surroundings.phoneUrl }, 'the phone page is ready');
-  return surroundings;
+  log.info({ phone: services.phoneUrl }, 'the phone page is ready');
+  return services;
 });

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { Account } from './account.ts';
-import { Refusal } from './refusals.ts';
+import { Refusal } from './error-codes.ts';
 
 /**
  * Lets requests in that carry the account's SID and auth token, or an API key and its secret, as

@@ -4,7 +4,7 @@ import { parseConnectionOverride } from './connection-override.ts';
 import type { Account } from './account.ts';
 import { formatRfc2822 } from './message-record.ts';
 import { readForm, readParams } from './message-request.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 import { createSid } from './sid.ts';
 import { formatSinglePage } from './single-page.ts';
 

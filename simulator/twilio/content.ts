@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ChatChoice } from '../chat.ts';
-import { Refusal } from './refusals.ts';
+import { Refusal } from './error-codes.ts';
 
 /*
  * The limits of https://www.twilio.com/docs/content/twilio-quick-reply and /twilio-list-picker for content that is

@@ -2,7 +2,7 @@ import { Router, json } from 'express';
 import type { Account } from './account.ts';
 import { parseContent, type ContentRequest } from './content.ts';
 import type { Faults } from './faults.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 import { createSid } from './sid.ts';
 import { formatSinglePageMeta } from './single-page.ts';
 

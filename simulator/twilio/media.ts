@@ -4,7 +4,7 @@ import type { Faults } from './faults.ts';
 import type { TwinMemory } from './memory.ts';
 import { formatRfc2822, type MessageRecord, type StoredMedia } from './message-record.ts';
 import type { Messages } from './messages.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 import { formatSinglePage } from './single-page.ts';
 
 /** How long the address that a media redirects to stays good, in seconds. */

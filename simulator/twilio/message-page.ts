@@ -1,5 +1,5 @@
 import { formatResource, type MessageRecord, type MessageResource } from './message-record.ts';
-import { Refusal } from './refusals.ts';
+import { Refusal } from './error-codes.ts';
 
 /** One page of GET Messages, in Twilio's form. */
 export type MessagePage = {

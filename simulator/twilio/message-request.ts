@@ -1,6 +1,6 @@
 import { e164Pattern, userIdPattern, type Account } from './account.ts';
 import { parseConnectionOverride } from './connection-override.ts';
-import { Refusal } from './refusals.ts';
+import { Refusal } from './error-codes.ts';
 
 /** A parsed form: a repeated name gives an array. */
 export type Form = Record<string, string | string[]>;

@@ -10,7 +10,7 @@ import { pageMessages } from './message-page.ts';
 import { formatResource, type MessageRecord } from './message-record.ts';
 import { parseMessageRequest, readForm, readParams } from './message-request.ts';
 import type { Messages } from './messages.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 import { createSid } from './sid.ts';
 
 type Parts = {

@@ -2,7 +2,7 @@ import { Router, json } from 'express';
 import { z } from 'zod';
 import { whatsappAddress, type Account } from './account.ts';
 import { parseConnectionOverride } from './connection-override.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 import { createSid } from './sid.ts';
 import { formatSinglePageMeta } from './single-page.ts';
 

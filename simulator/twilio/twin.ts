@@ -17,7 +17,7 @@ import { formatResource, type MessageResource } from './message-record.ts';
 import { createMessageRoutes } from './message-routes.ts';
 import { Messages } from './messages.ts';
 import { createChat, type Chat } from './phones.ts';
-import { answerRefusals, refuseUnknown } from './refusals.ts';
+import { answerRefusals, refuseUnknown } from './error-codes.ts';
 import { Sandbox } from './sandbox.ts';
 import { createSenderRoutes, createSender, type Sender } from './senders.ts';
 import { SessionWindow } from './session-window.ts';

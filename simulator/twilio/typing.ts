@@ -3,7 +3,7 @@ import type { Faults } from './faults.ts';
 import type { TwinMemory } from './memory.ts';
 import { readForm, readParams } from './message-request.ts';
 import type { Messages } from './messages.ts';
-import { Refusal, refuseMethod } from './refusals.ts';
+import { Refusal, refuseMethod } from './error-codes.ts';
 
 /**
  * How long the indicator shows unless a message comes first, in milliseconds (Twilio's page on

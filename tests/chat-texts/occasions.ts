@@ -178,7 +178,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         },
       },
       {
-        file: 'worker/snapshots/words.ts',
+        file: 'worker/snapshots/format-notices.ts',
         when: 'none',
         parts: { restoredWords: 'files were restored from a snapshot' },
       },
@@ -217,7 +217,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       { file: 'worker/background/describe.ts', when: 'something runs in the background' },
       { file: 'worker/commands/undo-commands.ts', when: '/undo, /redo' },
       {
-        file: 'worker/checkpoints/words.ts',
+        file: 'worker/checkpoints/format-changes.ts',
         when: 'an answer has changed files: its last line, or a message with a button “Undo”',
       },
       { file: 'worker/checkpoints/scripts.ts', when: 'none' },
@@ -334,7 +334,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       },
       { file: 'shared/store/redis/redis-memory.ts', when: 'Redis is nearly full', to: 'the owner' },
       {
-        file: 'worker/snapshots/words.ts',
+        file: 'worker/snapshots/format-notices.ts',
         when: 'none',
         parts: {
           failingWords: 'snapshots of a person’s files have failed three times',

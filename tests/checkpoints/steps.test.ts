@@ -7,7 +7,7 @@ import type { Entry } from '../../worker/checkpoints/listing.ts';
 import { readSteps } from '../../worker/checkpoints/note.ts';
 import type { Note, Numbered } from '../../worker/checkpoints/note.ts';
 import { parseRawDiff } from '../../worker/checkpoints/raw-diff.ts';
-import { changeLine, countWords, listWords } from '../../worker/checkpoints/words.ts';
+import { changeLine, countWords, listWords } from '../../worker/checkpoints/format-changes.ts';
 
 const counts = { files: 1, added: 1, removed: 0, ignored: 0 };
 const seen = (number: number): Numbered => ({ number, note: { kind: 'seen', at: '' } });

@@ -233,13 +233,13 @@ test('what a removed person has waiting is set aside for a week: nothing is work
       expect(Math.ceil((await redis.ttl(key)) / 86_400)).toBe(7);
     }
     expect(await schedules.list(other)).toEqual([]);
-    expect(await setAside.bringBack(other)).toEqual({ messages: 0, replies: 0, schedules: 0 });
+    expect(await setAside.requeue(other)).toEqual({ messages: 0, replies: 0, schedules: 0 });
 
     await listOf([one, other]).publish();
     // What came to the outbox of a removed person is of before, and what waits of the others is not
     // touched.
     expect(await redis.llen(keys.inbox(one))).toBe(1);
-    expect(await setAside.bringBack(other)).toEqual({ messages: 2, replies: 3, schedules: 1 });
+    expect(await setAside.requeue(other)).toEqual({ messages: 2, replies: 3, schedules: 1 });
     expect((await read(other, fence, 'turn:2')).messages.map(({ text }) => text)).toEqual([
       'first',
       'second',

@@ -40,7 +40,7 @@ test('messages that are brought back come first, in their order, and wait again;
     await giveUp(redis, [a, b]);
     for (const entry of [a, retry, d]) await redis.hset(keys.message(entry.id), 'state', 'failed');
     await redis.rpush(keys.inbox(conversation), JSON.stringify(retry), JSON.stringify(d));
-    expect(await inbox.bringBack(fence, conversation, retry.id, [a.id, b.id])).toBe(2);
+    expect(await inbox.requeue(fence, conversation, retry.id, [a.id, b.id])).toBe(2);
     expect(await inbox.read(conversation)).toEqual([a, b, d]);
     expect(await redis.hget(keys.message(a.id), 'state')).toBe('waiting');
     expect(await redis.hget(keys.message(retry.id), 'state')).toBe('answered');
@@ -55,9 +55,9 @@ test('bringing back a second time, or when nothing failed, changes nothing', asy
     const [a, retry] = [message('a'), message('retry')];
     await redis.set(lock, 'mine');
     await giveUp(redis, [a]);
-    await inbox.bringBack(fence, conversation, retry.id, [a.id]);
+    await inbox.requeue(fence, conversation, retry.id, [a.id]);
     await redis.rpush(keys.inbox(conversation), JSON.stringify(retry));
-    expect(await inbox.bringBack(fence, conversation, retry.id, [a.id])).toBe(0);
+    expect(await inbox.requeue(fence, conversation, retry.id, [a.id])).toBe(0);
     expect(await inbox.read(conversation)).toEqual([a, retry]);
   });
 });
@@ -69,7 +69,7 @@ test('only who holds the lock may bring messages back', async () => {
     await giveUp(redis, [entry]);
     await redis.set(lock, 'other');
     await expect(
-      inbox.bringBack(fence, conversation, message('retry').id, [entry.id]),
+      inbox.requeue(fence, conversation, message('retry').id, [entry.id]),
     ).rejects.toThrow(FencedError);
     expect(await inbox.read(conversation)).toEqual([]);
     expect(await redis.hexists(keys.conversation(conversation), 'failed')).toBe(1);

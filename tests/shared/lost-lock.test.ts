@@ -36,7 +36,7 @@ test('a worker that has lost the lock changes nothing', async () => {
         () => inbox.take(fence, 'T', data, new Map([[sid('a'), 1]])),
         () => inbox.recount(fence, 'T', data, new Map([[sid('a'), 0]])),
         () => inbox.note(fence, 'T', conversation, { log: 'mine', doing: 'mine' }),
-        () => inbox.bringBack(fence, conversation, sid('a'), [sid('b')]),
+        () => inbox.requeue(fence, conversation, sid('a'), [sid('b')]),
         () =>
           outbox.put([], fence, {
             conversation,

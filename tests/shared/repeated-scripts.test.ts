@@ -130,7 +130,7 @@ const untried = new Set(
     'Epoch',
     'TellOwner',
     'SetAsideRemoved',
-    'BringBackRemoved',
+    'RequeueRemoved',
     'Boot',
     'Allow',
     'Unknown',
@@ -189,7 +189,7 @@ test('every script that is sent twice says the same and leaves the same', async 
         usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
       },
     });
-    expect(await inbox.bringBack(fence, conversation, sid('c'), [sid('a')])).toBe(1);
+    expect(await inbox.requeue(fence, conversation, sid('c'), [sid('a')])).toBe(1);
     await plain.outbox.put(
       [reply('aside', { aside: true }), reply('more', { aside: true })],
       fence,

@@ -79,15 +79,15 @@ test('a script with names of its own does not load, and one with the declared na
 });
 
 test('the functions that a script uses stand before it, each once and after what they use', async () => {
-  const text = '-- uses: requeue, entry\n-- derives: reply:*\nreturn type(bringBack)\n';
+  const text = '-- uses: requeue, entry\n-- derives: reply:*\nreturn type(requeue)\n';
   await withFile(text, async (file) => {
     const { lua } = loadScript(file, {});
-    const at = ['local function idOf(', 'local function join(', 'local function bringBack('].map(
+    const at = ['local function idOf(', 'local function join(', 'local function requeue('].map(
       (words) => lua.split(words),
     );
     expect(at.map((parts) => parts.length)).toEqual([2, 2, 2]);
-    expect(lua.indexOf('function idOf(')).toBeLessThan(lua.indexOf('function bringBack('));
-    expect(lua).toContain('-- derives: reply:*\nreturn type(bringBack)');
+    expect(lua.indexOf('function idOf(')).toBeLessThan(lua.indexOf('function requeue('));
+    expect(lua).toContain('-- derives: reply:*\nreturn type(requeue)');
   });
   await withFile('-- uses: nothing-such\nreturn 1\n', async (file) => {
     expect(() => loadScript(file, {})).toThrow('nothing-such');

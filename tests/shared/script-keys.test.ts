@@ -95,7 +95,7 @@ async function exercise(redis: Redis): Promise<void> {
   );
   await redis.hset(keys.message(failed.id), 'state', 'failed');
   await createFailedMessages(redis, turns).retry(phone, [failed.id]);
-  await inbox.bringBack(fence, phone, failed.id, [failed.id]);
+  await inbox.requeue(fence, phone, failed.id, [failed.id]);
   const id = newId();
   await outbox.put(
     [
@@ -227,7 +227,7 @@ async function exercise(redis: Redis): Promise<void> {
   await redis.rpush(keys.inbox(phone), JSON.stringify(failed));
   expect(await setAside.sweep([phone])).toEqual([phone]);
   await redis.hset(keys.allowed, phone, 'allowed since the beginning, by test', 'owner', phone);
-  expect((await setAside.bringBack(phone)).messages).toBeGreaterThan(0);
+  expect((await setAside.requeue(phone)).messages).toBeGreaterThan(0);
   await ledger.begin(undefined, next.reply);
   await createDeadLetters(redis).add('inbox', phone, 'x');
   await createConversations(redis).write(phone, fence, { model: 'opus' });

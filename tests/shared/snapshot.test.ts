@@ -190,7 +190,7 @@ test('a message with half an emoji, which cjson does not take, is counted, settl
     expect(await counts()).toEqual({ [id]: '1', run: `turn:1 ${id}` });
     await outbox.put([], fence, { conversation, ids: [id], kept: [id], state: 'failed' });
     expect(await inbox.read(conversation)).toEqual([retry]);
-    expect(await inbox.bringBack(fence, conversation, retry.id, [id])).toBe(1);
+    expect(await inbox.requeue(fence, conversation, retry.id, [id])).toBe(1);
     expect(await redis.lrange(keys.inbox(conversation), 0, -1)).toEqual([half]);
   });
 });
@@ -200,7 +200,7 @@ test('what was given up cannot be read: it goes to the dead list when something 
     const [a, retry] = [message('a'), message('retry')];
     await redis.hset(keys.conversation(conversation), 'failed', '{"no":');
     await say(a, retry);
-    expect(await inbox.bringBack(fence, conversation, retry.id, [a.id])).toBe(0);
+    expect(await inbox.requeue(fence, conversation, retry.id, [a.id])).toBe(0);
     await outbox.put([], fence, { conversation, ids: [a.id], kept: [a.id], state: 'failed' });
     expect(JSON.parse((await redis.hget(keys.conversation(conversation), 'failed')) ?? '')).toEqual(
       [JSON.stringify(a)],

@@ -54,7 +54,7 @@ export async function withHouse(
         SPEAK_API_KEY: secrets.speaker,
         GITHUB_TOKEN: 'github_pat_reachable',
         LOG_LEVEL: 'debug',
-        // No spare process is started, which would take as long as the one that works.
+        // No prewarmed process is started, which would take as long as the one that works.
         MAX_LIVE_AGENTS: '1',
         ...extra,
       };

@@ -66,17 +66,19 @@ test(
   { tags: 'long' },
   async () => {
     await withAgent({ prewarmMs: 50, maxLive: 4 }, async (bench, say) => {
-      const spareOf = (known: number[]): Promise<number> =>
-        until('a spare', async () => (await bench.leaders()).find((pid) => !known.includes(pid)));
+      const prewarmedOf = (known: number[]): Promise<number> =>
+        until('a prewarmed process', async () =>
+          (await bench.leaders()).find((pid) => !known.includes(pid)),
+        );
       const first = await say({ conversation: bob });
       const known = await bench.processes(first.session);
-      const spare = await spareOf(known);
+      const prewarmed = await prewarmedOf(known);
       const second = await say({ effort: 'low' });
-      expect(await bench.processes(second.session)).toContain(spare);
+      expect(await bench.processes(second.session)).toContain(prewarmed);
       expect(second.effort).toBe('low');
       expect((await say({ session: second.session })).effort).toBe(first.effort);
       await bench.agent.release(bob);
-      const next = await spareOf([...known, spare]);
+      const next = await prewarmedOf([...known, prewarmed]);
       const third = await say({ conversation: bob });
       expect(await bench.processes(third.session)).toContain(next);
       expect(third.effort).toBe(first.effort);

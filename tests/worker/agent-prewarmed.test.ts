@@ -66,8 +66,8 @@ async function withAgent(
 }
 
 /** Waits for the one process that is there besides the known ones. */
-async function spareOf(bench: ClaudeAgentBench, known: number[] = []): Promise<number> {
-  return await until('a spare', async () =>
+async function prewarmedOf(bench: ClaudeAgentBench, known: number[] = []): Promise<number> {
+  return await until('a prewarmed process', async () =>
     (await bench.leaders()).find((pid) => !known.includes(pid)),
   );
 }
@@ -75,21 +75,21 @@ async function spareOf(bench: ClaudeAgentBench, known: number[] = []): Promise<n
 const [ann, bob, cem] = ['+15551120001', '+15551120002', '+15551120003'] as const;
 
 test(
-  'a spare serves the next new session, in its own directory; then another is made',
+  'a prewarmed process serves the next new session, in its own directory; then another is made',
   { tags: 'long' },
   async () => {
     await withAgent({ prewarmMs: 50, maxLive: 3 }, async (bench, say) => {
       const first = await say(ann, 'say hi');
       const [own = 0] = await bench.processes(first.session);
-      const spare = await spareOf(bench, [own]);
+      const prewarmed = await prewarmedOf(bench, [own]);
       const second = await say(bob, 'where');
       expect(second.answer).toBe(path.join(bench.dataDir, 'workspaces', bob.slice(1)));
       // It carries the mark of its session from the beginning.
-      expect(await bench.processes(second.session)).toContain(spare);
+      expect(await bench.processes(second.session)).toContain(prewarmed);
       expect(bench.model.requests.at(-1)?.session).toBe(second.session);
       const third = await say(bob, 'say again', second.session);
-      expect(await bench.processes(third.session)).toContain(spare);
-      await spareOf(bench, [own, spare]);
+      expect(await bench.processes(third.session)).toContain(prewarmed);
+      await prewarmedOf(bench, [own, prewarmed]);
       await bench.agent.release(bob);
       // It is a session like any other: another process goes on with it.
       expect((await say(bob, 'say at last', second.session)).session).toBe(second.session);
@@ -99,7 +99,7 @@ test(
 );
 
 test(
-  'a spare that may not serve a directory, or has died, leaves the session to a process of its own',
+  'a prewarmed process that may not serve a directory, or has died, leaves the session to a process of its own',
   { tags: 'long' },
   async () => {
     await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
@@ -111,14 +111,14 @@ test(
       );
       await say(ann, 'say hi');
       await bench.agent.release(ann);
-      const refused = await spareOf(bench);
+      const refused = await prewarmedOf(bench);
       const second = await say(bob, 'where');
       expect(second.answer).toBe(path.dirname(settings));
       expect(await bench.processes(second.session)).not.toContain(refused);
       expect(await bench.leaders()).not.toContain(refused);
       await bench.agent.release(bob);
 
-      const killed = await spareOf(bench);
+      const killed = await prewarmedOf(bench);
       process.kill(killed, 'SIGKILL');
       expect((await say(cem, 'say hello')).answer).toBe('hello');
       expect(await bench.leaders()).not.toContain(killed);
@@ -126,16 +126,23 @@ test(
   },
 );
 
-test('a spare is given up when a browser takes its place', { tags: 'long' }, async () => {
-  await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
-    const first = await say(ann, 'say hi');
-    const [own = 0] = await bench.processes(first.session);
-    const spare = await spareOf(bench, [own]);
-    expect((await say(ann, 'tabs', first.session)).answer).toBe('Looked.');
-    await until('the end of the spare', async () => !(await bench.leaders()).includes(spare));
-    expect(await bench.leaders()).toContain(own);
-  });
-});
+test(
+  'a prewarmed process is given up when a browser takes its place',
+  { tags: 'long' },
+  async () => {
+    await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
+      const first = await say(ann, 'say hi');
+      const [own = 0] = await bench.processes(first.session);
+      const prewarmed = await prewarmedOf(bench, [own]);
+      expect((await say(ann, 'tabs', first.session)).answer).toBe('Looked.');
+      await until(
+        'the end of the prewarmed process',
+        async () => !(await bench.leaders()).includes(prewarmed),
+      );
+      expect(await bench.leaders()).toContain(own);
+    });
+  },
+);
 
 test(
   'what was made ready for a turn is what works it; what was made ready for another is closed',

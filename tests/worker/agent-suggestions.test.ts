@@ -22,9 +22,9 @@ test(
       };
       await say('say hi');
       await bench.agent.release('+15551230001');
-      const spare = await until('a spare', async () => (await bench.leaders())[0]);
+      const prewarmed = await until('a prewarmed process', async () => (await bench.leaders())[0]);
       const session = await say('say one');
-      expect(await bench.processes(session)).toContain(spare);
+      expect(await bench.processes(session)).toContain(prewarmed);
       await say('say two', session);
       await until('a suggestion', () => suggested.length > 0);
       await say('say three', session);

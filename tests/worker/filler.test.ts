@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isFiller } from '../../worker/agent/claude/words.ts';
+import { isFiller } from '../../worker/agent/claude/filler.ts';
 
 test.each([
   'Let me look at the login page.',

@@ -192,7 +192,7 @@ test('three routes go on and nothing else does: no other method, path, spelling 
 test('only a living session’s own placeholder opens the way, and not before it works for somebody', async () => {
   await withRedis(async (redis) => {
     await withProxy(redis, ok, async (bench) => {
-      const [session, spare] = [bench.session(), bench.admit()];
+      const [session, prewarmed] = [bench.session(), bench.admit()];
       const statusOf = async (headers: Record<string, string | string[]>) => {
         const { status, body } = await bench.ask(session, { headers });
         return [status, JSON.parse(body).error?.type];
@@ -206,9 +206,9 @@ test('only a living session’s own placeholder opens the way, and not before it
       ]) {
         expect(await statusOf(headers)).toEqual([401, 'authentication_error']);
       }
-      expect(await statusOf({ 'x-api-key': keyOf(spare) })).toEqual([403, 'permission_error']);
-      spare.bind(ann);
-      expect((await bench.ask(spare)).status).toBe(200);
+      expect(await statusOf({ 'x-api-key': keyOf(prewarmed) })).toEqual([403, 'permission_error']);
+      prewarmed.bind(ann);
+      expect((await bench.ask(prewarmed)).status).toBe(200);
       session.close();
       expect(await statusOf({})).toEqual([401, 'authentication_error']);
       expect(bench.requests).toHaveLength(1);

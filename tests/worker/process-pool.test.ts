@@ -13,12 +13,12 @@ function openBudget(
   {
     kept = {},
     working = [],
-    spare = false,
-  }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; spare?: boolean },
+    hasPrewarmed = false,
+  }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; hasPrewarmed?: boolean },
 ): ProcessPool & { closed: string[] } {
   const closed: string[] = [];
   const idle = new Map(Object.entries(kept));
-  let prewarmed = spare ? 1 : 0;
+  let prewarmed = hasPrewarmed ? 1 : 0;
   const none = async (): Promise<undefined> => undefined;
   const budget = createProcessPool({
     most,
@@ -47,7 +47,7 @@ function openBudget(
       stop: none,
       drop() {
         if (prewarmed === 0) return false;
-        closed.push('spare');
+        closed.push('prewarmed');
         prewarmed = 0;
         return true;
       },
@@ -60,23 +60,23 @@ test.each([
   {
     about: 'what fits stays',
     most: 4,
-    open: { kept: { a: session(), b: session() }, spare: true },
+    open: { kept: { a: session(), b: session() }, hasPrewarmed: true },
     more: 1,
     closed: [],
   },
   {
-    about: 'the spare goes first',
+    about: 'the prewarmed process goes first',
     most: 3,
-    open: { kept: { a: session(), b: session() }, spare: true },
+    open: { kept: { a: session(), b: session() }, hasPrewarmed: true },
     more: 1,
-    closed: ['spare'],
+    closed: ['prewarmed'],
   },
   {
     about: 'then the one used least recently',
     most: 2,
-    open: { kept: { a: session(), b: session() }, spare: true },
+    open: { kept: { a: session(), b: session() }, hasPrewarmed: true },
     more: 1,
-    closed: ['spare', 'a'],
+    closed: ['prewarmed', 'a'],
   },
   {
     about: 'those at work count, and stay',
@@ -105,7 +105,7 @@ test.each([
   expect(budget.closed).toEqual(closed);
 });
 
-test('there is room for a spare only below the limit', () => {
+test('there is room for a prewarmed process only below the limit', () => {
   expect(openBudget(2, { kept: { a: session() } }).hasRoom()).toBe(true);
   expect(openBudget(2, { kept: { a: session(browser(false)) } }).hasRoom()).toBe(false);
   expect(openBudget(2, { working: [session(), session()] }).hasRoom()).toBe(false);

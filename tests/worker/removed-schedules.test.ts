@@ -99,7 +99,7 @@ test('of a person who may write again, what ran runs again and what was paused s
     await schedules.pause(paused);
     expect(await schedules.setAside(removed)).toBe(2);
     expect(await schedules.list(removed)).toEqual([]);
-    expect(await schedules.bringBack(removed)).toBe(2);
+    expect(await schedules.requeue(removed)).toBe(2);
     expect(
       (await schedules.list(removed)).map(({ number, paused: isPaused }) => [
         number,

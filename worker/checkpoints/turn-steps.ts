@@ -7,7 +7,7 @@ import type { Changes } from './changes.ts';
 import type { Checkpoints, WorkspaceCheckpoints } from './checkpoints.ts';
 import type { Step } from './note.ts';
 import { ShadowError } from './shadow.ts';
-import { changeLine } from './words.ts';
+import { changeLine } from './format-changes.ts';
 
 /** A turn as its steps are noted. */
 export type TurnOfSteps = {

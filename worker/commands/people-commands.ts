@@ -78,7 +78,7 @@ export const peopleCommands: Command[] = [
       return `Dropped: ${setAsideWords(await sumOf(conversations, setAside.drop))} of ${address}.`;
     if (!(await allowed.has(address)))
       return `${address} may not write. Text “/invite ${address}” first.`;
-    return `Going on with ${setAsideWords(await sumOf(conversations, setAside.bringBack))} of ${address}.`;
+    return `Going on with ${setAsideWords(await sumOf(conversations, setAside.requeue))} of ${address}.`;
   }),
 ];
 

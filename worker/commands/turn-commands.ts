@@ -19,7 +19,7 @@ const retryCommands: Command[] = [
       { message: { id, conversation }, context: { fence } },
     ) {
       const [last, ...older] = await inbox.givenUp(conversation);
-      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0)
+      if (!last || (await requeue(inbox, fence, conversation, id, last)) === 0)
         return 'There is nothing to try again.';
       if (older.length === 0) return undefined;
       const { timezone } = await conversations.read(conversation);
@@ -35,7 +35,7 @@ const retryCommands: Command[] = [
       { message: { id, conversation }, argument, context: { fence } },
     ) {
       const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
-      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0)
+      if (!wanted || (await requeue(inbox, fence, conversation, id, wanted)) === 0)
         return `There is no number ${argument} to try again.`;
       return `I try this again: ${wanted.messages.map(quoteMessage).join(', ')}.`;
     },
@@ -107,14 +107,14 @@ export const turnCommands: Command[] = [
 /** How many of the older ones are listed. */
 const mostNamed = 10;
 
-const bringBack = (
+const requeue = (
   inbox: Inbox,
   fence: Fence,
   conversation: string,
   askedBy: string,
   { messages }: GivenUp,
 ): Promise<number> =>
-  inbox.bringBack(
+  inbox.requeue(
     fence,
     conversation,
     askedBy,

@@ -5,7 +5,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { Change, WayBack, WorkspaceCheckpoints } from '../checkpoints/checkpoints.ts';
 import type { Numbered, Step, Steps } from '../checkpoints/note.ts';
 import { ShadowError } from '../checkpoints/shadow.ts';
-import { filesWord, listWords } from '../checkpoints/words.ts';
+import { filesWord, listWords } from '../checkpoints/format-changes.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
 
 /** Taking back what was changed, and bringing it back. */

@@ -75,8 +75,8 @@ export function createFileReader({
   const bounds: ReadingLimits = { patienceMs, memoryMb, program: readingProgram, ...limits };
   const slots = createSlots(most);
   const living = new Map<ReadingChild, number>();
-  let spare: ReadingChild | undefined;
-  let keepsSpare = false;
+  let prewarmed: ReadingChild | undefined;
+  let keepsOneReady = false;
   let stopped = false;
 
   const start = (): ReadingChild => {
@@ -90,13 +90,13 @@ export function createFileReader({
   };
   const warm = async (): Promise<void> => {
     if (stopped) return;
-    keepsSpare = true;
-    if (!spare || spare.ended) spare = start();
-    await spare.ready;
+    keepsOneReady = true;
+    if (!prewarmed || prewarmed.ended) prewarmed = start();
+    await prewarmed.ready;
   };
   const readOnce = async (task: Task, bytes: Buffer, signal: AbortSignal): Promise<ReadingEnd> => {
-    const waiting = spare;
-    spare = undefined;
+    const waiting = prewarmed;
+    prewarmed = undefined;
     if (waiting && !waiting.ended) {
       const end = await waiting.read(task, bytes, mostAnswer(bytes), signal);
       // A waiting process may have ended for another reason than the file, such as lack of memory.
@@ -113,7 +113,7 @@ export function createFileReader({
       return await readOnce(task, bytes, signal);
     } finally {
       request.leave();
-      if (keepsSpare) void warm();
+      if (keepsOneReady) void warm();
     }
   };
 

@@ -2,7 +2,7 @@ import type { Stores } from '../../shared/store/stores.ts';
 import type { Agent } from '../agent/agent.ts';
 import { loadNumbers } from '../people/lazy-modules.ts';
 import type { SnapshotListener } from './snapshots.ts';
-import { failingWords, goneWords, refusedWords, restoredWords } from './words.ts';
+import { failingWords, goneWords, refusedWords, restoredWords } from './format-notices.ts';
 
 /** The stores that a listener uses. */
 export type ListenerStores = Pick<Stores, 'outbox' | 'tellOwner' | 'people' | 'conversations'>;

@@ -9,7 +9,7 @@ import type { Place } from './place.ts';
 import type { Repository } from './repository.ts';
 import { RefusedSnapshot, finishSwap, restoreHome } from './restore.ts';
 import type { Restored } from './restore.ts';
-import type { Untold } from './words.ts';
+import type { Untold } from './format-notices.ts';
 
 export type RestoresParts = {
   repository: Repository;

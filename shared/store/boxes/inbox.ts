@@ -74,7 +74,7 @@ export type Inbox = {
    * this, in one atomic step. Returns how many moved; with 0 nothing has changed. Throws
    * FencedError.
    */
-  bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
+  requeue(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
 };
 
 /** The data written to a turn's job. */
@@ -103,7 +103,7 @@ const turnScript = loadScript(new URL('lua/turn.lua', import.meta.url), {
   fence: 'required',
 });
 
-const bringBackScript = loadScript(new URL('lua/bring-back.lua', import.meta.url), {
+const requeueScript = loadScript(new URL('lua/requeue-given-up.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'call'],
   args: ['prefix', 'askedBy', 'ids', 'conversation', 'nowMs', 'lifetimeSeconds'],
   fence: 'required',
@@ -158,8 +158,8 @@ export function createInbox(
     note: write,
     givenUp: (conversation) =>
       readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
-    async bringBack(fence, conversation, askedBy, ids) {
-      const outcome = await runScript(redis, bringBackScript, {
+    async requeue(fence, conversation, askedBy, ids) {
+      const outcome = await runScript(redis, requeueScript, {
         fence,
         keys: {
           inbox: keys.inbox(conversation),

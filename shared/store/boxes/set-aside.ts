@@ -29,7 +29,7 @@ export type SetAside = {
    * Restores everything to its place once the person may write again and the owner agrees. Returns
    * how much was restored; does nothing while the person may not write.
    */
-  bringBack(conversation: string): Promise<SetAsideCounts>;
+  requeue(conversation: string): Promise<SetAsideCounts>;
   /** Deletes it. Returns how much was deleted. */
   drop(conversation: string): Promise<SetAsideCounts>;
 };
@@ -40,7 +40,7 @@ const sweepScript = loadScript(new URL('lua/set-aside-removed.lua', import.meta.
   rest: 'conversations',
 });
 
-const bringBackScript = loadScript(new URL('lua/bring-back-removed.lua', import.meta.url), {
+const requeueScript = loadScript(new URL('lua/requeue-removed.lua', import.meta.url), {
   keys: ['allowed', 'asideMessages', 'asideReplies', 'inbox', 'outbox'],
   args: ['prefix', 'conversation', 'now'],
 });
@@ -84,11 +84,11 @@ export function createSetAside(
       }
       return moved;
     },
-    async bringBack(conversation) {
+    async requeue(conversation) {
       if (!(await createAllowed(redis).has(conversation)))
         return { messages: 0, replies: 0, schedules: 0 };
       const [asideMessages, asideReplies] = boxes(conversation);
-      const moved = await runScript(redis, bringBackScript, {
+      const moved = await runScript(redis, requeueScript, {
         keys: {
           allowed: keys.allowed,
           asideMessages,
@@ -103,7 +103,7 @@ export function createSetAside(
       // schedules.
       if (messages > 0) await turns.add(conversation);
       if (replies > 0) await deliveries.add(conversation);
-      return { messages, replies, schedules: await schedules.bringBack(conversation) };
+      return { messages, replies, schedules: await schedules.requeue(conversation) };
     },
     async drop(conversation) {
       const dropped = await counts(conversation);

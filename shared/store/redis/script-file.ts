@@ -70,8 +70,8 @@ function withUsed(names: string[], ordered = new Set<string>()): Set<string> {
 /**
  * Reads a script from its file, when the module that owns it is loaded. The header of the file must
  * name what `declared` names, in the same order; a TypeError says where they differ. Redis and
- * ioredis know the script as `sidepocket` and the name of the file (`bring-back.lua` is
- * `sidepocketBringBack`), so a file's name is unique in the system.
+ * ioredis know the script as `sidepocket` and the name of the file (`requeue-given-up.lua` is
+ * `sidepocketRequeueGivenUp`), so a file's name is unique in the system.
  */
 export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
   file: URL,

@@ -104,7 +104,7 @@ export const boxes = [
       'if true then\n      if data',
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/lua/bring-back.lua', inbox, [
+  ...mutationsOf('shared/store/boxes/lua/requeue-given-up.lua', inbox, [
     [
       'fence of bringing messages back',
       `if isFenced() then return 'fenced' end\n    return once(call`,

@@ -123,7 +123,7 @@ export const backgroundWork = [
       "false then return 'done' end",
     ],
   ]),
-  ...mutationsOf('worker/agent/claude/words.ts', 'tests/worker/filler.test.ts', [
+  ...mutationsOf('worker/agent/claude/filler.ts', 'tests/worker/filler.test.ts', [
     ['a paragraph is no filler', "plain.length > longestFiller || plain.includes('\\n')", 'false'],
     ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
     ['a reason beside an announcement arrives', ' && !news.test(said)', ''],

@@ -217,13 +217,13 @@ describe.runIf(linux)('a child', () => {
   test('waits in advance, serves the next file, and ends with the reader', async () => {
     const reader = open();
     await reader.warm();
-    const [spare] = children();
+    const [prewarmed] = children();
     const photo = await noisePicture(300, 200).jpeg().toBuffer();
     expect((await reader.receive(photo, 'image/jpeg', signal)).view).toMatchObject({
       kind: 'pictures',
     });
-    await until('another waits', () => children().length === 1 && children()[0] !== spare);
-    // A spare that has ended is no loss.
+    await until('another waits', () => children().length === 1 && children()[0] !== prewarmed);
+    // A prewarmed process that has ended is no loss.
     process.kill(children()[0] ?? 0, 'SIGKILL');
     await until('it has ended', () => children().length === 0);
     expect((await reader.receive(photo, 'image/jpeg', signal)).view).toMatchObject({

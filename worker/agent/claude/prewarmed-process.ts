@@ -76,7 +76,7 @@ export async function startPrewarmedProcess(
     abortController: starting,
     ...(parts.model ? { model: parts.model } : {}),
   };
-  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(
+  const warm = await prewarm({ options, initializeTimeoutMs: startMs }).catch(
     async (error: unknown) => {
       await endProcesses();
       throw error;
@@ -85,7 +85,7 @@ export async function startPrewarmedProcess(
 
   return {
     home,
-    exited: spare.exited,
+    exited: warm.exited,
     async claim(wanted) {
       const { conversation, workspace } = wanted;
       const settings = settingsOf(wanted, parts.model);
@@ -106,7 +106,7 @@ export async function startPrewarmedProcess(
           transcript: (other: string) => platform.transcript(home, other, workspace),
         };
         live = createLiveSession(start, (prompt) =>
-          spare.claim({
+          warm.claim({
             prompt,
             options: {
               cwd: workspace,
@@ -119,7 +119,7 @@ export async function startPrewarmedProcess(
             },
           }),
         );
-        await within(claimMs, spare.claimed, () => {
+        await within(claimMs, warm.claimed, () => {
           throw new Error(`it was not claimed within ${claimMs} ms`);
         });
         return live;
@@ -130,7 +130,7 @@ export async function startPrewarmedProcess(
       }
     },
     async close() {
-      spare.close();
+      warm.close();
       await endProcesses();
     },
   };

@@ -41,8 +41,8 @@ export type PrewarmedDeps = {
 };
 
 export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps): Prewarmed {
-  let spare: Promise<PrewarmedProcess | undefined> | undefined;
-  let place: string | undefined;
+  let current: Promise<PrewarmedProcess | undefined> | undefined;
+  let homeDirectory: string | undefined;
   let starting: AbortController | undefined;
   const closing = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
@@ -52,17 +52,17 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
     await (await given)?.close();
   };
   const drop = (): boolean => {
-    if (!spare) return false;
+    if (!current) return false;
     starting?.abort();
-    const closed = close(spare)
+    const closed = close(current)
       .catch((error: unknown) => log.warn({ err: error }, 'prewarmed process not closed'))
       .finally(() => closing.delete(closed));
     closing.add(closed);
-    spare = undefined;
+    current = undefined;
     return true;
   };
   const begin = (home: Home): void => {
-    if (stopped || (spare && place === home.directory)) return;
+    if (stopped || (current && homeDirectory === home.directory)) return;
     drop();
     if (!hasRoom()) return;
     const breakOff = new AbortController();
@@ -75,24 +75,24 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
       .finally(() => {
         if (starting === breakOff) starting = undefined;
       });
-    spare = made;
-    place = home.directory;
+    current = made;
+    homeDirectory = home.directory;
     starting = breakOff;
     const dropIfDead = async (): Promise<void> => {
       await (
         await made
       )?.exited;
-      if (spare === made) drop();
+      if (current === made) drop();
     };
     void dropIfDead();
   };
 
   return {
-    count: () => (spare ? 1 : 0),
-    isIn: ({ directory }) => spare !== undefined && place === directory,
+    count: () => (current ? 1 : 0),
+    isIn: ({ directory }) => current !== undefined && homeDirectory === directory,
     async claim(wanted) {
-      const taken = spare;
-      spare = undefined;
+      const taken = current;
+      current = undefined;
       try {
         return await (await taken)?.claim(wanted);
       } catch (error) {

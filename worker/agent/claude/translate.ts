@@ -14,7 +14,7 @@ import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
 import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript/transcript.ts';
-import { isBlank, withoutFiller } from './words.ts';
+import { isBlank, withoutFiller } from './filler.ts';
 
 /** What an SDK message means. Messages without a meaning here count as signs of life. */
 export type Translation =

@@ -6,4 +6,4 @@
 -- derives: message:*
 local owned = homeSuffix(prefix, conversation)
 if owned ~= home then return 'home ' .. owned end
-return bringBack(prefix, inbox, conversationKey, ids, note)
+return requeue(prefix, inbox, conversationKey, ids, note)

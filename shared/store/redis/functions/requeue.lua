@@ -3,7 +3,7 @@
 -- messages before them do not disturb it.
 -- uses: entry, box-counts
 -- derives: message:*, given-up
-local function bringBack(prefix, inbox, conversation, ids, note)
+local function requeue(prefix, inbox, conversation, ids, note)
   local wanted = {}
   for _, id in ipairs(cjson.decode(ids)) do wanted[id] = true end
   local back, left = {}, {}

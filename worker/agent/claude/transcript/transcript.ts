@@ -3,7 +3,7 @@ import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import type { Words } from '../../agent.ts';
 import { goesOnWith, isNote } from '../instructions.ts';
-import { isBlank, withoutFiller } from '../words.ts';
+import { isBlank, withoutFiller } from '../filler.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;

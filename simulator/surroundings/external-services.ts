@@ -31,7 +31,7 @@ export type ExternalServicesOptions = {
 export type ExternalServices = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
 
 /**
- * Runs the product's surroundings on the internet, for a product that runs elsewhere, such as in
+ * Runs the external services that the product needs, for a product that runs elsewhere, such as in
  * containers: a Twilio, a model and the phone page.
  */
 export async function runExternalServices({

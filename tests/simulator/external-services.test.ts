@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createPhoneClient } from '../../simulator/phone/phone-client.ts';
-import { runExternalServices } from '../../simulator/surroundings/surroundings.ts';
+import { runExternalServices } from '../../simulator/surroundings/external-services.ts';
 import { withRedis } from '../support/redis.ts';
 
 test('what surrounds a product that runs elsewhere: its phone reaches the relay, its model answers, and Redis tells how far a message is', async () => {
@@ -17,7 +17,7 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
     await new Promise<void>(
       (resolve) => void relay.listen({ port: 0, host: '127.0.0.1' }, resolve),
     );
-    const surroundings = await runExternalServices({
+    const services = await runExternalServices({
       account: { accountSid: `AC${'1'.repeat(32)}`, authToken: 'token', number: '+15550100000' },
       phones: ['+15551230001'],
       redisUrl: `redis://127.0.0.1:${redis.options.port}`,
@@ -28,7 +28,7 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
       log: createLog('test', 'silent'),
     });
     try {
-      const phone = createPhoneClient(surroundings.phoneUrl);
+      const phone = createPhoneClient(services.phoneUrl);
       expect(await phone.system()).toMatchObject({
         number: '+15550100000',
         phones: ['+15551230001'],
@@ -42,7 +42,7 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
       expect(await phone.turn(sid)).toBe('answered');
       await redis.rpush(keys.outbox('+15551230001'), 'a reply');
       expect(await phone.turn(sid)).toBe('working');
-      const answer = await fetch(`${surroundings.modelUrl}/v1/messages`, {
+      const answer = await fetch(`${services.modelUrl}/v1/messages`, {
         method: 'POST',
         headers: { 'x-api-key': 'any', 'content-type': 'application/json' },
         body: JSON.stringify({
@@ -52,11 +52,11 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
         }),
       });
       expect(await answer.json()).toMatchObject({ type: 'message', role: 'assistant' });
-      expect((await fetch(`${surroundings.twilioUrl}/2010-04-01/Accounts.json`)).status).toBe(401);
+      expect((await fetch(`${services.twilioUrl}/2010-04-01/Accounts.json`)).status).toBe(401);
     } finally {
-      await surroundings.stop();
+      await services.stop();
       await new Promise<void>((resolve) => void relay.close(() => resolve()));
     }
-    await expect(fetch(surroundings.phoneUrl)).rejects.toThrow('fetch failed');
+    await expect(fetch(services.phoneUrl)).rejects.toThrow('fetch failed');
   });
 });

@@ -6,7 +6,7 @@
 -- derives: message:*
 if isFenced() then return 'fenced' end
 return once(call, function()
-  local count = bringBack(prefix, inbox, conversationKey, ids)
+  local count = requeue(prefix, inbox, conversationKey, ids)
   if count == 0 then return 0 end
   for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
     if idOf(raw) == askedBy then redis.call('LREM', inbox, 1, raw) end
