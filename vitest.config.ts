@@ -3,7 +3,7 @@ import { measureSlowness } from './tests/support/measure-slowness.ts';
 import { secondTries } from './tests/support/second-tries.ts';
 
 export default defineConfig(async () => {
-  // Whoever starts Vitest many times in a row has measured it once.
+  // A caller that starts Vitest many times in a row has measured it once.
   const slowness = Number(process.env['TEST_SLOWNESS'] ?? 0) || (await measureSlowness());
   return {
     test: {

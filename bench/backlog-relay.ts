@@ -51,7 +51,7 @@ const deliver = createDelivery({
 const notices = createNotices(stores.ledger, deliver, log);
 const keeper = createVmKeeper({
   redis,
-  metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))),
+  metrics: createMetrics(async () => Promise.reject(new Error('not asked for'))),
   times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
   log,
   notices,

@@ -39,8 +39,8 @@ export type FirstRequestStage = {
 };
 
 /**
- * The time after which a prewarmed process counts as started once its process exists (ms): it gives no other
- * sign.
+ * The time after which a prewarmed process counts as started once its process exists (ms): it gives
+ * no other sign.
  */
 const prewarmMs = 1500;
 

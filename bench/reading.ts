@@ -24,7 +24,7 @@ export const readingSection: Section = {
   title: 'A photo from a person',
   method:
     'A JPEG of 2048×1536 pixels is made ready for Claude: by a short-lived process that waits for it, as the worker does it, and in the process itself, in turn. ' +
-    'The cold process is one that has to be started first.',
+    'The cold process has to be started first.',
   async run({ rounds, log, signal }) {
     const photo = await makePhoto();
     const reader = createFileReader({ log });

@@ -15,7 +15,7 @@ export type Machine = {
 };
 
 /**
- * The resources in a Fly account. Each method queries Fly anew and throws FlyFailure when fly
+ * The resources in a Fly account. Each method queries Fly again and throws FlyFailure when fly
  * fails.
  */
 export type FlyAccount = {

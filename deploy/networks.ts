@@ -75,7 +75,7 @@ export function describeNetwork(look: NetworkLook): string | undefined {
       : `The apps keep the private network that they are in. They share it with ${others.join(', ')}, which what runs in the VM can reach; docs/operations.md tells how to move.`;
   }
   if (look.state === 'unknown')
-    return 'The apps keep the private network that they are in; which one that is Fly does not say.';
+    return 'The apps keep their private network; Fly does not say which one it is.';
   return look.state === 'apart'
     ? 'The apps are in different private networks, so they cannot reach each other.'
     : undefined;

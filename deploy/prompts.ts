@@ -12,7 +12,7 @@ import type { RedisChoice } from './secret-plan.ts';
  */
 export type Existing = { apps: ReadonlyMap<string, string>; isKnown: boolean };
 
-/** @throws SetupError when the person is not signed in; FlyMissing when there is no fly. */
+/** @throws SetupError when the person is not signed in; FlyMissing when fly is not installed. */
 export async function findExisting(account: FlyAccount): Promise<Existing> {
   try {
     await account.whoami();

@@ -89,9 +89,9 @@ export function planSecrets({
 }
 
 /**
- * Secrets that apps share. If one app lacks any of them, all are generated anew, and the apps that
+ * Secrets that apps share. If one app lacks any of them, all are generated again, and the apps that
  * lack some are set last: an interrupted run leaves some app without its secret, so the next run
- * generates everything anew and apps never end with different values.
+ * generates everything again and apps never end with different values.
  */
 const wake = [
   ['relay', 'WAKE_SECRET'],

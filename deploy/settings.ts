@@ -48,7 +48,7 @@ export const settings: readonly Setting[] = [
     need: 'required',
     hidden: false,
     question:
-      'Your own phone number, such as +15551234567; several with commas; a WhatsApp user id such as US.13491208655302741918 for a person whose user name hides the number. Nobody else gets in',
+      'Your own phone number, such as +15551234567; several with commas; a WhatsApp user id such as US.13491208655302741918 for a person whose user name hides the number. No one else gets in',
   },
   {
     name: 'ANTHROPIC_API_KEY',

@@ -4,7 +4,7 @@
 set -eu
 data=${DATA_DIR:-/data}
 sh worker/agent/homes/own-data.sh "$data" sidepocket agent
-# People's secrets and the key to them, and which home this disk is. Whoever owned the directory around them may have put something else there: only what belongs to the worker is believed, or to root, who has restored it.
+# People's secrets and the key to them, and which home this disk is. The owner of the directory around them may have put something else there: only what belongs to the worker is trusted, or to root, who has restored it.
 for kept in "$data/sealed" "$data/.sidepocket"; do
   case $(stat -c '%U %F' "$kept" 2> /dev/null || true) in
     'sidepocket directory') ;;

@@ -127,7 +127,9 @@ function backoff(failures: number, { youngMs }: BackfillTimes): number {
 /** How many rounds young messages may cause within `youngMs`. */
 const mostRounds = 12;
 
-/** The pause after a round (ms); what it left is old enough in `dueMs`, Infinity if it left nothing. */
+/**
+ * The pause after a round (ms); what it left is old enough in `dueMs`, Infinity if it left nothing.
+ */
 export function pauseFor(
   dueMs: number,
   { youngMs, everyMs }: Pick<BackfillTimes, 'youngMs' | 'everyMs'>,

@@ -7,8 +7,8 @@ import { runScript } from '../shared/store/redis/script.ts';
 import { loadScript } from '../shared/store/redis/script-file.ts';
 
 /**
- * Looks up which incoming messages are known. Whether a message is a duplicate is decided when it is
- * stored: in `shared/store/boxes/intake.ts`, whose script is `accept.lua`.
+ * Looks up which incoming messages are known. Whether a message is a duplicate is decided when it
+ * is stored: in `shared/store/boxes/intake.ts`, whose script is `accept.lua`.
  */
 export type Claims = {
   /** The ids that have no claim, in one trip to Redis. */

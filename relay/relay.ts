@@ -211,7 +211,7 @@ export async function runRelay(
       config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
     if (weakness)
       log.warn(
-        `ADMIN_PASSWORD ${weakness}: whoever guesses it reads every message. “openssl rand -base64 18” makes a good one`,
+        `ADMIN_PASSWORD ${weakness}: anyone who guesses it can read every message. “openssl rand -base64 18” makes a good one`,
       );
     return { url: `http://127.0.0.1:${server.port}`, stop: () => shutdown.run() };
   } catch (error) {

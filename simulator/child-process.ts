@@ -84,7 +84,7 @@ function tail(output: string): string {
   return output.slice(-4000);
 }
 
-/** The message of the last fatal line of a log; '' when there is none. */
+/** The message of the last fatal line of a log; '' without one. */
 function fatalMessage(log: string): string {
   const last = log.split('\n').findLast((line) => line.startsWith('{"level":"fatal"'));
   return last === undefined ? '' : (/"msg":"((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? '');
@@ -107,14 +107,14 @@ export function formatEnd(
 }
 
 /**
- * How long a process may take to be ready (ms). As root a worker copies its programs first, which took
- * more than 30 s beside a load of 20 on two cores.
+ * How long a process may take to be ready (ms). As root a worker copies its programs first, which
+ * took more than 30 s beside a load of 20 on two cores.
  */
 const patienceMs = 120_000;
 
 /**
- * Waits up to two minutes until an address answers 200, or the process ends first. Otherwise ends the
- * process and throws, naming the log file; the signal's reason when that is aborted.
+ * Waits up to two minutes until an address answers 200, or the process ends first. Otherwise ends
+ * the process and throws, naming the log file; the signal's reason when that is aborted.
  */
 export async function untilReady(
   child: Child,

@@ -90,7 +90,9 @@ const refusals: Record<Content['state'], (holder: Content) => string> = {
     `The Sidepocket that ran here is still stopping, as process ${pid}. Try again when it has ended.`,
 };
 
-/** Writes the content beside the file, so that the file never shows half of it. Returns its path. */
+/**
+ * Writes the content beside the file, so that the file never shows half of it. Returns its path.
+ */
 async function writeDraft(file: string, content: Content): Promise<string> {
   const draft = `${file}.${process.pid}`;
   await writeFile(draft, JSON.stringify(content));

@@ -186,7 +186,8 @@ export async function runWorker(
       (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)),
       log,
     );
-    // Takes more turns than may work at once: people in the queue learn their position, and can stop.
+    // Takes more turns than may work at once: people in the queue learn their position, and can
+    // stop.
     const noted = noting(atWork, keptTurns, snapshots);
     start('turns', parts.concurrency.turns + longestQueue, noted);
     startSending(home);

@@ -17,7 +17,7 @@ export async function checkChromium(
   if (!executable)
     return problem(
       about,
-      'there is none',
+      'not found',
       'Install it (Debian: apt-get install chromium; else: npx playwright install --with-deps chromium), or set CHROMIUM_PATH.',
     );
   const { chromium } = await import('playwright');

@@ -92,8 +92,7 @@ function judgeMachines(
 async function checkVolume({ account, names }: FlyLook, role: 'redis' | 'vm'): Promise<Finding> {
   const [app, { name }] = [names[role], volumes[role]];
   const found = (await account.volumes(app)).filter((volume) => volume.name === name);
-  if (found.length === 0)
-    return problem(`${app}’s volume`, 'there is none, so nothing is kept', again);
+  if (found.length === 0) return problem(`${app}’s volume`, 'missing, so nothing is kept', again);
   const [volume] = found;
   return ok(
     `${app}’s volume`,
@@ -147,7 +146,7 @@ async function checkAddresses(account: FlyAccount, app: string, role: Role): Pro
   const found: Finding[] = open.map(({ address }) =>
     problem(
       `${app}’s address`,
-      `the world can reach it at ${address}, and nobody outside should`,
+      `the world can reach it at ${address}, and it should not`,
       `fly ips release ${address} --app ${app}`,
     ),
   );

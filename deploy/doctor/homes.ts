@@ -42,8 +42,8 @@ export function checkHomes(directory: string): Finding[] {
 }
 
 /**
- * What the users do not keep apart on this computer, as a clause: ports, where root has set no packet
- * rule for them.
+ * What the users do not keep apart on this computer, as a clause: ports, where root has set no
+ * packet rule for them.
  */
 function sharedPorts(people: string): string {
   const first = readFirst(people);

@@ -189,7 +189,7 @@ function explainAbsence(url: string, error: unknown): Finding {
   const reason = /ENOTFOUND|EAI_AGAIN/.test(text)
     ? 'its name is not known'
     : /ECONNREFUSED/.test(text)
-      ? 'nobody listens there'
+      ? 'nothing listens there'
       : 'it does not answer';
   const isPrivate = /\.(internal|flycast|upstash\.io)$/.test(new URL(url).hostname);
   return problem(

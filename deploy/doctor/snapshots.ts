@@ -14,7 +14,7 @@ import { readVariable } from './variables.ts';
 
 const about = 'Snapshots';
 
-/** A snapshot older than this is no news of a person who works every day (ms). */
+/** A snapshot older than this is suspect for a person who works every day (ms). */
 const oldMs = 24 * 3600_000;
 
 /** What helps, by what is wrong. */
@@ -26,7 +26,8 @@ const advice: Record<ResticFailureKind, string> = {
 };
 
 /**
- * Reads the newest snapshot back, from the store to the last file of the archive, and writes nothing.
+ * Reads the newest snapshot back, from the store to the last file of the archive, and writes
+ * nothing.
  * @param dataDir DATA_DIR, whose homes say which people there are.
  */
 export async function checkSnapshots(environment: Environment, dataDir: string): Promise<Finding> {
@@ -90,7 +91,7 @@ async function look(repository: Repository, people: string[]): Promise<Finding> 
   );
 }
 
-/** How many entries the archive of a snapshot has; undefined when it is no archive. */
+/** How many entries the archive of a snapshot has; undefined if it is not an archive. */
 async function readBack(
   repository: Repository,
   person: string,

@@ -97,7 +97,7 @@ export function judgeWebhook(sender: WhatsappSender, publicUrl: string): Finding
   const webhook = (): Finding => {
     if (sender.webhook === wanted.webhook)
       return ok('Webhook', 'Twilio calls this relay, and tries again when it fails');
-    if (!sender.webhook) return problem('Webhook', 'Twilio calls nobody', advice);
+    if (!sender.webhook) return problem('Webhook', 'Twilio calls no address', advice);
     if (leadsTo(sender.webhook, publicUrl))
       return problem(
         'Webhook',

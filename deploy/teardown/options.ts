@@ -14,7 +14,7 @@ export const teardownHelp = `Takes Sidepocket off Fly: Twilio calls it no more, 
   --dry-run      show what would go and do nothing
   --prefix NAME  which system, when there are several
   --url URL      the relay's public address when it is a domain of yours
-  --yes          do not ask (needed where nobody sits at a terminal)
+  --yes          do not ask (needed without a terminal)
   --help         show this
 
 Exit codes: 0 it is gone, 1 something failed, 2 wrong usage, 130 interrupted.`;

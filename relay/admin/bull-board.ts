@@ -4,8 +4,8 @@ import type { RequestHandler, Response } from 'express';
 import { lazy } from '../../shared/runtime/lazy.ts';
 
 /**
- * Its colours and fonts are made ours. The queues have no workers while the computer sleeps, which is
- * no reason for red.
+ * Its colours and fonts are made ours. The queues have no workers while the computer sleeps, which
+ * is no reason for red.
  */
 const ownLook = `<style>
 :root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #5b6b75; }
@@ -21,8 +21,8 @@ const wayBack = '<a class="back-home" href="/admin">Back to the dashboard</a>';
 
 /**
  * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second
- * turn of a conversation. Loaded on first use, since it is large and the relay is small. `queues` are
- * read with each request: a home may have joined.
+ * turn of a conversation. Loaded on first use, since it is large and the relay is small. `queues`
+ * are read with each request: a home may have joined.
  */
 export function createDashboard(queues: () => Promise<Queue[]>): Router {
   const board = lazy(load);

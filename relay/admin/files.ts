@@ -14,8 +14,8 @@ export type AdminFileParts = { redis: Redis; files: FileStore; fetchMedia: Media
 
 /**
  * The files of a conversation, behind the sign-in: `/admin/sent/TOKEN` is one of a reply, from the
- * store, `/admin/received/SID/INDEX` a picture that a person has sent, which Twilio keeps. 404 when it
- * is gone.
+ * store, `/admin/received/SID/INDEX` a picture that a person has sent, which Twilio keeps. 404 when
+ * it is gone.
  */
 export function createAdminFiles({ redis, files, fetchMedia, log }: AdminFileParts): Router {
   const router = Router();

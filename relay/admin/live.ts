@@ -20,8 +20,8 @@ export type LiveParts = {
 };
 
 /**
- * `GET /admin/live?page=PATH`: server-sent events with the content of a page whenever it has changed.
- * Without an open page nothing is read.
+ * `GET /admin/live?page=PATH`: server-sent events with the content of a page whenever it has
+ * changed. Without an open page nothing is read.
  */
 export function createLive({ write, closing }: LiveParts): RequestHandler {
   let open = 0;

@@ -9,7 +9,7 @@ import { Reply } from '../../shared/store/reply.ts';
 import { readFailures } from '../../shared/store/reply-counts.ts';
 import type { Turn, TurnList } from '../../shared/store/turns/turn-list.ts';
 
-/** Messages that a turn has given up; the turn as it stands, if it is still known. */
+/** Messages that a turn has given up, and the turn's current state if it is still known. */
 export type DeadTurn = GivenUp & { conversation: string; record: Turn | undefined };
 
 /** What needs a person: notices, given-up messages, and replies that were not delivered. */
@@ -53,8 +53,8 @@ export async function readLooks(redis: Redis, list: TurnList, now: number): Prom
 
 /**
  * What the computers' state says about notices: one of its own when a computer was started and no
- * worker comes up, and whether a notice still stands. That a worker could not start is over as soon as
- * each computer has a worker, or has fallen asleep since.
+ * worker comes up, and whether a notice still stands. That a worker could not start is over as soon
+ * as each computer has a worker, or has fallen asleep since.
  */
 async function readWake(
   redis: Redis,

@@ -43,8 +43,8 @@ export type PageSources = {
 export type View = { frame: Frame; directory: Directory };
 
 /**
- * Writes the page of an address below `/admin`; undefined if there is no such page. Reads only, so that a
- * page may be written again whenever it may have changed.
+ * Writes the page of an address below `/admin`; undefined if there is no such page. Reads only, so
+ * that a page may be written again whenever it may have changed.
  */
 export async function writePage(
   url: URL,

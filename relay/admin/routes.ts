@@ -37,7 +37,8 @@ const loadPages = lazy(async () => ({
 }));
 
 /**
- * Our own pages under `/admin`, mounted behind the sign-in, and with `mayWrite` the actions on them.
+ * Our own pages under `/admin`, mounted behind the sign-in, and with `mayWrite` the actions on
+ * them.
  */
 export function createAdmin(parts: AdminParts): Router {
   const { sessions, sources, closing } = parts;

@@ -17,7 +17,9 @@ import { within } from '../../shared/runtime/timeout.ts';
 
 export type FormHandlerParts = {
   incoming: Incoming;
-  /** Learns of each new message, and of possible work when a message may have been stored before. */
+  /**
+   * Learns of each new message, and of possible work when a message may have been stored before.
+   */
   keeper: Pick<VmKeeper, 'onAccepted' | 'look'>;
   senders: SenderRateLimit;
   meter: Pick<WebhookMeter, 'count'>;

@@ -13,7 +13,7 @@ export type Reception = Stored & { message: Message };
  * Stores a person's message in the person's conversation: in one trip to Redis, or in two when
  * Redis knows a more recent conversation for the sender than this process. Throws when Redis did
  * not store it. If Redis refuses a sender that this process allows, `publish` runs and it tries
- * once more: Redis may not know of them yet. It tells a person whom no home can take.
+ * once more: Redis may not know of them yet. It notifies a person that no home can take.
  */
 export type Receive = (message: Message, sender: Sender) => Promise<Reception>;
 

@@ -12,8 +12,8 @@ const stopPatience = 5000;
 
 /**
  * Limits per client. Slow headers and bodies are cut off, since nothing from Twilio takes seconds,
- * and so are idle connections. Times in ms. Headers may have 8 kB: Twilio's have 1.5 kB, a browser's
- * with all cookies of its own 4 kB.
+ * and so are idle connections. Times in ms. Headers may have 8 kB: Twilio's have 1.5 kB, a
+ * browser's with all cookies of its own 4 kB.
  */
 const limits = {
   requestTimeout: 10_000,

@@ -28,8 +28,8 @@ export type LinkRouteDeps = {
 
 /**
  * `GET /link/:token` (and HEAD) shows the page of a link and changes nothing, because a crawler
- * fetches every address in a chat before the person does. `POST` uses the link, for the browser that
- * has the page's cookie, and leads back to the page.
+ * fetches every address in a chat before the person does. `POST` uses the link, for the browser
+ * that has the page's cookie, and leads back to the page.
  */
 export function createLinkRoutes({ links, handlers, secure }: LinkRouteDeps): Router {
   const router = Router();

@@ -7,8 +7,9 @@ import { escapeHtml, documentHeaders, scriptedHeaders, writeDocument } from '../
 import type { LinkPage } from './link-handler.ts';
 
 /**
- * The library that encrypts in the browser (tweetnacl: X25519, XSalsa20 and Poly1305, on every phone)
- * and the page's own script, both in the page itself. Read when the first such page is asked for.
+ * The library that encrypts in the browser (tweetnacl: X25519, XSalsa20 and Poly1305, on every
+ * phone) and the page's own script, both in the page itself. Read when the first such page is asked
+ * for.
  */
 const script = lazy(async () => {
   const files = [
@@ -18,7 +19,9 @@ const script = lazy(async () => {
   return (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
 });
 
-/** The page that takes a secret in. `key` is the public key of the person's computer (base64url). */
+/**
+ * The page that takes a secret in. `key` is the public key of the person's computer (base64url).
+ */
 export async function secretPage({ object, expires }: Link, key: string): Promise<LinkPage> {
   const name = escapeHtml(object);
   const text = await script();

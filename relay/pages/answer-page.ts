@@ -8,7 +8,7 @@ export function answerPage({ written, expires }: Page, { title, body }: Rendered
     title: title || 'An answer',
     about: `<time datetime="${written.toISOString()}">${day(written)}, ${clock(written)} UTC</time>`,
     body,
-    footer: `Whoever has this page’s address can read it, until ${day(expires)}.`,
+    footer: `Anyone with this page’s address can read it until ${day(expires)}.`,
   });
 }
 

@@ -21,8 +21,8 @@ const leastShared = 0.3;
 const mostLines = 12_000;
 
 /**
- * Renders what a piece of work has changed, from the JSON of ChangedFiles: file by file, folded, with
- * the changed words of each line marked. Throws when it is something else.
+ * Renders what a piece of work has changed, from the JSON of ChangedFiles: file by file, folded,
+ * with the changed words of each line marked. Throws when it is something else.
  */
 export function renderChanges(json: string): Rendered {
   const changes = ChangedFiles.parse(parseJson(json));
@@ -164,7 +164,9 @@ function takeRun(hunk: Line[], from: number, kind: Line['kind']): Line[] {
   return hunk.slice(from, end < 0 ? undefined : end);
 }
 
-/** Both lines with the words marked that only one of them has; undefined when they differ too much. */
+/**
+ * Both lines with the words marked that only one of them has; undefined when they differ too much.
+ */
 function comparePair(
   gone: Line,
   come: Line | undefined,

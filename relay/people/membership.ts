@@ -84,7 +84,7 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
     await tellOfRemoved(await sweep());
     for (const conversation of removed) {
       log.warn({ conversation }, 'person removed from the allow list');
-      // Only after the owner has been told, or the worker would report half of it.
+      // Only after the owner was notified, or the worker would report half of it.
       await announceRemoval(redis, conversation);
     }
     await askForReturned();

@@ -2,7 +2,7 @@ import type { Notices } from '../../shared/delivery/notices.ts';
 import type { TellOwner } from '../../shared/store/owner.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 
-/** Tells a person whom no home can take, once a day, and the owner. Never throws. */
+/** Notifies a person that no home can take, once a day, and the owner. Never throws. */
 export type TellNoHome = (conversation: string) => void;
 
 /** The notice to the owner. */

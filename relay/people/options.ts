@@ -1,7 +1,10 @@
 import { WrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 import { PersonAddress } from '../../shared/runtime/person-address.ts';
 
-/** What to do for which person. `before` is the moment that the snapshot is older than (ms since 1970). */
+/**
+ * What to do for which person. `before` is the moment that the snapshot is older than (ms since
+ * 1970).
+ */
 export type PeopleOptions =
   | { action: 'snapshots'; address: PersonAddress }
   | { action: 'restore'; address: PersonAddress; before: number | undefined };

@@ -19,8 +19,8 @@ export type PeopleCommandParts = {
 };
 
 /**
- * Does what was asked for one person. The worker restores: it has the files, the rights and the store.
- * A turn without messages makes the relay wake it. Throws SetupError when it cannot be done.
+ * Does what was asked for one person. The worker restores: it has the files, the rights and the
+ * store. A turn without messages makes the relay wake it. Throws SetupError when it cannot be done.
  */
 export async function runPeopleCommand(
   options: PeopleOptions,

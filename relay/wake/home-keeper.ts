@@ -34,7 +34,7 @@ export type HomeKeeperParts = {
   log: Log;
 };
 
-/** Wakes the VM of one home when it has work, and tells its waiting people how it stands. */
+/** Wakes the VM of one home when it has work, and keeps its waiting people informed. */
 export type HomeKeeper = {
   /** A message was accepted: "typing…" shows, and the VM wakes. */
   onAccepted(message: Message): void;

@@ -29,15 +29,15 @@ export type WakeSettings = {
   deadMs: number;
 };
 
-/** Wakes the VM of each home when it has work, and tells waiting people how it stands. */
+/** Wakes the VM of each home when it has work, and keeps waiting people informed. */
 export type VmKeeper = {
   /** A message was accepted: "typing…" shows, and the VM of its home wakes. */
   onAccepted(message: Message): void;
   /** There may be other work than a message, in a conversation or anywhere. */
   look(conversation?: string): void;
   /**
-   * Begins to listen for the workers' signals, and looks once: an earlier relay may have left a wake
-   * unfinished.
+   * Begins to listen for the workers' signals, and looks once: an earlier relay may have left a
+   * wake unfinished.
    */
   start(): Promise<Running>;
 };
@@ -98,7 +98,7 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
     for (const home of await homes.list()) if (!stopped) keep(targetOf(home));
   };
   let refreshing: Promise<void> | undefined;
-  /** Reads the homes anew, and then does something with them. */
+  /** Rereads the homes, then acts on them. */
   const refreshed = (then: () => void): void => {
     refreshing = (refreshing ?? Promise.resolve())
       .then(refresh)

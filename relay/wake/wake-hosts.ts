@@ -1,11 +1,11 @@
-/** The host of an address; '' when it is no address. */
+/** The host of an address; '' if it is not an address. */
 function hostOf(address: string): string {
   return URL.parse(address)?.hostname ?? '';
 }
 
 /**
- * The hosts that a home's address may name: those of WAKE_HOSTS, by default Fly's private addresses and
- * the host of WAKE_URL.
+ * The hosts that a home's address may name: those of WAKE_HOSTS, by default Fly's private addresses
+ * and the host of WAKE_URL.
  */
 export function wakeHostsOf(
   hosts: readonly string[] | undefined,

@@ -5,9 +5,9 @@ import type { WakeCall } from './wake-call.ts';
 
 /** The waker's intervals (ms). */
 export type WakerTimes = {
-  /** After this time waiting people are told that the computer is waking up. */
+  /** After this time waiting people get the message that the computer is waking up. */
   tellMs: number;
-  /** After this time they are told that it does not wake up. */
+  /** After this time they get the message that it does not wake up. */
   giveUpMs: number;
   /** The backoff between two calls: doubles from the first to the last. */
   firstPauseMs: number;
@@ -30,7 +30,7 @@ export type WakerParts = {
   begin: (now: number) => Promise<number>;
   /** Ends the wake that began at this time. */
   end: (began: number) => Promise<void>;
-  /** Tells all waiting people. Must not throw. */
+  /** Notifies all waiting people. Must not throw. */
   tellWaking: (wake: number, usualMs: number | undefined) => void;
   tellFailing: (wake: number) => void;
   /** Called each time this long (ms) has passed without a sign of life. Must not throw. */
@@ -165,7 +165,7 @@ export function createWaker(parts: WakerParts): Waker {
   };
 
   const lookOnce = async (): Promise<void> => {
-    // Drops the look that was planned from older state; it is planned anew if still needed.
+    // Drops the look that was planned from older state; it is planned again if still needed.
     forgetNextLook();
     const need = await vm.need(now());
     aliveUntil = now() + need.heartbeatMs;

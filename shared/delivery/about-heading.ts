@@ -1,6 +1,6 @@
 /**
- * The line above what Claude says by itself of its work in the background: `quoted` are the requests
- * that it is about, in quotation marks. '' without any.
+ * The line above what Claude says by itself of its work in the background: `quoted` are the
+ * requests that it is about, in quotation marks. '' without any.
  */
 export function aboutHeading(quoted: readonly string[]): string {
   return quoted.length === 0 ? '' : `_About ${quoted.join(', ')}:_`;

@@ -51,7 +51,8 @@ export type DeliveryParts = {
 export type DeliveryStep = { done: true; left?: number } | { done: false; waitMs: number };
 
 /**
- * Delivers one reply. `noted` is the number of the attempt if `next-delivery.lua` has begun it already.
+ * Delivers one reply. `noted` is the number of the attempt if `next-delivery.lua` has begun it
+ * already.
  */
 export type Deliver = (reply: Reply, fence?: Fence, noted?: number) => Promise<DeliveryStep>;
 
@@ -66,7 +67,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
   const { messenger, ledger, sendRate, reconciling, log } = parts;
   const ages = createAges();
 
-  /** Applies a refusal. `note` is what tells the ledger of it. */
+  /** Applies a refusal. `note` writes it to the ledger. */
   const applyRefusal = async (
     reply: Reply,
     action: SendFailure['action'],
@@ -224,7 +225,7 @@ function createAges(): {
   };
 }
 
-/** Beyond this number of attempts in the future their ages begin anew. */
+/** Beyond this number of attempts in the future, the ages are forgotten and start again. */
 const mostUncertain = 1000;
 
 /** Whether no further attempt will be made. */

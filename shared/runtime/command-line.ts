@@ -41,7 +41,9 @@ function sentenceOf(error: unknown): string {
     : `${option} needs a value.`;
 }
 
-/** What a command prints about a wrong command line. `command` is what the person types to run it. */
+/**
+ * What a command prints about a wrong command line. `command` is what the person types to run it.
+ */
 export function formatWrongUsage(error: WrongUsage, command: string): string {
   return `${error.message}\nSee: ${command} -- --help`;
 }

@@ -5,7 +5,7 @@ const dayMs = 24 * 3600_000;
 
 /**
  * The next run of a cron (five fields, or six with seconds) in `timezone` (IANA) after a moment
- * (both ms since 1970); undefined when there is none. Each time that a clock shows counts once: a
+ * (both ms since 1970); or undefined. Each time that a clock shows counts once: a
  * time skipped in spring comes later by what is skipped, and a time that occurs twice in autumn is
  * the first. Throws when the cron is not valid.
  *
@@ -31,7 +31,7 @@ export function nextRun(cron: string, timezone: string, after: number): number |
   return best;
 }
 
-/** The next time (ms); undefined when there is none. */
+/** The next time (ms), or undefined. */
 function nextOf(times: ReturnType<typeof CronExpressionParser.parse>): number | undefined {
   try {
     return times.next().getTime();

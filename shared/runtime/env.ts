@@ -155,7 +155,9 @@ export const variables = {
     .regex(/^[a-z0-9-]{1,32}$/, 'may have a-z, digits and dashes, at most 32 of them'),
   /** How many people a home takes; unset, any number. */
   HOME_PEOPLE: wholeNumber.min(1, 'must be at least 1'),
-  /** The address at which the relay wakes this worker's machine; it must fit the relay's WAKE_HOSTS. */
+  /**
+   * The address at which the relay wakes this worker's machine; it must fit the relay's WAKE_HOSTS.
+   */
   WAKE_ADDRESS: baseUrl,
   /** The worker exits after this time without work; unset, it never does. */
   IDLE_MINUTES: z.coerce

@@ -58,8 +58,8 @@ const samePressMs = 500;
  * Runs a process from start to exit by one policy: the first SIGTERM or SIGINT stops gracefully and
  * exits 0, a second one exits at once (130). A signal during the start waits for the start, so that
  * opened resources are closed. `start` receives a function that ends the process gracefully from
- * inside, without a signal, and the signal of that end: a start that rejects with its reason, having
- * closed everything, exits 0. A failed start prints its cause and exits 1.
+ * inside, without a signal, and the signal of that end: a start that rejects with its reason,
+ * having closed everything, exits 0. A failed start prints its cause and exits 1.
  */
 export async function runProcess(
   log: Log,

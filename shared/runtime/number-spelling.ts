@@ -50,8 +50,8 @@ const prefixPlaces = [2, 3, 4, 5] as const;
 /**
  * The countries that put two digits before all of their numbers, which their people may still know
  * and WhatsApp may still have in the old form: Benin on 30 November 2024 (01), Côte d’Ivoire on 31
- * January 2021 (by operator). Later subscribers of Côte d’Ivoire may differ in these digits alone, so
- * the two forms are not taken for one number.
+ * January 2021 (by operator). Later subscribers of Côte d’Ivoire may differ in these digits alone,
+ * so the two forms are not taken for one number.
  */
 const renumbered = [/^(\+229)01(\d{8})$/, /^(\+225)(?:01|05|07|21|25|27)(\d{8})$/] as const;
 

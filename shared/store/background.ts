@@ -7,8 +7,8 @@ import { fieldsOf, runScript } from './redis/script.ts';
 import { loadScript } from './redis/script-file.ts';
 
 /**
- * A task as stored; `startedAt` is ms since 1970. `ended`: it has ended, and the person does not know
- * its outcome yet.
+ * A task as stored; `startedAt` is ms since 1970. `ended`: it has ended, and the person does not
+ * know its outcome yet.
  */
 const StoredTask = z.object({
   id: z.string(),
@@ -31,7 +31,9 @@ export type BackgroundEntry = { conversation: string; session: string } & z.infe
 export type Background = {
   /** Notes all that runs in a session now. */
   note(entry: BackgroundEntry): Promise<void>;
-  /** A conversation's running tasks with their sessions, oldest first: the first has the number 1. */
+  /**
+   * A conversation's running tasks with their sessions, oldest first: the first has the number 1.
+   */
   list(conversation: string): Promise<(StoredTask & { session: string })[]>;
   /** All entries. */
   entries(): Promise<BackgroundEntry[]>;

@@ -23,9 +23,9 @@ export const Conversation = z.object({
    * the first answer.
    */
   follows: field,
-  /** The message from which on the session is to be forgotten; cleared when that is done. */
+  /** The session is forgotten from this message on; cleared when that is done. */
   rewind: field,
-  /** When sessions were begun anew for that, and for which messages, as JSON. */
+  /** When sessions were renewed for that, and for which messages, as JSON. */
   renewals: field,
   /** The person's time zone (IANA name), once known. */
   timezone: field,
@@ -67,8 +67,8 @@ const Waiting = z.object({
 });
 
 /**
- * The question with which a turn waits for the person, from the conversation's stored value; undefined
- * when it does not wait. `labels` are the answers to choose from.
+ * The question with which a turn waits for the person, from the conversation's stored value;
+ * undefined when it does not wait. `labels` are the answers to choose from.
  */
 export function waitingQuestion(
   stored: string | undefined,

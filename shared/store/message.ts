@@ -29,8 +29,8 @@ export function workId(conversation: string, name: string): string {
 }
 
 /**
- * The ids of messages about a secret that was entered: the conversation's digits or user id, and the
- * id of the link.
+ * The ids of messages about a secret that was entered: the conversation's digits or user id, and
+ * the id of the link.
  */
 const SecretId = z.string().regex(/^secret-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-[0-9a-f]{16}$/);
 
@@ -57,8 +57,9 @@ export function isMessageId(id: string): boolean {
 }
 
 /**
- * One incoming message as the inbox stores it: from a person, without Twilio's parameter names, from
- * a schedule, from the page of a secret, or from Claude's own work in the background. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
+ * One incoming message as the inbox stores it: from a person, without Twilio's parameter names,
+ * from a schedule, from the page of a secret, or from Claude's own work in the background.
+ * `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
   id: MessageId,

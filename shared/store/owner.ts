@@ -90,8 +90,8 @@ async function keepOwnerWord(redis: Redis, cause: string, word: string): Promise
 }
 
 /**
- * Notes for the dashboard that the worker could not start, and why. A worker that runs later makes it
- * void (`relay/admin/looks.ts`).
+ * Notes for the dashboard that the worker could not start, and why. A worker that runs later makes
+ * it void (`relay/admin/looks.ts`).
  */
 export async function noteStartProblem(redis: Redis, reason: string, at: Date): Promise<void> {
   const text = `The worker could not start. ${reason.toWellFormed()}`;

@@ -39,8 +39,9 @@ const Record = z.object({
 export type Person = z.output<typeof Record> & { id: string };
 
 /**
- * The people, each with one record. An id never changes, is at most 40 of `a-z`, `0-9` and `-`, begins
- * with a letter, and is the same again after a loss of Redis, since homes on the disk are named by it.
+ * The people, each with one record. An id never changes, is at most 40 of `a-z`, `0-9` and `-`,
+ * begins with a letter, and is the same again after a loss of Redis, since homes on the disk are
+ * named by it.
  */
 export type People = {
   /** The id of a conversation's person; begins their record if it is missing. */

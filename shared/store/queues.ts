@@ -11,8 +11,8 @@ import type { ScriptCall } from './redis/script.ts';
 import { callScript, callsToAdd, runTransaction } from './redis/transaction.ts';
 
 /**
- * How long finished jobs are kept for the dashboard (days), the optional telemetry for each step, the
- * home of this process (the first by default), and what it knows of other homes' conversations.
+ * How long finished jobs are kept for the dashboard (days), the optional telemetry for each step,
+ * the home of this process (the first by default), and what it knows of other homes' conversations.
  */
 export type QueueOptions = {
   retentionDays?: number;
@@ -45,8 +45,8 @@ export type ConversationQueue<Data extends { conversation: string }> = {
   /**
    * Runs a script and adds the conversation's job in one atomic trip; in two when this process took
    * the conversation for another home's, which the script says. Redis does not roll back: if the
-   * script took effect and BullMQ's part did not, the job is added once more on its own. Returns the
-   * script's reply and the job's id. Throws when Redis is away or refuses.
+   * script took effect and BullMQ's part did not, the job is added once more on its own. Returns
+   * the script's reply and the job's id. Throws when Redis is away or refuses.
    */
   runAndAdd(step: Step, conversation: string): Promise<{ reply: unknown; job: string }>;
   /** Makes the conversation's delayed job run now. */
@@ -72,7 +72,9 @@ export type Step = {
   after?: (queue: string) => ScriptCall;
 };
 
-/** How often a step follows the home that the script names: once, unless the home changes meanwhile. */
+/**
+ * How often a step follows the home that the script names: once, unless the home changes meanwhile.
+ */
 const mostTrips = 4;
 
 export type QueueName = 'turns' | 'deliveries' | 'schedules';

@@ -38,8 +38,8 @@ export type PlannedSchedule = Schedule & { next: number; paused?: true };
 
 /**
  * The schedules of all conversations, stored only in BullMQ: a job scheduler for each cron, a
- * delayed job for each single time, so no second list can disagree. Each home has a queue of its own.
- * They fire only while a worker of the home runs; the relay wakes the VM for them.
+ * delayed job for each single time, so no second list can disagree. Each home has a queue of its
+ * own. They fire only while a worker of the home runs; the relay wakes the VM for them.
  */
 export type Schedules = {
   /** The queue of this process's home. */
@@ -50,8 +50,8 @@ export type Schedules = {
   /** The schedules of all conversations of a conversation's person. */
   listPerson(conversation: string): Promise<PlannedSchedule[]>;
   /**
-   * Adds a schedule and returns it with its number, or the one that this call has already added.
-   * Throws FencedError when another worker holds the calling turn.
+   * Adds a schedule and returns it with its number. A repeated call returns what the first one
+   * added. Throws FencedError when another worker holds the calling turn.
    */
   add(schedule: Omit<Schedule, 'number'>, fence: Fence, call?: ScheduleCall): Promise<Schedule>;
   /**
@@ -80,8 +80,8 @@ export type Schedules = {
    */
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
-   * In this home, plans anew what stands later than its next run after `now` (ms since 1970), as it does where a
-   * clock was ahead when the last run was planned. Returns how many schedules that were.
+   * In this home, plans again what is planned later than its next run after `now` (ms since 1970),
+   * because a clock was ahead when the last run was planned. Returns the number of these schedules.
    */
   planAgain(now: number): Promise<number>;
   close(): Promise<void>;
@@ -115,7 +115,7 @@ type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 export const repeatStrategy: RepeatStrategy = (after, { pattern = '', tz = 'UTC' }) =>
   nextRun(pattern, tz, after);
 
-/** Whether a repeating schedule stands later than its next run after `now`. */
+/** Whether a repeating schedule is planned later than its next run after `now`. */
 function isLate({ cron, timezone, next }: PlannedSchedule, now: number): boolean {
   if (cron === undefined) return false;
   try {

@@ -38,7 +38,7 @@ export type Stores = Queues & {
   redis: Redis;
   /** The homes of the people. */
   homes: HomeRegistry;
-  /** Redis's memory; the owner hears when it is nearly full. */
+  /** Redis's memory; the owner is notified when it is nearly full. */
   memory: RedisMemory;
   /** Notices to the owner go through the outbox. */
   tellOwner: TellOwner;
@@ -57,8 +57,8 @@ export type Stores = Queues & {
 };
 
 /**
- * Messages and replies are kept for `days`; `isPretend`: the model costs nothing; `home` is that of a
- * worker, by default the first.
+ * Messages and replies are kept for `days`; `isPretend`: the model costs nothing; `home` is that of
+ * a worker, by default the first.
  */
 export type StoresOptions = { days: number; log: Log; isPretend?: boolean; home?: HomeSuffix };
 

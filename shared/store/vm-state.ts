@@ -25,8 +25,8 @@ export function helpedQueues(home: HomeSuffix): string[] {
 export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
 
 /**
- * Whether a home's VM is awake, and whether it has to be: for its own people, and to send for a home
- * whose computer does not come up. Never polls.
+ * Whether a home's VM is awake, and whether it has to be: for its own people, and to send for a
+ * home whose computer does not come up. Never polls.
  */
 export type VmState = {
   need(now: number): Promise<Need>;

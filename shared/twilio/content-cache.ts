@@ -16,7 +16,9 @@ export type Contents = {
   refuse(digest: string | 'every', seconds: number): Promise<void>;
 };
 
-/** A content unused for this long (seconds) is dropped here and created anew on demand: 60 days. */
+/**
+ * A content unused for this long (seconds) is dropped here and created again on demand: 60 days.
+ */
 const lifetime = 60 * 24 * 3600;
 
 /** Stores them in Redis, so that a content is created once, whichever process sends first. */

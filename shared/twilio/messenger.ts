@@ -264,7 +264,9 @@ function toFound(entry: MessageInstance): FoundMessage {
   return { sid: entry.sid, refusal: { action: refusalAction(code), code } };
 }
 
-/** Whether the entry may be the message by all but its text; only Twilio knows that of a template. */
+/**
+ * Whether the entry may be the message by all but its text; only Twilio knows that of a template.
+ */
 function isPossible(entry: MessageInstance, message: Outgoing, since: Date): boolean {
   return (
     entry.direction !== 'inbound' &&

@@ -42,7 +42,7 @@ const Created = z.object({ sid: z.string().min(1) });
 
 /**
  * The frequent requests, without Twilio's SDK: loading it takes 0.2 s and 20 MB, and it does not
- * tell when a request is written. Each throws: TwilioRefusal, or Node's error without an answer.
+ * say when a request is written. Each throws: TwilioRefusal, or Node's error without an answer.
  */
 export type TwilioRest = {
   /**

@@ -18,10 +18,10 @@ const pause = 'Work for a moment';
 const wanted = /\banswer to \S+.*$/gm;
 
 /**
- * The chaos run's story: `say answer to LABEL`, `… with a note` (a message in between) `… with a tool` (a command
- * of about a second), and `… with a helper` (a command in the background, whose end is `end of
- * LABEL`). When asked to continue, it answers every open request of
- * the conversation, except those that the note says to leave.
+ * The chaos run's story: `say answer to LABEL`, `… with a note` (a message in between) `… with a
+ * tool` (a command of about a second), and `… with a helper` (a command in the background, whose
+ * end is `end of LABEL`). When asked to continue, it answers every open request of the
+ * conversation, except those that the note says to leave.
  * @param onTool called when a tool call goes out. @param onAnswer called when the last words go
  * out.
  */

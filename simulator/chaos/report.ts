@@ -44,7 +44,7 @@ export function formatReport(result: ChaosResult): string {
     ['tokens billed', account.billedTokens],
     ['  counted', account.countedTokens],
     ['restarts', result.restarts],
-    ['deaths nobody caused', result.ownDeaths],
+    ['deaths without a cause', result.ownDeaths],
     ['longest silence', `${(verdict.longestSilenceMs / 1000).toFixed(1)} s`],
     ['took', `${result.seconds} s`],
   ];

@@ -27,8 +27,8 @@ export type Faults = {
   /** 429 rate_limit_error; `rateLimitResetsAt` says until when. */
   rateLimited: number;
   /**
-   * Milliseconds since the epoch; undefined leaves the reset headers out, which Claude Code answers with
-   * retries.
+   * Milliseconds since the epoch; undefined leaves the reset headers out, which Claude Code answers
+   * with retries.
    */
   rateLimitResetsAt: number | undefined;
   /** Looks at each request and says how it is refused, if it is; undefined refuses none. */
@@ -83,7 +83,8 @@ export function createFaults(): Faults {
 }
 
 /**
- * Takes the fault that hits the next request and counts it down; undefined when the request is answered.
+ * Takes the fault that hits the next request and counts it down; undefined when the request is
+ * answered.
  */
 export function takeFault(faults: Faults, request: MessagesRequest): Fault | undefined {
   const hit = (name: Counted): boolean => {

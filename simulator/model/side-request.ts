@@ -2,10 +2,10 @@ import { text, type Answer } from './answer.ts';
 import { blocksOf, type MessagesRequest } from './messages-request.ts';
 
 /**
- * Answers the small requests that Claude Code makes beside the conversation; undefined when the request
- * is a turn of it. A turn always offers tools. A quota check requests one token, a title or topic
- * request has no tools, a compaction asks for a summary in the last message, and a suggestion of the
- * person's next prompt is asked for with the turn's own tools.
+ * Answers the small requests that Claude Code makes beside the conversation; undefined when the
+ * request is a turn of it. A turn always offers tools. A quota check requests one token, a title or
+ * topic request has no tools, a compaction asks for a summary in the last message, and a suggestion
+ * of the person's next prompt is asked for with the turn's own tools.
  */
 export function answerSideRequest(
   request: MessagesRequest,

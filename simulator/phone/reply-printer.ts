@@ -33,8 +33,8 @@ export class ReplyPrinter {
   }
 
   /**
-   * Prints the new messages in the chat, in their order, up to one that is still queued: its file is
-   * not there yet. Returns how many it printed, and whether such a message is left.
+   * Prints the new messages in the chat, in their order, up to the first that is still queued: its
+   * file is not there yet. Returns how many it printed, and whether such a message is left.
    */
   show(chat: ChatMessage[]): { printed: number; isBehind: boolean } {
     const fresh = chat.filter(

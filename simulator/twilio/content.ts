@@ -3,8 +3,8 @@ import type { ChatChoice } from '../chat.ts';
 import { Refusal } from './error-codes.ts';
 
 /*
- * The limits of https://www.twilio.com/docs/content/twilio-quick-reply and /twilio-list-picker for content that is
- * used in the 24-hour session without WhatsApp's approval.
+ * The limits of https://www.twilio.com/docs/content/twilio-quick-reply and /twilio-list-picker for
+ * content that is used in the 24-hour session without WhatsApp's approval.
  */
 const maxBody = 1024;
 const maxButtons = 3;
@@ -57,7 +57,8 @@ const contentRequest = z.looseObject({
 export type ContentRequest = z.infer<typeof contentRequest>;
 
 /**
- * The form of a content in the chat; `failure` is the code a message with it ends with, or undefined.
+ * The form of a content in the chat; `failure` is the code a message with it ends with, or
+ * undefined.
  */
 export type RenderedContent = {
   body: string;

@@ -12,7 +12,7 @@ const twimlTypes = new Set(['text/xml', 'application/xml', 'text/html']);
 /**
  * Reads the answer to an inbound message webhook by Twilio's rules
  * (https://www.twilio.com/docs/messaging/twiml): XML and HTML types are TwiML, `text/plain` goes to
- * the person as a message, other types are error 12300. Error 11205 is no connection, 11200 no
+ * the person as a message, other types are error 12300. Error 11205 means no connection, 11200 no
  * usable answer, 11750 too long, 11770 empty, 12100 not XML, 12102 a wrong root.
  */
 export function readWebhookAnswer(outcome: PostOutcome): WebhookAnswer {

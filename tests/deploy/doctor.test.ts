@@ -174,7 +174,7 @@ test.each([
   [
     'no Redis at all',
     (port: number) => `redis://127.0.0.1:${port}`,
-    'nobody listens there',
+    'nothing listens there',
     'Start Redis',
   ],
   [

@@ -15,7 +15,7 @@ export type Prompt = {
   /** The person's own words, without notes for Claude; the text unless given. */
   about?: string;
   /**
-   * It is no message of the person: Claude has something to say about its work in the background.
+   * Not a message of the person: Claude has something to say about its work in the background.
    * `tasks` are those that ran when the worker lost sight of them, `about` the requests of what has
    * ended, `ended` the ids of its tasks.
    */
@@ -191,8 +191,9 @@ export type AgentEvent =
    * The answer to these prompts. `id` stays the same when the answer is read from the transcript
    * after a crash, which `remembered` indicates. `earlier` is what Claude said before or beside its
    * tool calls, without filler; some of it may have been sent before a crash. Without prompts it is
-   * about work in the background that ended meanwhile. `about` is the beginning of the requests that
-   * such work belongs to. `covers` are further messages with this answer, which come once more.
+   * about work in the background that ended meanwhile. `about` is the beginning of the requests
+   * that such work belongs to. `covers` are further messages with this answer, which come once
+   * more.
    */
   | {
       kind: 'answer';
@@ -223,14 +224,18 @@ export type AgentTurn = {
    * what was said last there.
    */
   follows?: string | undefined;
-  /** The message from which on the session is forgotten; the turn begins a session with the rest. */
+  /**
+   * The message from which on the session is forgotten; the turn begins a session with the rest.
+   */
   rewind?: string | undefined;
   /**
    * What to answer. It stays open while more may come; the turn ends when it is closed and
    * everything is answered.
    */
   prompts: AsyncIterable<Prompt>;
-  /** The messages taken up so far: an answer of an earlier run settles all that it answers at once. */
+  /**
+   * The messages taken up so far: an answer of an earlier run settles all that it answers at once.
+   */
   taken?: () => Iterable<string>;
   tools: ChatTools;
   permissions: PermissionMode;

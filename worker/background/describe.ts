@@ -21,8 +21,8 @@ export function tooManyWords(description: string, most: number): string {
 }
 
 /**
- * When the computer sleeps without work (minutes), and an hour's price (US dollars); undefined when it
- * never sleeps.
+ * When the computer sleeps without work (minutes), and an hour's price (US dollars); undefined when
+ * it never sleeps.
  */
 export type Awake = { idleMinutes: number; usdPerHour: number | undefined } | undefined;
 
@@ -45,8 +45,8 @@ export function stillWords(descriptions: readonly string[], awake: Awake): strin
 }
 
 /**
- * Adds to progress lines what runs in the background beside the work: at the first line, and when it
- * has changed.
+ * Adds to progress lines what runs in the background beside the work: at the first line, and when
+ * it has changed.
  */
 export function createAlongside(): (line: string, descriptions: readonly string[]) => string {
   let said = '';

@@ -5,7 +5,7 @@ import type { Awake } from './describe.ts';
 /** How many tasks a person may have in the background at once. */
 const mostTasks = 8;
 
-/** How long a person hears nothing more of tasks beyond the most (ms). */
+/** How long a person gets no further sentence about tasks beyond the limit (ms). */
 const quietMs = 10 * 60_000;
 
 /** The age at which a task that still runs is mentioned once (ms). */
@@ -45,7 +45,7 @@ export function createTaskLimits({
   now,
 }: TaskLimitsDeps): TaskLimits {
   const timers = new Map<string, NodeJS.Timeout>();
-  /** Tasks that are being ended, and when a person last heard that there are too many. */
+  /** Tasks that are being ended, and when a person was last notified of too many. */
   const ending = new Set<string>();
   const scolded = new Map<string, number>();
   /** Tasks that the person has been reminded of. */
@@ -65,7 +65,7 @@ export function createTaskLimits({
     const isEnded = await control.end(conversation, session, id);
     if (isEnded && sentence !== undefined) say(conversation, session, sentence);
   };
-  /** The sentence about a task beyond the most, unless the person has just heard it. */
+  /** The sentence about a task beyond the limit, unless the person has just received it. */
   const tooMany = (conversation: string, words: string): string | undefined => {
     const person = personOf(conversation);
     const isNews = now() - (scolded.get(person) ?? -Infinity) > quietMs;

@@ -46,7 +46,7 @@ export type BackgroundWatchParts = {
  */
 export type BackgroundWatch = {
   /**
-   * Looks for work that was lost with a worker that lives no more, and has its people told. Safe to
+   * Looks for work that was lost with a dead worker, and notifies its people. Safe to
    * repeat. Does not wait: a store that refuses must not keep the worker from starting.
    */
   recover(): void;
@@ -68,7 +68,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   const personOf = (conversation: string): string => persons.get(conversation) ?? conversation;
   /** What has ended and is reported later, for the hour's sake: noted until then. */
   const held = new Map<string, BackgroundTask[]>();
-  /** Losses that are being told. */
+  /** Losses that are being reported. */
   const losing = new Set<string>();
   let writing: Promise<void> = Promise.resolve();
   /** Wishes to speak whose person is being looked up. */
@@ -109,8 +109,9 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   const limits = createTaskLimits({ control, running, personOf, say, longestMs, awake, now });
 
   /**
-   * Looks up the person of a conversation, and applies the limits again where it is another than was
-   * known. What is known stays while Redis refuses: the limits then count by conversation at worst.
+   * Looks up the person of a conversation, and applies the limits again where it is another than
+   * was known. What is known stays while Redis refuses: the limits then count by conversation at
+   * worst.
    */
   const learnPerson = async (conversation: string): Promise<void> => {
     const person = await people.idOf(conversation).catch((error: unknown) => {
@@ -183,7 +184,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     },
     onUnsaved(conversation, session, why) {
       log.error({ conversation, session, why }, 'part of a session could not be saved');
-      // The id is the session's, so the person hears it once.
+      // The id is the session's, so the person gets it once.
       put(conversation, digest(['unsaved', session]), { session, say: unsavedWords(why) });
     },
   };

@@ -3,8 +3,8 @@ import type { AgentEvent } from '../agent/agent.ts';
 type Call = Pick<Extract<AgentEvent, { kind: 'tool' }>, 'name' | 'summary'>;
 
 /**
- * What one command of a line may do beside files, as a noun for “…stays as it is”: it matches all of
- * the patterns. The first entry counts.
+ * What one command of a line may do beside files, as a noun for “…stays as it is”: it matches all
+ * of the patterns. The first entry counts.
  */
 const commands: [RegExp[], string][] = [
   [[/\bgit\b/, /\bpush\b/], 'a push to a repository elsewhere'],

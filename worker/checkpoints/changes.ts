@@ -14,7 +14,9 @@ const mostCompared = 150;
 const mostPatch = 60 * 1024;
 const mostPatches = 200 * 1024;
 
-/** Pictures that are shown side by side: how many files, and the bytes of a file and of all of them. */
+/**
+ * Pictures that are shown side by side: how many files, and the bytes of a file and of all of them.
+ */
 const mostPictures = 6;
 const largestPicture = 5 * 2 ** 20;
 const mostShown = 120 * 1024;

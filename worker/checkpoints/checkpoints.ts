@@ -40,8 +40,8 @@ export type WorkspaceCheckpoints = {
   steps(): Promise<Steps>;
   preview(change: Change): Promise<WayBack>;
   /**
-   * Takes steps back, or brings them back; once for each message, `by`, that asks for it. `session` is
-   * that before the conversation goes back, too.
+   * Takes steps back, or brings them back; once for each message, `by`, that asks for it. `session`
+   * is that before the conversation goes back, too.
    */
   go(change: Change, by: string, session?: string): Promise<WayBack>;
   /** Forgets what is old. */

@@ -14,7 +14,10 @@ export function filesWord(count: number): string {
   return count === 1 ? '1 file' : `${count} files`;
 }
 
-/** The line under an answer that has changed files. `url` is the page with the changes, if there is one. */
+/**
+ * The line under an answer that has changed files. `url` is the page with the changes, if there is
+ * one.
+ */
 export function changeLine(
   counts: Counts,
   name: string | undefined,

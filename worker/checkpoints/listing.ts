@@ -68,7 +68,7 @@ export function toManifest(listing: Listing, without: ReadonlySet<string>): List
   return manifest;
 }
 
-/** What has to be stored anew to get from one listing to a later one, and what is gone. */
+/** The entries to store to get from one listing to a later one, and those that are gone. */
 export type ListingChange = { added: string[]; removed: string[] };
 
 /** Compares two listings of one directory. `without` are paths of `after` to leave out. */
@@ -99,8 +99,8 @@ export function compareListings(
 const leastAge = 0.1;
 
 /**
- * The listing as it is remembered, so that what may have changed since `takenAt` (ms since 1970), and
- * what was left out for its size, is looked at again.
+ * The listing as it is remembered, so that what may have changed since `takenAt` (ms since 1970),
+ * and what was left out for its size, is looked at again.
  */
 export function remembered(
   listing: Listing,
@@ -117,7 +117,7 @@ export function remembered(
   );
 }
 
-/** How many bytes are stored anew in one checkpoint. */
+/** How many new bytes one checkpoint stores. */
 export const mostBytes = 200 * 2 ** 20;
 
 /** The files that do not fit into a checkpoint, the largest first: they are left out. */

@@ -12,8 +12,8 @@ export type Counts = z.infer<typeof Counts>;
 
 /**
  * What a checkpoint is. `seen`: the workspace at a time. `step`: the end of a piece of work that
- * changed files, which began at checkpoint `base`. `back`: the files went back, from checkpoint `from`
- * on. Times are ISO 8601.
+ * changed files, which began at checkpoint `base`. `back`: the files went back, from checkpoint
+ * `from` on. Times are ISO 8601.
  */
 export const Note = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('seen'), at: z.string() }),

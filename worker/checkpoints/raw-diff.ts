@@ -1,6 +1,6 @@
 /**
- * A file that differs between two checkpoints. Paths are bytes, as in a Listing. `pair` are the ids of
- * both contents, undefined on the side that lacks it. `isText`: git can compare it line by line.
+ * A file that differs between two checkpoints. Paths are bytes, as in a Listing. `pair` are the ids
+ * of both contents, undefined on the side that lacks it. `isText`: git can compare it line by line.
  */
 export type RawChange = {
   path: string;

@@ -1,11 +1,11 @@
 /**
- * The scripts around a shadow repository, which run with the rights of the person's user. `$1` is its
- * directory and `$2` the workspace. A lock keeps two of them apart, also when the worker that started
- * one of them is dead; so a lock of git's own can only be left over.
+ * The scripts around a shadow repository, which run with the rights of the person's user. `$1` is
+ * its directory and `$2` the workspace. A lock keeps two of them apart, also when the worker that
+ * started one of them is dead; so a lock of git's own can only be left over.
  *
- * The repository's settings are written each time: no hooks, no filters, no conversions, no monitor,
- * and none of the machine's or the person's settings. Where a part of it is missing, it begins anew. Its index and its objects are in the home; git
- * opens no repository in the workspace.
+ * The repository's settings are written each time: no hooks, no filters, no conversions, no
+ * monitor, and none of the machine's or the person's settings. Where a part of it is missing, it
+ * begins anew. Its index and its objects are in the home; git opens no repository in the workspace.
  */
 const prelude = `dir=$1 work=$2
 shift 2
@@ -46,9 +46,10 @@ const pruned =
   '-iname .git -o -name node_modules -o -name .cache -o -name __pycache__ -o -name .venv -o -name .pnpm-store -o -name .gradle -o -name .tox -o -name .mypy_cache -o -name .pytest_cache';
 
 /**
- * What is in the workspace, one line an entry, without following links or leaving the file system, and
- * the same of its directories alone, which takes no look at the files. A directory that has changed
- * within the last second is marked with the number of this process, so that it counts as changed.
+ * What is in the workspace, one line an entry, without following links or leaving the file system,
+ * and the same of its directories alone, which takes no look at the files. A directory that has
+ * changed within the last second is marked with the number of this process, so that it counts as
+ * changed.
  */
 const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o ! -perm /u=r -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
 const directories = `find . -xdev -type d \\( \\( ${pruned} -o -path ./inbox \\) -prune -o \\( -newerct '1 second ago' -printf "$$ " , -printf '%C@ %m %P\\0' \\) \\) 2> /dev/null`;
@@ -57,10 +58,11 @@ const directories = `find . -xdev -type d \\( \\( ${pruned} -o -path ./inbox \\)
 const largestListing = 16 * 2 ** 20;
 
 /**
- * Looks at the workspace: at its directories, and as `git status` does at the files that are known; if
- * all are as they were, that is all. Else it is listed. Prints the number of the last checkpoint, where
- * the turn began, and `same`; or the size of the new listing, which follows, and then the old one; or `back` when files were
- * going back and the worker was ended. `$3`: the turn whose beginning this is, or nothing.
+ * Looks at the workspace: at its directories, and as `git status` does at the files that are known;
+ * if all are as they were, that is all. Else it is listed. Prints the number of the last
+ * checkpoint, where the turn began, and `same`; or the size of the new listing, which follows, and
+ * then the old one; or `back` when files were going back and the worker was ended. `$3`: the turn
+ * whose beginning this is, or nothing.
  */
 export const look = `${prelude}turn=$1
 [ ! -f git/refs/back ] || { echo "$last 0 back"; exit 0; }
@@ -80,10 +82,11 @@ cat new
 [ "$last" -eq 0 ] || cat "list.$last"`;
 
 /**
- * Stores a checkpoint. Its input is: paths that are gone and paths to store, each ended by a NUL, then
- * manifest, note and listing. `$3`: the turn whose beginning this is, or nothing; then the numbers of
- * paths of both kinds, and of the bytes of paths, manifest and note, and `yes` if every change is old
- * enough to be told from a later one. A workspace as it was at the last checkpoint gets none. Prints the number of the checkpoint, and where the turn began.
+ * Stores a checkpoint. Its input is: paths that are gone and paths to store, each ended by a NUL,
+ * then manifest, note and listing. `$3`: the turn whose beginning this is, or nothing; then the
+ * numbers of paths of both kinds, and of the bytes of paths, manifest and note, and `yes` if every
+ * change is old enough to be told from a later one. A workspace as it was at the last checkpoint
+ * gets none. Prints the number of the checkpoint, and where the turn began.
  */
 export const store = `${prelude}turn=$1 gone=$2 fresh=$3 paths=$4 manifest=$5 note=$6 isSettled=$7
 settle
@@ -124,8 +127,8 @@ export const history = `${prelude}[ -d git/objects ] || exit 0
 git for-each-ref --format='%(refname:lstrip=2) %(contents:subject)' refs/checkpoints`;
 
 /**
- * Prints what some checkpoints hold: for each a line with the sizes of its manifest and of its files,
- * and then both. `0` is the checkpoint that files are going back to.
+ * Prints what some checkpoints hold: for each a line with the sizes of its manifest and of its
+ * files, and then both. `0` is the checkpoint that files are going back to.
  */
 export const contents = `${prelude}for number do
   name=refs/checkpoints/$number
@@ -137,8 +140,8 @@ done
 rm -f one two`;
 
 /**
- * Prepares a way back: stores what the workspace is going to be. Its input is the new index, manifest
- * and note; `$3` and `$4` are the sizes of the first two.
+ * Prepares a way back: stores what the workspace is going to be. Its input is the new index,
+ * manifest and note; `$3` and `$4` are the sizes of the first two.
  */
 export const prepare = `${prelude}index=$1 manifest=$2
 settle
@@ -156,9 +159,10 @@ rm -f input list.text`;
 
 /**
  * Takes the workspace to `refs/back`. May be repeated after a crash at any place: each step leaves
- * alone what is done. Its input is paths, each ended by a NUL, in this order, and the words after `$2`
- * are their numbers: directories to open, files to remove, directories to remove (the deepest first)
- * and to make, and files to write; then one word `mode:number` for each kind of permissions to set.
+ * alone what is done. Its input is paths, each ended by a NUL, in this order, and the words after
+ * `$2` are their numbers: directories to open, files to remove, directories to remove (the deepest
+ * first) and to make, and files to write; then one word `mode:number` for each kind of permissions
+ * to set.
  */
 export const apply = `${prelude}open=$1 files=$2 directories=$3 made=$4 written=$5
 shift 5
@@ -193,14 +197,14 @@ rm -f git/index.back paths
 echo "$number"`;
 
 /**
- * Prints how two checkpoints differ: git's raw form and its numbers of lines, both ended by NULs. `0`
- * stands for an empty one.
+ * Prints how two checkpoints differ: git's raw form and its numbers of lines, both ended by NULs.
+ * `0` stands for an empty one.
  */
 export const differ = `${prelude}git diff-tree -r -z -M --no-ext-diff --no-textconv --raw --numstat "refs/checkpoints/$1:files" "refs/checkpoints/$2:files"`;
 
 /**
- * Prints the change of each pair of contents in the input, at most `$3` bytes each, behind a line with
- * its size.
+ * Prints the change of each pair of contents in the input, at most `$3` bytes each, behind a line
+ * with its size.
  */
 export const patches = `${prelude}settle
 git hash-object -w --stdin < /dev/null > /dev/null
@@ -215,8 +219,8 @@ rm -f patch`;
 export const blob = `${prelude}[ "$(git cat-file -s "$1")" -le "$2" ] && git cat-file blob "$1"`;
 
 /**
- * Prints which of the paths in the input a repository in the workspace ignores; `$3` is its directory
- * there. Nothing that its settings name is run.
+ * Prints which of the paths in the input a repository in the workspace ignores; `$3` is its
+ * directory there. Nothing that its settings name is run.
  */
 export const ignored = `work=$2 repository=$3
 cd "$work/$repository" || exit 0

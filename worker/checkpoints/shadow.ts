@@ -48,8 +48,9 @@ export type Kept = { number: number; base: number };
  */
 export type Shadow = {
   /**
-   * Makes a checkpoint of the workspace, if it has changed since the last. With `turn` it is where the
-   * turn's first step begins, unless the turn has one already. Completes a way back that was cut off.
+   * Makes a checkpoint of the workspace, if it has changed since the last. With `turn` it is where
+   * the turn's first step begins, unless the turn has one already. Completes a way back that was
+   * cut off.
    */
   keep(turn?: string): Promise<Kept>;
   /** Adds a note, as a checkpoint with the same content as the last. */

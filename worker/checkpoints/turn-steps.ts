@@ -25,8 +25,8 @@ export type TurnOfSteps = {
  */
 export type TurnSteps = {
   /**
-   * Keeps the files as they are before the turn changes any; so does the first sign of a tool that may
-   * change some. A turn that goes on with an earlier run of it needs it at once.
+   * Keeps the files as they are before the turn changes any; so does the first sign of a tool that
+   * may change some. A turn that goes on with an earlier run of it needs it at once.
    */
   begin(): void;
   /** The tool of this name may begin when that is done, or takes too long. Never rejects. */
@@ -73,7 +73,10 @@ export function createTurnSteps(
   if (!checkpoints) return noSteps;
   /** Where the turn began; undefined when it cannot be kept. */
   let begun: Promise<{ workspace: WorkspaceCheckpoints; base: number } | undefined> | undefined;
-  /** How often a tool that may change files has begun or ended, and how much of that the step has seen. */
+  /**
+   * How often a tool that may change files has begun or ended, and how much of that the step has
+   * seen.
+   */
   let [tools, seen] = [0, 0];
   let found: Found | undefined;
   let finding: Promise<void> = Promise.resolve();

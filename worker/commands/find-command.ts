@@ -44,7 +44,9 @@ const courtesies = new Set(['please', 'pls', 'now', 'right', 'on', 'thanks', 'th
 /** A list is shown by its name alone, as `/schedules`. */
 const listing = /^(\/\w+s)\s+(?:list|show)$/i;
 
-/** A slash as a phone may write it: with a blank that it puts in, or as wide as a Chinese letter. */
+/**
+ * A slash as a phone may write it: with a blank that it puts in, or as wide as a Chinese letter.
+ */
 const slash = /^(?:\/ +|／ *)(?=[a-z])/i;
 
 /** A command without the words of courtesy behind it, as in `/status please` or `/links list`. */

@@ -40,7 +40,7 @@ export const inviteCommands: Command[] = [
   ),
 ];
 
-/** The sentence about a text that is no number. */
+/** The sentence about a text that is not a number. */
 export const unreadNumber =
   'I cannot read that as a phone number. Write it with its country, such as +49 170 1234567.';
 

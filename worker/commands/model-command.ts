@@ -75,7 +75,7 @@ export function unknownModel(
   }
   const others = isFromService ? models.slice(0, mostListed - usualAliases.length) : [];
   return {
-    text: `${unknown} Tap the one that you want, or text for example “/model sonnet”.`,
+    text: `${unknown} Tap the one you want, or text for example “/model sonnet”.`,
     choices: asChoices([...usualAliases.map(asAliasItem), ...others.map(asItem)]),
   };
 }

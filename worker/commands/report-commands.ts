@@ -18,7 +18,8 @@ export const reportCommands: Command[] = [
     run: writeStatus,
   },
   {
-    // The other names are Claude Code's; its own sums are of one session, and know of no pretending.
+    // The other names are Claude Code's; its own sums are of one session, and know of no
+    // pretending.
     pattern: /^\/(?:cost|usage|stats)$/i,
     help: { usage: '/cost', does: 'what I have cost today and this month' },
     anytime: true,

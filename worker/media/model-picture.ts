@@ -55,7 +55,7 @@ export async function toModelPicture(
 
 /**
  * `original` is passed on unchanged when it fits, and its size is where the worker looks for it: an
- * unusual header is written anew.
+ * unusual header is rewritten.
  */
 async function convert(
   picture: Picture,

@@ -60,8 +60,8 @@ const drawnSize = 1280;
 const mostDrawn = 8_000_000;
 
 /**
- * Most bytes of a picture that is passed on unchanged, beside its pixels: a profile of sRGB has 3 kB,
- * and what is compressed unpacks to at most a thousand times as much.
+ * Most bytes of a picture that is passed on unchanged, beside its pixels: a profile of sRGB has 3
+ * kB, and what is compressed unpacks to at most a thousand times as much.
  */
 const mostExtras = 8 * 1024;
 
@@ -139,8 +139,8 @@ export async function openPicture(
 }
 
 /**
- * A drawing in UTF-16 as UTF-8, since libvips recognises no other; its XML declaration then names no
- * encoding. Any other drawing is returned unchanged.
+ * A drawing in UTF-16 as UTF-8, since libvips recognises no other; its XML declaration then names
+ * no encoding. Any other drawing is returned unchanged.
  */
 function drawingAsUtf8(bytes: Buffer): Buffer {
   const encoding = textEncoding(bytes, true);

@@ -3,7 +3,8 @@ const pictureChunks = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND']);
 
 /**
  * How many bytes of a PNG are not its picture: profiles, texts and other chunks beside it, and what
- * follows its end. A chunk without an end counts up to the file's end. Linear in the number of chunks.
+ * follows its end. A chunk without an end counts up to the file's end. Linear in the number of
+ * chunks.
  */
 export function pngExtras(bytes: Buffer): number {
   let extras = 0;

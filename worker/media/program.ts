@@ -4,9 +4,9 @@ import { asAgent } from '../agent/sandbox/user.ts';
 import type { AgentUser } from '../agent/sandbox/user.ts';
 
 /**
- * `environment` is the program's whole environment, `user` the user it runs as, `input` its standard
- * input, `mostOutput` the most it may write (bytes). `problem` makes the error for a clause such as
- * “failed”.
+ * `environment` is the program's whole environment, `user` the user it runs as, `input` its
+ * standard input, `mostOutput` the most it may write (bytes). `problem` makes the error for a
+ * clause such as “failed”.
  */
 export type ProgramRun = {
   environment: Record<string, string>;
@@ -45,7 +45,7 @@ export async function runProgram(
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'ignore'],
     detached: true,
   });
-  // A program that does not read its input closes it; its end tells what came of it.
+  // A program that does not read its input closes it; its exit code says how it went.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);
   const end = (): void => endGroup(child);

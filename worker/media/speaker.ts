@@ -12,7 +12,7 @@ export type SpeakSettings = {
   SPEAK_COMMAND?: string | undefined;
 };
 
-/** The configured speaker; undefined when there is none. `host` is the worker's own environment. */
+/** The configured speaker, or undefined. `host` is the worker's own environment. */
 export function createSpeaker(
   settings: SpeakSettings,
   host: Record<string, string | undefined>,

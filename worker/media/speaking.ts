@@ -1,8 +1,8 @@
 import type { AgentUser } from '../agent/sandbox/user.ts';
 
 /**
- * Speaks a text. A program for it runs as `user`, the person's, if there is one. Contract: it returns
- * Opus in Ogg, or throws SpeakProblem or the signal's reason, after a minute at the latest.
+ * Speaks a text. A program for it runs as `user`, the person's, if there is one. Contract: it
+ * returns Opus in Ogg, or throws SpeakProblem or the signal's reason, after a minute at the latest.
  */
 export type Speaker = (text: string, signal: AbortSignal, user?: AgentUser) => Promise<Buffer>;
 

@@ -20,8 +20,8 @@ const mostOutput = 1024 * 1024;
 /**
  * A transcriber that runs a program on this machine: the path of the sound file replaces `{file}`
  * or comes last, and the program's output is the text. No shell is involved. It gets the sound as
- * WhatsApp sends it, which is Opus in Ogg, in a private directory that is removed afterwards. Program
- * and directory are of the person's user, since strangers may have made the file.
+ * WhatsApp sends it, which is Opus in Ogg, in a private directory that is removed afterwards.
+ * Program and directory are of the person's user, since strangers may have made the file.
  */
 export function createCommandTranscriber({
   command,

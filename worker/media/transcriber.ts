@@ -11,7 +11,7 @@ export type TranscribeSettings = {
   TRANSCRIBE_COMMAND?: string | undefined;
 };
 
-/** The configured transcriber; undefined when there is none. `host` is the worker's own environment. */
+/** The configured transcriber, or undefined. `host` is the worker's own environment. */
 export function createTranscriber(
   settings: TranscribeSettings,
   host: Record<string, string | undefined>,

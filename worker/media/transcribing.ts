@@ -5,9 +5,9 @@ import type { AgentUser } from '../agent/sandbox/user.ts';
 export type Sound = { bytes: Buffer; name: string; type: string };
 
 /**
- * Transcribes a recording. A program for it runs as `user`, the person's, if there is one. Contract:
- * it returns a text that is not empty, or throws TranscribeProblem or the signal's reason, after two
- * minutes at the latest.
+ * Transcribes a recording. A program for it runs as `user`, the person's, if there is one.
+ * Contract: it returns a text that is not empty, or throws TranscribeProblem or the signal's
+ * reason, after two minutes at the latest.
  */
 export type Transcriber = (sound: Sound, signal: AbortSignal, user?: AgentUser) => Promise<string>;
 

@@ -1,6 +1,8 @@
 import { sandboxNumber } from '../../shared/store/send-rate.ts';
 
-/** Our WhatsApp number, and the words that let a phone into Twilio's sandbox, such as `join a-b`. */
+/**
+ * Our WhatsApp number, and the words that let a phone into Twilio's sandbox, such as `join a-b`.
+ */
 export type ChatNumber = { number: string; joinWords: string | undefined };
 
 /** The address that opens a chat with us on the reader's phone, with a first text in it. */

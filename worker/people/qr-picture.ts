@@ -1,7 +1,9 @@
 import { crc32, deflateSync } from 'node:zlib';
 import { encodeQR } from 'qr';
 
-/** The width of a module and the quiet zone around the code, which readers need (pixels, modules). */
+/**
+ * The width of a module and the quiet zone around the code, which readers need (pixels, modules).
+ */
 const [moduleSize, quietZone] = [12, 4];
 
 /**

@@ -87,7 +87,9 @@ export type BootParts = {
   snapshotTimes?: ScheduleTimes | undefined;
 };
 
-/** Before the boot is counted: a machine that cannot make snapshots must not end a working worker. */
+/**
+ * Before the boot is counted: a machine that cannot make snapshots must not end a working worker.
+ */
 async function snapshotsOf(
   config: WorkerConfig,
   parts: Omit<SnapshotsParts, 'config'>,
@@ -100,8 +102,8 @@ async function snapshotsOf(
 /**
  * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
  * exists: Claude Code takes longer to start than everything else, so both start in parallel.
- * Without a waiting turn, the queues come before the agent. Files of an earlier version are moved to
- * the homes first. Throws when Redis refuses, and when a file cannot be moved.
+ * Without a waiting turn, the queues come before the agent. Files of an earlier version are moved
+ * to the homes first. Throws when Redis refuses, and when a file cannot be moved.
  */
 export async function bootWorker(
   config: WorkerConfig,
@@ -117,7 +119,8 @@ export async function bootWorker(
   const { redis } = ahead;
   try {
     const snapshots = await snapshotsOf(config, { redis, homes, times, log });
-    // Before the boot is counted, which fences off every earlier one: a disk that is refused must not.
+    // Before the boot is counted, which fences off every earlier one: a disk that is refused must
+    // not.
     const place = await takePlace(
       {
         dataDir: config.DATA_DIR,

@@ -6,7 +6,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import { createFileLifetimes } from './file-lifetimes.ts';
 import type { FileLifetimeParts } from './file-lifetimes.ts';
 
-/** How often an awake worker looks for schedules that stand too late (ms). */
+/** How often an awake worker looks for schedules that are due too late (ms). */
 const planEveryMs = 3600_000;
 
 export type ChoresParts = FileLifetimeParts & {
@@ -18,8 +18,8 @@ export type ChoresParts = FileLifetimeParts & {
 };
 
 /**
- * What a worker does besides its jobs, delayed because the first turn's Claude needs the machine more
- * than the first file and the first buttons do.
+ * What a worker does besides its jobs, delayed because the first turn's Claude needs the machine
+ * more than the first file and the first buttons do.
  */
 export function startChores({
   schedules,
@@ -50,7 +50,7 @@ export function startChores({
 }
 
 /**
- * Plans schedules anew that stand too late, because a clock was ahead when they were planned.
+ * Plans schedules again that are due too late because a clock was ahead when they were planned.
  * `look` looks now, and from then on once an hour; a failure is logged.
  */
 function planSchedulesAgain(
@@ -62,9 +62,9 @@ function planSchedulesAgain(
     hourly ??= setInterval(() => void look(), planEveryMs).unref();
     try {
       const count = await schedules.planAgain(Date.now());
-      if (count > 0) log.warn({ schedules: count }, 'schedules stood too late: planned anew');
+      if (count > 0) log.warn({ schedules: count }, 'schedules were due too late: planned again');
     } catch (error) {
-      log.warn({ err: error }, 'looking for schedules that stand too late failed');
+      log.warn({ err: error }, 'looking for schedules that are due too late failed');
     }
   };
   return { look, stop: () => clearInterval(hourly) };

@@ -3,12 +3,14 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 
 /**
- * The homes whose computers do not come up and for which this worker sends what they had written, and
- * says what is due. Their turns wait for them: the files are there.
+ * The homes whose computers do not come up and for which this worker sends what they had written,
+ * and says what is due. Their turns wait for them: the files are there.
  */
 export type Helping = {
   homes(): HomeSuffix[];
-  /** Opens the queues of homes that are new in this list, and closes those of homes that are back. */
+  /**
+   * Opens the queues of homes that are new in this list, and closes those of homes that are back.
+   */
   follow(homes: HomeSuffix[]): void;
 };
 

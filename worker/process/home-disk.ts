@@ -13,12 +13,14 @@ import { hasEarlier } from '../agent/homes/earlier-layout.ts';
 import { peopleName } from '../agent/homes/home.ts';
 import { createKeptDirectory, NoPlaceError } from '../secrets/kept-directory.ts';
 
-/** The home that a worker serves: its name, and what its keys and queues have behind their names. */
+/**
+ * The home that a worker serves: its name, and what its keys and queues have behind their names.
+ */
 export type Place = { name: string; suffix: HomeSuffix };
 
 /**
- * What a home may be called at its first boot: the name that was asked for, which must be the disk's;
- * the worker's, if it was given one; and the machine's.
+ * What a home may be called at its first boot: the name that was asked for, which must be the
+ * disk's; the worker's, if it was given one; and the machine's.
  */
 export type HomeNames = {
   asked?: string | undefined;
@@ -33,8 +35,8 @@ const Disk = z.object({ name: z.string().regex(homeNamePattern), id: z.uuid() })
 type Disk = z.infer<typeof Disk>;
 
 /**
- * Reads which home the disk is, and writes it at the first boot: of several workers that boot at the
- * same time, one decides. `nameOf` is asked only then. Throws SetupError.
+ * Reads which home the disk is, and writes it at the first boot: of several workers that boot at
+ * the same time, one decides. `nameOf` is asked only then. Throws SetupError.
  */
 async function claimDisk(dataDir: string, nameOf: () => Promise<string>): Promise<Disk> {
   const directory = createKeptDirectory(path.join(dataDir, directoryName));
@@ -60,9 +62,9 @@ async function claimDisk(dataDir: string, nameOf: () => Promise<string>): Promis
 }
 
 /**
- * Names the disk at its first boot and registers its home. A machine without a name of its own is the
- * system's computer: it goes on as the first home, also with a new disk. Throws SetupError when the disk
- * belongs to another home, and when the home is served from another disk.
+ * Names the disk at its first boot and registers its home. A machine without a name of its own is
+ * the system's computer: it goes on as the first home, also with a new disk. Throws SetupError when
+ * the disk belongs to another home, and when the home is served from another disk.
  */
 export async function takePlace(
   {

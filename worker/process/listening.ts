@@ -19,7 +19,7 @@ type ListeningDeps = {
   log: Log;
 };
 
-/** Hears what other processes say to the workers of a home. */
+/** Subscribes to what other processes publish to the workers of a home. */
 export function listenToWorkers({
   redis,
   home,
@@ -30,7 +30,7 @@ export function listenToWorkers({
   log,
 }: ListeningDeps): Promise<Running> {
   const onControl = (said: Control): void => {
-    // The renewal tells for which homes this one sends.
+    // The renewal returns the homes that this one sends for.
     if (said.kind === 'dead' && said.helper === home) lease.renewSoon();
     if (said.kind !== 'message') return claims.onControl(said);
     arrivals.announce(said.conversation, said.id);

@@ -17,8 +17,8 @@ const comingScript = loadScript(new URL('lua/coming.lua', import.meta.url), {
 const Found = z.tuple([z.string(), z.array(z.string())]);
 
 /**
- * Looks up, in one Redis round trip, whose turn comes first in a home; undefined when no turn is waiting. It
- * is a guess: use it only for what is harmless when wrong.
+ * Looks up, in one Redis round trip, whose turn comes first in a home; undefined when no turn is
+ * waiting. It is a guess: use it only for what is harmless when wrong.
  */
 export async function readComing(redis: Redis, home: HomeSuffix = ''): Promise<Coming | undefined> {
   const queue = `turns${home}`;

@@ -10,9 +10,9 @@ export type SlotRequest = {
 };
 
 /**
- * At most `max` turns work at once; the others queue. A free slot goes round by person: to the person
- * with the fewest slots, then to the one who got a slot the longest ago, and of one person to the
- * turn that came first. `goesFirst` is for a turn that worked before.
+ * At most `max` turns work at once; the others queue. A free slot goes round by person: to the
+ * person with the fewest slots, then to the one who got a slot the longest ago, and of one person
+ * to the turn that came first. `goesFirst` is for a turn that worked before.
  */
 export type Slots = {
   max: number;

@@ -6,8 +6,8 @@ import { SetupError } from '../../shared/runtime/errors.ts';
 const patience = 3000;
 
 /**
- * Runs the start of a worker. If it fails for a reason that the owner can mend, the dashboard gets the
- * reason, as far as Redis is reached. Throws what the start throws.
+ * Runs the start of a worker. If it fails for a reason that the owner can fix, the dashboard gets
+ * the reason, as far as Redis is reached. Throws what the start throws.
  */
 export async function withStartProblems<T>(
   redisUrl: string | undefined,

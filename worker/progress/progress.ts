@@ -12,7 +12,7 @@ export type Narrator = {
   note(event: AgentEvent, now: number): void;
   /** The person received something of this turn another way. */
   said(now: number): void;
-  /** The turn waits for the person: the current steps start anew now. */
+  /** The turn waits for the person: the time of the current steps starts again. */
   idle(now: number): void;
   /** The line that is due now, returned once. */
   due(now: number): Told | undefined;

@@ -42,8 +42,8 @@ export function createBudget(
   const goOn = goOnWords(spend.isPretend);
   const money = (usd: number): string => dollars(usd, spend.isPretend);
   /**
-   * The first limit reached, in words, with the function that raises it: the person cannot raise what
-   * the owner has set for them.
+   * The first limit reached, in words, with the function that raises it: the person cannot raise
+   * what the owner has set for them.
    */
   const findLimit = async (): Promise<
     { words: string; subject: string; grant?: () => Promise<void> } | undefined

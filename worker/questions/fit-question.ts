@@ -9,12 +9,15 @@ export type FittedQuestion = { before: string[]; text: string; choices?: Choices
 /** How many messages a question may take; of a longer one the middle is left out. */
 const mostMessages = 5;
 
-/** Limits on the beginning and the end of a long question that its choices repeat (UTF-16 units). */
+/**
+ * Limits on the beginning and the end of a long question that its choices repeat (UTF-16 units).
+ */
 const longestReminder = { beginning: 300, end: 300 };
 
 /**
- * Splits a question that one message cannot hold: Twilio refuses a longer one, and the choices would
- * take the place of its end. The last paragraph, which says how to answer, stays with the choices.
+ * Splits a question that one message cannot hold: Twilio refuses a longer one, and the choices
+ * would take the place of its end. The last paragraph, which says how to answer, stays with the
+ * choices.
  */
 export function fitQuestion({ text, choices }: Omit<FittedQuestion, 'before'>): FittedQuestion {
   if (!choices) {

@@ -15,8 +15,8 @@ const foreign = new RegExp(lookAlikes.map(({ of }) => of.source).join('|'), 'u')
 
 /**
  * Whether letters of a text pass for Latin ones: beside Latin letters in one word, as all that the
- * text has of their script, or as Latin letters in another form. In a text with Chinese, Japanese or
- * Korean the wide forms are usual.
+ * text has of their script, or as Latin letters in another form. In a text with Chinese, Japanese
+ * or Korean the wide forms are usual.
  */
 export function hasLatinLookAlikes(text: string): boolean {
   if (/[\u{1D400}-\u{1D7FF}\u{2160}-\u{2188}\u{1D00}-\u{1D25}ɑɡɪʀʏꜰꜱꞮ]/u.test(text)) return true;

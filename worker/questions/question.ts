@@ -94,11 +94,11 @@ export function writeQuestion(
 
 /**
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
- * and to a question of Claude's also the person's own words. Approval takes a tap, the exact number,
- * the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer is the
- * label and that text. To a plan every other text refuses in this way, except mere agreement. A text
- * from before the question answers only by quoting it. Undefined when the message is something else. `quoted` is the id of the reply that the message
- * quotes.
+ * and to a question of Claude's also the person's own words. Approval takes a tap, the exact
+ * number, the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer
+ * is the label and that text. To a plan every other text refuses in this way, except mere
+ * agreement. A text from before the question answers only by quoting it. Undefined when the message
+ * is something else. `quoted` is the id of the reply that the message quotes.
  */
 export function readAnswer(
   open: OpenQuestion,
@@ -126,8 +126,8 @@ export function readAnswer(
 }
 
 /**
- * Whether a message with a file or a place is meant as the answer to a question of Claude's, or to a
- * plan. It stays a prompt as well, and `readSaidAnswer` reads its words.
+ * Whether a message with a file or a place is meant as the answer to a question of Claude's, or to
+ * a plan. It stays a prompt as well, and `readSaidAnswer` reads its words.
  */
 export function answersByFile(
   open: OpenQuestion,
@@ -209,8 +209,8 @@ function readDecision(
 }
 
 /**
- * Asks for approval again, after a text that neither gives nor refuses it: with a button for yes and
- * one for no. A tap on them answers the open question. Undefined for a question of Claude's.
+ * Asks for approval again, after a text that neither gives nor refuses it: with a button for yes
+ * and one for no. A tap on them answers the open question. Undefined for a question of Claude's.
  */
 export function writeAgain(open: OpenQuestion): { text: string; choices: Choices } | undefined {
   const { id, kind, text, labels, yes, no } = open;

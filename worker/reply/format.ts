@@ -29,7 +29,9 @@ export function format(said: string): string {
   }
 }
 
-/** `depth` counts the enclosing lists; `sent` are the definitions that are sent with their links. */
+/**
+ * `depth` counts the enclosing lists; `sent` are the definitions that are sent with their links.
+ */
 type Place = { depth: number; sent: ReadonlySet<Token> };
 
 function formatBlocks(tokens: Token[], separator: string, place: Place): string {

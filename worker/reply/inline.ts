@@ -170,7 +170,7 @@ function isLineBreak(html: string): boolean {
 }
 
 /**
- * Decodes the entities of a text. One that stands for a sign of WhatsApp's, or for a quote's sign at
+ * Decodes the entities of a text. An entity for a sign of WhatsApp's, or for a quote's sign at
  * the start of a line, stays as it was written.
  */
 function decode(written: string, before: string): string {

@@ -23,7 +23,7 @@ function resolveLine(written: string): string {
   const closers = findClosers(plain, line);
   const open = new Set<string>();
   let said = '';
-  /** What stands before it is said for good. */
+  /** Everything before this index is final. */
   let from = 0;
   for (let at = 0; at < line.length;) {
     const unit = line[at] ?? '';
@@ -53,7 +53,7 @@ function resolveLine(written: string): string {
   return said + plain.slice(from);
 }
 
-/** The end of a word, with the code that stands in it or right behind it. */
+/** The end of a word, including code within or right behind it. */
 function endOfWord(line: string, at: number): number {
   let end = at;
   while (end < line.length && /[^\s\ufdd0-\ufdd2]/.test(line[end] ?? ''))
@@ -90,7 +90,7 @@ function findClosers(plain: string, line: string): Map<string, number> {
   return closers;
 }
 
-/** Whether WhatsApp would take a sign that is no mark for the start of one, or for its end. */
+/** Whether WhatsApp would take an ordinary sign for the start or the end of a mark. */
 function isTaken(
   line: string,
   plain: string,

@@ -7,9 +7,9 @@ import type { TurnDeps } from '../turn/deps.ts';
 export const wordsReplyId = ({ id }: Words): string => `${id}.words.1`;
 
 /**
- * A reply that quotes the words goes on with `session`. Returns a function that sends what Claude has
- * said before the answer, formatted like an answer; words that were sent already are not sent again.
- * It throws FencedError.
+ * A reply that quotes the words goes on with `session`. Returns a function that sends what Claude
+ * has said before the answer, formatted like an answer; words that were sent already are not sent
+ * again. It throws FencedError.
  */
 export function createSayWords(
   { stores: { outbox }, chat: { writeAnswer } }: Pick<TurnDeps, 'stores' | 'chat'>,

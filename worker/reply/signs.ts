@@ -42,7 +42,7 @@ export function isEdge(head: string, tail: string): boolean {
 
 /**
  * Whether WhatsApp might take a sign between two texts for the start of a mark or for its end. A
- * sign next to the same sign is none.
+ * sign next to the same sign does not count.
  */
 export function maySign(sign: string, head: string, tail: string): boolean {
   if (!/^[*_~`]$/.test(sign) || head.endsWith(sign) || tail.startsWith(sign)) return false;

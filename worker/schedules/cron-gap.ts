@@ -78,7 +78,7 @@ function gapAround(cron: string, timezone: string, change: number): number {
   return smallestStep(times);
 }
 
-/** The next run (ms since 1970); undefined when there is none. */
+/** The next run (ms since 1970), or undefined. */
 function nextOf(runs: ReturnType<typeof CronExpressionParser.parse>): number | undefined {
   try {
     return runs.next().getTime();

@@ -51,8 +51,9 @@ const mostParked = 7;
  * one upcoming job per cron: ticks missed while everything was down become one tick. Beyond a
  * person's daily maximum a tick is skipped, and the person is notified. A repeating schedule whose
  * answers all wait for the person to write is paused, and the person is notified. A schedule of a
- * person who is no longer allowed to write does not run: all of theirs are set aside. A tick of another
- * home, whose computer does not come up, is said to the person as well: its turn waits for the computer.
+ * person who is no longer allowed to write does not run: all of theirs are set aside. A tick of
+ * another home, whose computer does not come up, is said to the person as well: its turn waits for
+ * the computer.
  */
 export function createTickProcessor(
   { allowed, schedules, runs, outbox, dead }: TickStores,

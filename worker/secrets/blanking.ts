@@ -20,8 +20,8 @@ export function blankMark(name: string): string {
 
 /**
  * Builds the blanking of these secrets: as they are, line by line, in JSON, in an address, in HTML,
- * quoted for a shell, in hexadecimal, and in base64 wherever in the encoded text they begin. A text that was cut within a secret ends
- * with “…”: what is left of the secret before it goes, too.
+ * quoted for a shell, in hexadecimal, and in base64 wherever in the encoded text they begin. A text
+ * that was cut within a secret ends with “…”: what is left of the secret before it goes, too.
  */
 export function createBlank(secrets: readonly NamedSecret[]): Blank {
   const marks = new Map<string, string>();
@@ -86,7 +86,9 @@ function htmlForms(value: string): string[] {
   ];
 }
 
-/** Between single marks, as people and `sh` write it, as `declare -p` prints it, and as `printf %q`. */
+/**
+ * Between single marks, as people and `sh` write it, as `declare -p` prints it, and as `printf %q`.
+ */
 function shellForms(value: string): string[] {
   return [
     value.replaceAll("'", String.raw`'\''`),

@@ -10,9 +10,9 @@ const names = new Set(['id', 'callId', 'kind', 'path', 'digest', 'key', 'prompts
 
 /**
  * The same agent, with the secrets of each conversation's person blanked in everything that comes
- * from it: events, calls of the chat's tools, suggestions, tasks in the background, and the messages
- * of its failures. So chat, pages, progress, job logs and Redis get none of them. What it reads and
- * the files that it sends are left alone.
+ * from it: events, calls of the chat's tools, suggestions, tasks in the background, and the
+ * messages of its failures. So chat, pages, progress, job logs and Redis get none of them. What it
+ * reads and the files that it sends are left alone.
  */
 export function hideSecrets(
   agent: Agent,

@@ -8,8 +8,9 @@ export class NoPlaceError extends Error {
 }
 
 /**
- * A directory that only the worker can read and write, within a directory of the agent. The agent could move it away and put something else there: so it is opened and
- * looked at for each step, and the step then goes through the open directory.
+ * A directory that only the worker can read and write, within a directory of the agent. The agent
+ * could move it away and put something else there: so it is opened and looked at for each step, and
+ * the step then goes through the open directory.
  */
 export type KeptDirectory = {
   /** A file's bytes; undefined when it does not exist. */
@@ -27,8 +28,8 @@ const openFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 let written = 0;
 
 /**
- * The first write creates the directory. Each method throws NoPlaceError when it is not the worker's
- * own, or cannot be created.
+ * The first write creates the directory. Each method throws NoPlaceError when it is not the
+ * worker's own, or cannot be created.
  */
 export function createKeptDirectory(directory: string): KeptDirectory {
   const within = async <T>(step: (at: string) => Promise<T>): Promise<T> => {

@@ -9,10 +9,10 @@ export function keyPairOf(privateKey: Uint8Array): KeyPair {
 }
 
 /**
- * Opens what `relay/links/seal-secret.js` has sealed; undefined when it was sealed to another key or
- * was changed. The form is that of libsodium's sealed box: the public key of a pair that was made
- * for this box, then XSalsa20-Poly1305 under a nonce that depends on both public keys. The nonce
- * comes from SHA-512, which the small library for browsers has, instead of BLAKE2b.
+ * Opens what `relay/links/seal-secret.js` has sealed; undefined when it was sealed to another key
+ * or was changed. The form is that of libsodium's sealed box: the public key of a pair that was
+ * made for this box, then XSalsa20-Poly1305 under a nonce that depends on both public keys. The
+ * nonce comes from SHA-512, which the small library for browsers has, instead of BLAKE2b.
  */
 export function openBox(box: Uint8Array, home: KeyPair): Uint8Array | undefined {
   const size = nacl.box.publicKeyLength;

@@ -50,9 +50,9 @@ const known =
 export type NameFault = 'form' | 'reserved';
 
 /**
- * Reads the name of a secret as a person writes it, in any case. Refuses the names of variables that
- * make programs load code, or lead the model, a proxy or git elsewhere: a secret is something that a
- * command knows, never how commands work.
+ * Reads the name of a secret as a person writes it, in any case. Refuses the names of variables
+ * that make programs load code, or lead the model, a proxy or git elsewhere: a secret is something
+ * that a command knows, never how commands work.
  */
 export function readSecretName(
   text: string,

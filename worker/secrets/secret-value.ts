@@ -4,8 +4,8 @@ import { leastSecret, mostSecretBytes } from '../../shared/store/links/secret-li
 export type ValueFault = 'short' | 'long' | 'odd';
 
 /**
- * Reads a secret as it was entered: text without the blanks and line ends around it, which come with
- * copying. A variable cannot hold a NUL.
+ * Reads a secret as it was entered: text without the blanks and line ends around it, which come
+ * with copying. A variable cannot hold a NUL.
  */
 export function readSecretValue(
   bytes: Uint8Array,

@@ -33,8 +33,8 @@ export type Secrets = {
   /** Returns false when there is no such secret. */
   remove(person: string, name: string): Promise<boolean>;
   /**
-   * A person's secrets with their values, for the environment of their commands; none where there is
-   * no directory of the worker's own.
+   * A person's secrets with their values, for the environment of their commands; none where there
+   * is no directory of the worker's own.
    */
   values(person: string): Promise<Record<string, string>>;
   /**

@@ -9,7 +9,9 @@ export type PersonsCommand = { user: AgentUser | undefined; command: string[] };
 
 export type PersonsProcess = {
   child: ChildProcess;
-  /** The exit code, and the last lines of what it complained about. Rejects when it cannot start. */
+  /**
+   * The exit code, and the last lines of what it complained about. Rejects when it cannot start.
+   */
   ended: Promise<{ code: number | null; said: string }>;
 };
 

@@ -47,7 +47,7 @@ const expression = [
 ];
 
 /**
- * Lists what is in a home, with the person's rights. Sockets, pipes and devices are no content.
+ * Lists what is in a home, with the person's rights. Sockets, pipes and devices are left out.
  * Throws when the home cannot be read, and when aborted.
  */
 export async function takeInventory(

@@ -7,7 +7,7 @@ import { createAgentFiles } from '../agent/sandbox/files.ts';
 import { longPatience, runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
 
 /**
- * The place where homes lie, for what lies beside them: names that begin with a dot, which are no
+ * The directory of the homes, for what lies beside them: names that begin with a dot, which are no
  * homes. Methods throw when a step fails.
  */
 export type Place = {

@@ -39,8 +39,8 @@ export const packedName = 'home.tar';
 export const completeTag = 'complete';
 
 /**
- * What is kept of a person's snapshots: the last five, and the last of each of 24 hours, 14 days and
- * 8 weeks.
+ * What is kept of a person's snapshots: the last five, and the last of each of 24 hours, 14 days
+ * and 8 weeks.
  */
 export const kept = [
   '--keep-last',
@@ -76,7 +76,7 @@ export function createRepository({ run, start }: Restic): Repository {
       return Summary.parse(JSON.parse(last)).snapshot_id;
     },
     async complete(person, id) {
-      // A tag needs no lock: it writes the snapshot's small file anew. A lock that a killed command
+      // A tag needs no lock: it rewrites the snapshot's small file. A lock that a killed command
       // has left would refuse it.
       await run({ person, args: ['tag', '--no-lock', '--add', completeTag, id] });
     },

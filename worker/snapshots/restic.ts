@@ -17,8 +17,8 @@ export type SnapshotStore = {
 };
 
 /**
- * Why restic failed: there is no repository or bucket at the address, the password is wrong, another
- * command holds the lock, or anything else, such as a store that does not answer.
+ * Why restic failed: there is no repository or bucket at the address, the password is wrong,
+ * another command holds the lock, or anything else, such as a store that does not answer.
  */
 export type ResticFailureKind = 'absent' | 'refused' | 'locked' | 'away';
 

@@ -14,8 +14,8 @@ export type RestoreParts = {
 };
 
 /**
- * A snapshot holds what no home of ours has: a special file, an absolute name, a name that leads out,
- * or a link used as a directory. Nothing of it is taken.
+ * A snapshot holds what no home of ours has: a special file, an absolute name, a name that leads
+ * out, or a link used as a directory. Nothing of it is taken.
  */
 export class RefusedSnapshot extends Error {
   override name = 'RefusedSnapshot';
@@ -35,9 +35,9 @@ const aside = (person: string, now: number): string => `.aside-${person}-${now}`
 
 /**
  * Restores a snapshot into a new directory, with the person's rights, and swaps it in once it is
- * whole and checked; earlier files of the home are set aside. A kill anywhere leaves the old home or,
- * once `finishSwap` has run, the new one. The caller holds the home's lock. Throws RefusedSnapshot
- * and ResticFailure, and when the disk is full; then nothing has changed.
+ * whole and checked; earlier files of the home are set aside. A kill anywhere leaves the old home
+ * or, once `finishSwap` has run, the new one. The caller holds the home's lock. Throws
+ * RefusedSnapshot and ResticFailure, and when the disk is full; then nothing has changed.
  */
 export async function restoreHome(
   parts: RestoreParts,

@@ -23,7 +23,7 @@ export type RestoresParts = {
 
 /** What happens around restores. */
 export type RestoreListener = {
-  /** Tells a person of a restore, once: the same call again says nothing. */
+  /** Notifies a person of a restore, once: a repeated call sends nothing. */
   onRestored(conversation: string, untold: Untold): Promise<void>;
   /** Snapshots are not where they were, or one was refused. */
   onGone(conversation: string): Promise<void>;
@@ -39,7 +39,7 @@ export type Restores = {
    * restored. Throws AgentFailure (`files-away`) while that is not possible.
    */
   homeOf(inner: HomeOf): HomeOf;
-  /** From now on the listener hears of restores, also of earlier ones that are untold. */
+  /** Calls the listener for each restore from now on, and for earlier unreported ones. */
   listen(listener: RestoreListener): void;
   stop(): void;
 };
@@ -48,9 +48,9 @@ export type Restores = {
 export type Need = 'nothing' | 'look' | 'restore';
 
 /**
- * Decides by moments (ms since 1970): that of the snapshot that the home continues, by this disk, and
- * that of the last one, by Redis. `look`: neither knows any and the home is empty, as after a loss of
- * both; only the repository can tell.
+ * Decides by moments (ms since 1970): that of the snapshot that the home continues, by this disk,
+ * and that of the last one, by Redis. `look`: neither knows any and the home is empty, as after a
+ * loss of both; only the repository can tell.
  */
 export function needOf(
   onDisk: number | undefined,

@@ -53,8 +53,8 @@ export type Schedule = {
   /** Takes up homes in which an earlier boot has left work without a snapshot. */
   recover(homes: Home[]): Promise<void>;
   /**
-   * Whether the worker must not sleep yet: a snapshot is to be taken, which is begun now, and has not
-   * failed too often.
+   * Whether the worker must not sleep yet: a snapshot is to be taken, which is begun now, and has
+   * not failed too often.
    */
   holdsAwake(): boolean;
   stop(): Promise<void>;

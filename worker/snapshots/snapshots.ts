@@ -17,7 +17,7 @@ import { createSchedule, scheduleTimes } from './schedule.ts';
 import type { Schedule, ScheduleTimes } from './schedule.ts';
 import { takeSnapshot } from './take.ts';
 
-/** Hears what happens with snapshots. */
+/** What is notified of snapshots and restores. */
 export type SnapshotListener = RestoreListener & {
   /** A person's snapshots have failed too often. */
   onFailing(conversation: string, reason: string): Promise<void>;
@@ -27,7 +27,7 @@ export type SnapshotListener = RestoreListener & {
 export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake'> & {
   /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
   homeOf(inner: HomeOf): HomeOf;
-  /** Begins to take snapshots, and tells the listener what happens. */
+  /** Starts taking snapshots, and notifies the listener. */
   start(listener: SnapshotListener): Promise<void>;
   stop(): Promise<void>;
 };

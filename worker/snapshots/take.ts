@@ -102,7 +102,9 @@ async function feed(input: Writable, entries: Entry[]): Promise<void> {
   input.end();
 }
 
-/** The files that their owner may not read; what has gone since it was listed is no loss. */
+/**
+ * The files that their owner may not read; a file that vanished since the listing is not reported.
+ */
 function unreadNames(said: string): string[] {
   return [...said.matchAll(/^tar: (.+): Warning: Cannot open: Permission denied$/gm)].map(
     ([, name = '']) => name,

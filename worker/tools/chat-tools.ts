@@ -45,7 +45,7 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
     'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
 };
 
-/** Tells the person of the page with what comes beyond the quota. */
+/** Sends the person the link to the page with what exceeds the quota. */
 function restWords(pageUrl: string): string {
   return `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${pageUrl}`;
 }

@@ -86,7 +86,7 @@ const losses = {
   },
   'its movement': {
     label: 'Moving',
-    told: 'Sent as a still picture with a link to the moving one that works for a day, since WhatsApp shows it still.',
+    told: 'Sent as a still picture with a link to the moving one, valid for a day, since WhatsApp shows it still.',
   },
   'the drawing': {
     label: 'The drawing',

@@ -21,8 +21,8 @@ export type SendQuota = {
 /**
  * A turn sends at most `most` messages, which always leaves room for an answer and a link to the
  * page. `sentBefore` returns how many replies an earlier attempt of the turn has sent; it is called
- * once, at the first message. `messageCount` is the number of the person's messages in the turn: each
- * further one resets the quota, since the person is reading along.
+ * once, at the first message. `messageCount` is the number of the person's messages in the turn:
+ * each further one resets the quota, since the person is reading along.
  */
 export function createSendQuota({
   most,

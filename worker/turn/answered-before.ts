@@ -32,7 +32,7 @@ const beside =
   /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+ min(?: so far\))?$/;
 
 /**
- * The sentences of a message that is given up. Each ends one message, so it is no answer to another
+ * The sentences of a message that is given up. Each ends one message, so it does not answer another
  * one; before a message is given up again, its own sentence is looked up in Twilio's list.
  */
 const givenUp = /^I (?:could not finish this|cannot work right now|stopped (?:this|here))\b/;

@@ -34,7 +34,7 @@ export type EventParts = {
  */
 export type TurnEvents = { onEvent(event: AgentEvent): Promise<void> };
 
-/** Tells that the conversation was replaced by a summary. */
+/** The sentence that the conversation was replaced by a summary. */
 function compactedWords(isAsked: boolean): string {
   const done = isAsked
     ? 'I have summed our conversation up, and go on from there.'
@@ -118,8 +118,8 @@ export function createTurnEvents(
     await reporter.flush();
     // What belongs before the answer.
     await screenshots.sendUnsent(steering.wordsOf(event.prompts));
-    // A turn that has sent something needs no closing words; one that has sent nothing must not end
-    // in silence.
+    // A turn that has sent something needs no closing words; a turn that has sent nothing must not
+    // end in silence.
     const written = await chat.writeAnswer(event.id, await textOf(event));
     // Claude may have nothing to say about its work in the background.
     const isAsked = event.prompts.some((id) => !isWorkId(id));

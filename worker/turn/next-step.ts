@@ -127,8 +127,8 @@ function ordinaryStep(
 }
 
 /**
- * Whether a message about work in the background goes with the turn that asks in the same session: a
- * turn of its own would have to wait for the person.
+ * Whether a message about work in the background goes with the turn that asks in the same session:
+ * a turn of its own would have to wait for the person.
  */
 function isHeardBeside({ work }: Message, { question, session }: Situation): boolean {
   return question !== undefined && work !== undefined && work.session === session;

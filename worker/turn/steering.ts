@@ -116,8 +116,8 @@ export function createSteering(
   const lookNow = async (): Promise<void> => {
     isLookDue = false;
     signal.throwIfAborted();
-    // Claude takes no more messages when its input is closed, and begins with no others while another
-    // person waits for the slot: they wait for the next turn.
+    // Claude takes no more messages when its input is closed, and begins with no others while
+    // another person waits for the slot: they wait for the next turn.
     const messages = await dispatch.look(true, isClosed || (open.size === 0 && slot.isWanted()));
     expected = dispatch.waiting();
     if (messages.length === 0) return await move();

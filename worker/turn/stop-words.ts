@@ -106,7 +106,7 @@ const wideOffset = 0xfee0;
 /** Right before a stop word they ask to go on: “don't stop”. */
 const negations = new Set(["don't", 'dont', 'not', 'never', 'nicht']);
 
-/** The most words of a text that only says stop, and of one that may mean it. */
+/** The most words of a text that only says stop, and of a text that may mean it. */
 const [mostOfStop, mostOfMaybe] = [4, 8];
 
 /** A word in the wide Latin letters of a Japanese or Chinese keyboard. */
@@ -129,7 +129,7 @@ export const anyStopWord = new RegExp(
 const numbered = /^\/?stop #?\d{1,2}$/i;
 
 /**
- * Whether a text tells to stop: `stop` when all of up to four words are stop words and fillers,
+ * Whether a text says to stop: `stop` when all of up to four words are stop words and fillers,
  * `maybe` when a text of up to eight words begins or ends with a stop word. A slash before it does
  * not matter; neither do case, punctuation and white space. With `isStrict` only the words of
  * `strong` count: the others may answer an open question, or mean something else while nothing

@@ -35,7 +35,7 @@ export function isStop(message: Message, isStrict = false): boolean {
 export type CancelWatch = { signal: AbortSignal; look(): void; end(): void };
 
 /**
- * Watches a conversation at work for a stop, and aborts with StopRequest. It hears of new messages
+ * Watches a conversation at work for a stop, and aborts with StopRequest. It learns of new messages
  * itself and looks beside the turn's mailbox: a stop never waits behind the work that it stops, nor
  * behind an event that is being handled.
  */

@@ -14,8 +14,8 @@ const patienceMs = 1000;
 /**
  * Waits for a slot, and returns it with the turn's first messages; undefined when there is nothing
  * to work on, or the person has withdrawn it. Handles messages that come in meanwhile: commands, a
- * stop. After a moment the person gets their position in the queue, once per turn. Gives the attempts
- * back once, before the wait. Throws the signal's reason.
+ * stop. After a moment the person gets their position in the queue, once per turn. Gives the
+ * attempts back once, before the wait. Throws the signal's reason.
  */
 export async function waitForSlot(
   { stores: { outbox }, slots }: Pick<TurnDeps, 'stores' | 'slots'>,

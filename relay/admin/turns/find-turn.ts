@@ -3,14 +3,16 @@ import { isMessageId } from '../../../shared/store/message.ts';
 import { keys } from '../../../shared/store/redis/keys.ts';
 import type { Redis } from '../../../shared/store/redis/redis.ts';
 
-/** Whether this can be a turn's id: that of the message that started it, or a number of BullMQ's. */
+/**
+ * Whether this can be a turn's id: that of the message that started it, or a number of BullMQ's.
+ */
 export function isTurnId(id: string): boolean {
   return isMessageId(id) || /^\d{1,16}$/.test(id);
 }
 
 /**
- * The page of an id: that of a turn, of a message (which may have been steered into another turn), or
- * of a message that Twilio has sent for us; undefined if nothing of this name is known.
+ * The page of an id: that of a turn, of a message (which may have been steered into another turn),
+ * or of a message that Twilio has sent for us; undefined if nothing of this name is known.
  */
 export async function findTurn(redis: Redis, id: string): Promise<string | undefined> {
   if (!isTurnId(id)) return undefined;

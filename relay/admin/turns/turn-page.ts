@@ -123,7 +123,9 @@ function stepRow(
   return html`<li><span class="whole">${stepWords(text)}</span><span class="soft small num right">${began}${took}</span></li>`;
 }
 
-/** A step without the internal names of the browser's and the chat's tools, and without long paths. */
+/**
+ * A step without the internal names of the browser's and the chat's tools, and without long paths.
+ */
 function stepWords(text: string): string {
   return text
     .replace(/^mcp__\w+?__/, '')

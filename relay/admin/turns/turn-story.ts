@@ -59,7 +59,9 @@ export function createTurnStories(
     }
     return undefined;
   };
-  /** A turn that is not listed: a message that no turn has taken up, or a job of an earlier version. */
+  /**
+   * A turn that is not listed: a message that no turn has taken up, or a job of an earlier version.
+   */
   const readUnlisted = async (id: string): Promise<Turn | undefined> => {
     const [[conversation, state, at], raw, job] = await Promise.all([
       redis.hmget(keys.message(id), 'conversation', 'state', 'at'),

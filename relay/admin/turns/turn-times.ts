@@ -1,9 +1,9 @@
 import type { Turn } from '../../../shared/store/turns/turn-list.ts';
 
 /**
- * A turn as the person saw it (ms since 1970): when their first message was accepted, when the first
- * word came, when the last part of the answer was sent, and when the last part had been delivered;
- * `pacedMs` is how long the send rate has held the answer back.
+ * A turn as the person saw it (ms since 1970): when their first message was accepted, when the
+ * first word came, when the last part of the answer was sent, and when the last part had been
+ * delivered; `pacedMs` is how long the send rate has held the answer back.
  */
 export type PersonTimes = {
   accepted: number;

@@ -33,7 +33,7 @@ export type NextDeliveries = {
   next(conversation: string, fence: Fence, now: number, home?: HomeSuffix): Promise<NextDelivery>;
 };
 
-/** The delayed replies in a row after which the person hears why they come slowly. */
+/** The delayed replies in a row after which a sentence says why they come slowly. */
 const mostDelayedUntold = 3;
 
 /** The notice about a pace of at least a second; '' for a faster one, which is not noticed. */

@@ -22,7 +22,7 @@ import type { SpendEntry } from '../money/spend.ts';
 
 /**
  * The store has lost an answer of this turn, as a restored copy has: its message waits again. The
- * turn begins anew at the head of the inbox, so that the answer goes out in its order.
+ * turn starts again at the head of the inbox, so that the answer goes out in its order.
  */
 export class LostAnswerError extends Error {
   override name = 'LostAnswerError';

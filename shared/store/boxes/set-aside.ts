@@ -114,8 +114,8 @@ export function createSetAside(
 }
 
 /**
- * Tells the owner what was set aside of a person who may not write any more, if anything was, unless
- * the owner has removed them in the chat and knows.
+ * Tells the owner what was set aside of a person who may not write any more, if anything was,
+ * unless the owner has removed them in the chat and knows.
  */
 export async function tellOfSetAside(
   { setAside, allowed, tellOwner }: { setAside: SetAside; allowed: Allowed; tellOwner: TellOwner },
@@ -162,9 +162,9 @@ export async function sumOf(
 }
 
 /**
- * The question to the owner about a person who may write again and has work set aside in any of their
- * conversations; undefined when nothing is set aside. It is asked once for each time the person is
- * back.
+ * The question to the owner about a person who may write again and has work set aside in any of
+ * their conversations; undefined when nothing is set aside. It is asked once for each time the
+ * person is back.
  */
 export async function returnedQuestion(
   {

@@ -25,8 +25,8 @@ export function waitingSets(homes: readonly HomeSuffix[]): string[] {
 
 /**
  * Adds a missing turn for every inbox with messages, and a missing delivery for every outbox with
- * replies: a crash between two steps may have stranded them. Looks at these homes, by default at the
- * first. Returns how many jobs it added.
+ * replies: a crash between two steps may have stranded them. Looks at these homes, by default at
+ * the first. Returns how many jobs it added.
  */
 export async function sweep(
   { redis, turns, deliveries }: { redis: Redis; turns: Turns; deliveries: Deliveries },

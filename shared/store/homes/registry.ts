@@ -7,8 +7,8 @@ import { loadScript } from '../redis/script-file.ts';
 import { suffixOf } from './routes.ts';
 
 /**
- * What a VM says of its home at its boot: the `address` at which the relay wakes it and the `secret`
- * that it asks for, how many people it `takes` (undefined: any number), and its version.
+ * What a VM says of its home at its boot: the `address` at which the relay wakes it and the
+ * `secret` that it asks for, how many people it `takes` (undefined: any number), and its version.
  */
 export type HomeFacts = {
   address: string | undefined;
@@ -24,14 +24,17 @@ export type HomeRecord = Omit<HomeFacts, 'version'> & {
   suffix: HomeSuffix;
   since: string;
   people: number;
-  /** Since when its computer does not come up (ISO 8601), and the name of the home that sends for it. */
+  /**
+   * Since when its computer does not come up (ISO 8601), and the name of the home that sends for
+   * it.
+   */
   dead: string | undefined;
   helper: string | undefined;
 };
 
 /**
- * `alone`: no other home could send for it. `alive`: a worker of it lives. `since` is when this death
- * was noted first (ISO 8601), `helper` and `name` are those of the home that sends for it.
+ * `alone`: no other home could send for it. `alive`: a worker of it lives. `since` is when this
+ * death was noted first (ISO 8601), `helper` and `name` are those of the home that sends for it.
  */
 export type Death =
   | { outcome: 'helped'; since: string; helper: HomeSuffix; name: string }
@@ -39,8 +42,9 @@ export type Death =
   | { outcome: 'alive' };
 
 /**
- * `live`: the home is served from another disk now. `not-first`: this disk has no files, and a system
- * that has people has no first home yet. `isReplaced`: the home was served from another disk before.
+ * `live`: the home is served from another disk now. `not-first`: this disk has no files, and a
+ * system that has people has no first home yet. `isReplaced`: the home was served from another disk
+ * before.
  */
 export type Registration =
   | { outcome: 'registered'; suffix: HomeSuffix; isReplaced: boolean }
@@ -52,8 +56,8 @@ export type HomeRegistry = {
   /** The name of the first home; undefined before any home has registered. */
   first(): Promise<string | undefined>;
   /**
-   * `id` is what the disk is known by, `worker` the registering one; `mayBeFirst` is for a VM that has
-   * the people's files.
+   * `id` is what the disk is known by, `worker` the registering one; `mayBeFirst` is for a VM that
+   * has the people's files.
    */
   register(
     home: { name: string; id: string; worker: string; mayBeFirst: boolean },

@@ -12,8 +12,8 @@ const purposes = ['secret'] as const;
 export type LinkPurpose = (typeof purposes)[number];
 
 /**
- * A link in a chat. `object` is what it is about, such as the name of a secret; `detail` is what its
- * page needs besides, which anybody may know. `uses`: how many browsers may use it.
+ * A link in a chat. `object` is what it is about, such as the name of a secret; `detail` is what
+ * its page needs besides, which anybody may know. `uses`: how many browsers may use it.
  */
 export type NewLink = {
   purpose: LinkPurpose;
@@ -107,7 +107,7 @@ const Stored = z.looseObject({
 /** `now` is in ms since 1970. */
 export function createLinks(redis: Redis, now: () => number = Date.now): Links {
   const read = async (id: string): Promise<(Link & { digest: string }) | undefined> => {
-    // A purpose of a later version is no link here.
+    // A link of a later version's purpose is not a link here.
     const stored = Stored.safeParse(await redis.hgetall(keys.link(id))).data;
     if (!stored) return undefined;
     const { used, expires, ...link } = stored;

@@ -11,7 +11,9 @@ export type SealedSecret = z.infer<typeof SealedSecret>;
 export type SealedSecrets = {
   /** Keeps it for an hour. The first one of a link stays. */
   put(link: string, secret: SealedSecret): Promise<void>;
-  /** What waits under this link's id, its `box` empty once it was taken; undefined when it is gone. */
+  /**
+   * What waits under this link's id, its `box` empty once it was taken; undefined when it is gone.
+   */
   find(link: string): Promise<SealedSecret | undefined>;
   /** Empties the box: the worker has stored what was in it. */
   empty(link: string): Promise<void>;

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
-/** The detail of a link for a secret: whose chat hears of it, and the home's public key (base64url). */
+/**
+ * The detail of a link for a secret: whose chat is notified, and the home's public key (base64url).
+ */
 export const SecretDetail = z.object({ conversation: z.string(), key: z.string() });
 export type SecretDetail = z.infer<typeof SecretDetail>;
 
-/** The least characters of a secret: a shorter one cannot be told from ordinary words. */
+/** The least characters of a secret: a shorter one looks like an ordinary word. */
 export const leastSecret = 6;
 
 /** The most bytes of a secret (UTF-8). */

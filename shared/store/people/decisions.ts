@@ -15,7 +15,8 @@ export type Decision = { kind: (typeof kinds)[number]; address: PersonAddress };
 
 /**
  * What became of a tap: `already` may the person write, too `many` invitations are open, the person
- * is the `owner`, or `unknown`. `used`: an earlier tap has decided; `gone`: the question is too old.
+ * is the `owner`, or `unknown`. `used`: an earlier tap has decided; `gone`: the question is too
+ * old.
  */
 const outcomes = ['done', 'cancelled', 'already', 'many', 'owner', 'unknown', 'used'] as const;
 export type Decided = (Decision & { outcome: (typeof outcomes)[number] }) | { outcome: 'gone' };
@@ -26,13 +27,13 @@ export type Decided = (Decision & { outcome: (typeof outcomes)[number] }) | { ou
  */
 export type Decisions = {
   /**
-   * Notes a question for an hour. Returns the token for its buttons. `names` are all addresses of the
-   * person, by default the one address.
+   * Notes a question for an hour. Returns the token for its buttons. `names` are all addresses of
+   * the person, by default the one address.
    */
   ask(decision: Decision, names?: readonly string[]): Promise<string>;
   /**
-   * Does what was asked if the owner has agreed. `message` is the id of the message with the tap: it
-   * may be repeated. What a removed person has waiting is set aside, except for schedules.
+   * Does what was asked if the owner has agreed. `message` is the id of the message with the tap:
+   * it may be repeated. What a removed person has waiting is set aside, except for schedules.
    */
   decide(token: string, message: string, isAgreed: boolean, owner: string): Promise<Decided>;
 };

@@ -6,8 +6,8 @@
 export const prefix = '{sidepocket}';
 
 /**
- * What a home has behind the names of its own keys and queues: nothing for the first home, `@NAME` for
- * another.
+ * What a home has behind the names of its own keys and queues: nothing for the first home, `@NAME`
+ * for another.
  */
 export type HomeSuffix = '' | `@${string}`;
 
@@ -66,8 +66,9 @@ export const keys = {
    */
   background: `${prefix}:background`,
   /**
-   * SET of each home: conversations with entries in their inbox or outbox; maintained by the scripts,
-   * so that a scan need not visit every conversation. SET of conversations that once had entries.
+   * SET of each home: conversations with entries in their inbox or outbox; maintained by the
+   * scripts, so that a scan need not visit every conversation. SET of conversations that once had
+   * entries.
    */
   conversations: `${prefix}:conversations`,
   known: `${prefix}:known`,
@@ -99,18 +100,18 @@ export const keys = {
    */
   aliases: `${prefix}:aliases`,
   /**
-   * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`, `name`,
-   * `timezone`, `allowed` (since when and by whom), `home` (its name; an earlier version noted the
-   * directory there), `user` and `directory` on that computer, `limit`, `former` (ids that were joined
-   * into this one). HASH: the id of the person of each address.
+   * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`,
+   * `name`, `timezone`, `allowed` (since when and by whom), `home` (its name; an earlier version
+   * noted the directory there), `user` and `directory` on that computer, `limit`, `former` (ids
+   * that were joined into this one). HASH: the id of the person of each address.
    */
   person: (id: string): string => `${prefix}:person:${id}`,
   people: `${prefix}:people`,
   /**
    * HASH: the last complete snapshot of a person's home: `at` (ms since 1970), `files`, `bytes`,
    * `leftOut` (in words), and `failing` while snapshots fail and the owner knows it. HASH that
-   * expires: a restore that was asked for in a conversation (`wanted`, its token; `before`, ms since
-   * 1970 or empty), and the `outcome` of the `done` one, in words.
+   * expires: a restore that was asked for in a conversation (`wanted`, its token; `before`, ms
+   * since 1970 or empty), and the `outcome` of the `done` one, in words.
    */
   homeSnapshot: (person: string): string => `${prefix}:home-snapshot:${person}`,
   restore: (conversation: string): string => `${prefix}:restore:${conversation}`,
@@ -120,12 +121,13 @@ export const keys = {
    */
   personQuestion: (token: string): string => `${prefix}:person-question:${token}`,
   /**
-   * HASH: the state of a conversation (its `home`, if it is not the first; its session; the address that wrote last, and when, if it is
-   * not the conversation's own; `wroteAt`, when the person last wrote, which opens WhatsApp's
-   * 24-hour window; the session that a fresh one `follows` because its history was refused, and
-   * these `renewals`; the message from which on it is to `rewind`; which of the project's own programs may run; `unspoken`, the answers to voice
-   * messages whose sound is still to be made; `failed`, the given-up messages,
-   * and `failedMeta`, when and in which turn each was given up).
+   * HASH: the state of a conversation (its `home`, if it is not the first; its session; the address
+   * that wrote last, and when, if it is not the conversation's own; `wroteAt`, when the person last
+   * wrote, which opens WhatsApp's 24-hour window; the session that a fresh one `follows` because
+   * its history was refused, and these `renewals`; the message from which on it is to `rewind`;
+   * which of the project's own programs may run; `unspoken`, the answers to voice messages whose
+   * sound is still to be made; `failed`, the given-up messages, and `failedMeta`, when and in which
+   * turn each was given up).
    */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
@@ -140,8 +142,8 @@ export const keys = {
   /**
    * ZSET that expires: the ids of the messages and the replies of a conversation, by when they were
    * accepted or put (ms since 1970). ZSETs that expire: the turns of all conversations, of one, and
-   * those that have given messages up, by their first message. HASH that expires: the words by which
-   * the search finds each turn.
+   * those that have given messages up, by their first message. HASH that expires: the words by
+   * which the search finds each turn.
    */
   thread: (conversation: string): string => `${prefix}:thread:${conversation}`,
   turnTimes: `${prefix}:turn-times`,
@@ -150,8 +152,8 @@ export const keys = {
   turnsOf: (conversation: string): string => `${prefix}:turns-of:${conversation}`,
   /**
    * HASH that expires: a turn (`conversation`; `begunAt` and `settledAt`, when it took up its first
-   * messages and last settled some, ms since 1970; the `failure` of what it has given up; `next`, the
-   * turn that has taken its messages over). LIST that expires: the ids of its messages.
+   * messages and last settled some, ms since 1970; the `failure` of what it has given up; `next`,
+   * the turn that has taken its messages over). LIST that expires: the ids of its messages.
    */
   turn: (id: string): string => `${prefix}:turn:${id}`,
   turnMessages: (turn: string): string => `${prefix}:turn-messages:${turn}`,
@@ -206,12 +208,14 @@ export const keys = {
   pageSizes: `${prefix}:page-sizes`,
   /**
    * HASH that expires: a link in a chat (`digest` of its token, purpose, person, object, uses,
-   * expiry, and `by:DIGEST` for each browser that used it). ZSET that expires: the ids of a person's
-   * links by when they are forgotten (ms since 1970).
+   * expiry, and `by:DIGEST` for each browser that used it). ZSET that expires: the ids of a
+   * person's links by when they are forgotten (ms since 1970).
    */
   link: (id: string): string => `${prefix}:link:${id}`,
   links: (person: string): string => `${prefix}:links:${person}`,
-  /** STRING that expires after an hour: a secret that only the person's computer can open, as JSON. */
+  /**
+   * STRING that expires after an hour: a secret that only the person's computer can open, as JSON.
+   */
   sealed: (link: string): string => `${prefix}:sealed:${link}`,
   /** STRING: the lease of a worker; its value names the boot that holds it. */
   lease: (worker: string): string => `${prefix}:lease:${worker}`,
@@ -242,18 +246,18 @@ export const keys = {
   modelOpen: `${prefix}:model-open`,
   /**
    * STRING: the name of the first home, whose keys and queues have plain names. SET of the names of
-   * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by which
-   * it is woken, how many people it `takes` and how many `people` it has been given, `version`; since
-   * when it is `dead`, as its computer does not come up, and the `helper` that sends for it). SET of
-   * each home: the suffixes of the homes that it helps.
+   * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by
+   * which it is woken, how many people it `takes` and how many `people` it has been given,
+   * `version`; since when it is `dead`, as its computer does not come up, and the `helper` that
+   * sends for it). SET of each home: the suffixes of the homes that it helps.
    */
   firstHome: `${prefix}:first-home`,
   homes: `${prefix}:homes`,
   home: (name: string): string => `${prefix}:home:${name}`,
   helps: `${prefix}:helps`,
   /**
-   * STRING of each home that expires: the last sign of life of any of its workers. Without it the VM
-   * is asleep, dead or not yet deployed.
+   * STRING of each home that expires: the last sign of life of any of its workers. Without it the
+   * VM is asleep, dead or not yet deployed.
    */
   heartbeat: `${prefix}:heartbeat`,
   /** HASH of each home: when the VM fell asleep and when its next delayed job is due. */
@@ -276,8 +280,8 @@ export const keys = {
   /** Pub/sub channel that tells workers about changes to a running turn or a live session. */
   control: `${prefix}:control`,
   /**
-   * Pub/sub channel of each home that tells its workers about each accepted message. Separate, so that
-   * the relay does not receive its own messages.
+   * Pub/sub channel of each home that tells its workers about each accepted message. Separate, so
+   * that the relay does not receive its own messages.
    */
   arrivals: `${prefix}:arrivals`,
   /** BullMQ's own keys that our scripts read. */

@@ -20,8 +20,8 @@ export const Control = z.discriminatedUnion('kind', [
   /** Asks the owner of a conversation's process to close it. */
   z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
   /**
-   * The VM of the home has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970)
-   * or 0.
+   * The VM of the home has fallen asleep; `nextDue` is the time of its next delayed job (ms since
+   * 1970) or 0.
    */
   z.object({ kind: z.literal('asleep'), home, nextDue: z.number() }),
   /** A home has registered: it may be new. */
@@ -36,8 +36,8 @@ export const Control = z.discriminatedUnion('kind', [
 export type Control = z.infer<typeof Control>;
 
 /**
- * The channels of a home's workers, and of the relay, which does without the arrivals: they are by far
- * the most frequent.
+ * The channels of a home's workers, and of the relay, which does without the arrivals: they are by
+ * far the most frequent.
  */
 export const channels = {
   ofWorkers: (home: HomeSuffix): string[] => [keys.control, ofHome(keys.arrivals, home)],

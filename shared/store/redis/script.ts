@@ -145,7 +145,8 @@ const mostSendings = 5;
 /**
  * Repeats a call that Redis refused because it does not know the script; then it has done nothing.
  * ioredis itself sends the text once after such a refusal, and takes a text that another call has
- * just sent for known: a Redis that loses its scripts again in between refuses the second call, too.
+ * just sent for known: a Redis that loses its scripts again in between refuses the second call,
+ * too.
  */
 export async function untilKnown<T>(call: () => Promise<T>): Promise<T> {
   for (let sending = 1; ; sending += 1) {

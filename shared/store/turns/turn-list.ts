@@ -43,7 +43,7 @@ export type ReplyLine = {
   code: number | undefined;
 };
 
-/** A turn as it stands. Times are ms since 1970; `at` is when its first message was accepted. */
+/** A turn's current state. Times are ms since 1970; `at` is when its first message was accepted. */
 export type Turn = {
   id: string;
   conversation: string;
@@ -320,8 +320,8 @@ function fits(
 }
 
 /**
- * The spellings in which words are looked for: Redis lowers ASCII letters only, so others are looked
- * for as written, in small, in capital letters, and with a capital first letter.
+ * The spellings in which words are looked for: Redis lowers ASCII letters only, so others are
+ * looked for as written, in small, in capital letters, and with a capital first letter.
  */
 export function spellingsOf(words: string): string[] {
   const trimmed = words.trim().normalize('NFC').toWellFormed();

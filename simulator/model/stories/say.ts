@@ -4,8 +4,8 @@ import type { Story } from './story.ts';
 const commandPattern = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
 
 /**
- * The text that `say X` or `echo X` asks for; several commands in one text give several lines. Undefined
- * when it asks for nothing.
+ * The text that `say X` or `echo X` asks for; several commands in one text give several lines.
+ * Undefined when it asks for nothing.
  */
 export function wordsToSay(command: string): string | undefined {
   const [, ...words] = command.split(commandPattern);

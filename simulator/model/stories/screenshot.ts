@@ -41,8 +41,8 @@ export const screenshot: Story = {
 };
 
 /**
- * The first web address in a text, with a scheme added if the person omitted it; undefined without an
- * address.
+ * The first web address in a text, with a scheme added if the person omitted it; undefined without
+ * an address.
  */
 export function findAddress(asked: string): string | undefined {
   const found = addressPattern.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');

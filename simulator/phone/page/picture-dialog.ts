@@ -5,8 +5,8 @@ import { mediaAddress } from './media-address.ts';
 import { plainText, viewText } from './text-view.ts';
 
 /**
- * Shows a picture in full size over the page, with its caption under it ('' for none). Escape, the cross and a click beside the picture
- * close it.
+ * Shows a picture in full size over the page, with its caption under it ('' for none). Escape, the
+ * cross and a click beside the picture close it.
  */
 export function openPicture(media: ChatMedia, caption: string): void {
   const close = element(

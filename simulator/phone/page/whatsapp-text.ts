@@ -5,7 +5,7 @@ export type Inline =
   | { kind: 'link'; text: string; href: string }
   | { kind: 'bold' | 'italic' | 'strike'; children: Inline[] };
 
-/** `spaced`: a blank line stands between it and the block before it. */
+/** `spaced`: a blank line separates it from the block before it. */
 export type Block = { spaced?: boolean } & (
   | { kind: 'paragraph'; children: Inline[] }
   | { kind: 'code'; text: string }
@@ -37,7 +37,7 @@ export function parseWhatsappText(text: string): Block[] {
 
 /**
  * Blank lines between blocks become the space before the next one; those within a paragraph stay.
- * `follows`: something stands before the text.
+ * `follows`: something comes before the text.
  */
 function parseLines(text: string, follows: boolean): Block[] {
   const blocks: Block[] = [];

@@ -162,7 +162,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     live.watch({
       onChange() {
         idle.touch(live);
-        // The next boot tells what a worker that stops has lost.
+        // The next boot reports what a stopping worker has lost.
         if (stopped) return;
         const open = live.openTasks;
         if (nameOf(open) === nameOf(known)) return;

@@ -47,8 +47,8 @@ export type IdleSessions = {
 const graceMs = 1000;
 
 /**
- * The same after a turn that failed or was stopped, whose person may write again at once (ms): closed
- * without it, nine of ten sessions lack the interruption, with it none of ten.
+ * The same after a turn that failed or was stopped, whose person may write again at once (ms):
+ * closed without it, nine of ten sessions lack the interruption, with it none of ten.
  */
 const retireMs = 300;
 

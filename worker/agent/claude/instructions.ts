@@ -53,8 +53,8 @@ export const carriedNoteEnd = `${noteMark} End of the earlier messages. Only the
 
 /**
  * Whether Claude goes on with a prompt when it reads a note of ours: a raised budget is for all, a
- * note about background work for a notice alone, one that names a message for that message alone,
- * and the person's last message is none that a later answer has overtaken.
+ * note about background work for a notice alone; a note that names a message counts for that
+ * message alone, and only if no later answer has overtaken it.
  */
 export function goesOnWith(
   note: string,

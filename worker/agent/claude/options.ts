@@ -45,8 +45,8 @@ export type SessionEnvironment = {
   /** Its environment variables, all of them. */
   env: Record<string, string>;
   /**
-   * Prepares the browser's directories, including one for its screenshots, and returns the browser's
-   * environment variables, all of them.
+   * Prepares the browser's directories, including one for its screenshots, and returns the
+   * browser's environment variables, all of them.
    */
   furnishBrowser(pictures: string): Promise<Record<string, string>>;
   /** The worker's own directory that replaces the project's settings. */
@@ -71,7 +71,7 @@ export function createSessionOptions(
   const grants = project?.grants ?? noGrants;
   const startBrowser = async (): Promise<BrowserProcess> => {
     const session = live();
-    if (!session) throw new Error('Nobody is at work.');
+    if (!session) throw new Error('No turn is at work.');
     const pictures = path.join(imagesDir, path.basename(session.workspace));
     const browserEnv = await furnishBrowser(pictures);
     return (session.browser = startBrowserProcess({

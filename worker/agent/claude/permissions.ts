@@ -42,7 +42,7 @@ const noWords = {
 export function createCanUseTool(tools: () => ChatTools | undefined): CanUseTool {
   return async (name, given, options) => {
     const present = tools();
-    if (!present) return deny('Nobody can be asked right now.');
+    if (!present) return deny('No one can be asked right now.');
     // A copy, so that what is shown, approved and run is the same.
     const input = structuredClone(given);
     if (name === 'AskUserQuestion') return await ask(present, input, options.signal);

@@ -20,8 +20,8 @@ export type PrewarmedProcess = {
   readonly exited: Promise<void>;
   /**
    * Makes it the process of a new session in its home. Rejects when it has died or may not serve
-   * this session, for example in a directory with its own agents; then it is closed, nothing was sent to it, and
-   * the session must be started the usual way.
+   * this session, for example in a directory with its own agents; then it is closed, nothing was
+   * sent to it, and the session must be started the usual way.
    */
   claim(wanted: Wanted): Promise<LiveSession>;
   close(): Promise<void>;

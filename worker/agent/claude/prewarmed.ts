@@ -6,24 +6,25 @@ import type { PrewarmedProcess } from './prewarmed-process.ts';
 
 /**
  * The prewarmed process that is kept for the next new session, when there is room for one: in the
- * home of the person who was last at work, since a process runs as one person's user from its start.
+ * home of the person who was last at work, since a process runs as one person's user from its
+ * start.
  */
 export type Prewarmed = {
-  /** The number of prewarmed processes, including one that is starting: 0 or 1. */
+  /** The number of prewarmed processes, starting or ready: 0 or 1. */
   count(): number;
   /** Whether the prewarmed process is in this home. */
   isIn(home: Home): boolean;
   /**
-   * Assigns the prewarmed process to a new session in its home; undefined when there is none or it
+   * Assigns the prewarmed process to a new session in its home; undefined without one, or if it
    * does not fit.
    */
   claim(wanted: Wanted): Promise<LiveSession | undefined>;
   /**
-   * Reports that a process of this home has started or ended. After a calm period a prewarmed process
-   * is started there; one of another home makes way for it.
+   * Reports that a process of this home has started or ended. After a calm period a prewarmed
+   * process is started there; one of another home makes way for it.
    */
   stir(home: Home): void;
-  /** Starts closing it. Returns false when there is none. */
+  /** Starts closing it. Returns false without one. */
   drop(): boolean;
   stop(): Promise<void>;
 };

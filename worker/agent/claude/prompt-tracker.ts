@@ -114,8 +114,8 @@ export function createPromptTracker(
   };
 
   /**
-   * The process that had the tasks has said, or says now, what there is; any other has to look, also
-   * when it has work of its own.
+   * The process that had the tasks has said, or says now, what there is; any other has to look,
+   * also when it has work of its own.
    */
   const askAboutBackground = async (
     prompt: Prompt,

@@ -4,7 +4,7 @@ export function takesPicture(tool: string): boolean {
 }
 
 /**
- * The path of the screenshot named in that tool's result; undefined when there is none. `content`
+ * The path of the screenshot named in that tool's result; or undefined. `content`
  * is the result's content as in MCP or the Messages API.
  */
 export function savedPicture(content: unknown): string | undefined {

@@ -14,7 +14,10 @@ const mostUnheard = 1000;
 /** Claude counts as speaking for this long after its process has sent something (ms). */
 const speakingMs = 10 * 60_000;
 
-/** What a session does without a turn: its work in the background, and what no turn has heard yet. */
+/**
+ * What a session does without a turn: its work in the background, and what no turn has received
+ * yet.
+ */
 export type SessionBackground = {
   /** What runs now. */
   tasks(): BackgroundTask[];
@@ -36,13 +39,13 @@ export type SessionBackground = {
   /** Whether Claude speaks at the moment. */
   isSpeaking(): boolean;
   /**
-   * Whether something runs, is said, or waits to be heard: the process must be kept and the computer
-   * awake. A process that has gone silent in the middle does not count.
+   * Whether something runs, is said, or waits to be heard: the process must be kept and the
+   * computer awake. A process that has gone silent in the middle does not count.
    */
   isBusy(): boolean;
   /**
-   * Whether something runs, or has ended and Claude Code speaks of it or will: of what the model was
-   * told in a turn that is over, it will not.
+   * Whether something runs, or has ended and Claude Code speaks of it or will: of what the model
+   * was told in a turn that is over, it will not.
    */
   goesOn(): boolean;
   /** Whether Claude still speaks of what was interrupted. */
@@ -100,7 +103,8 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
         unheard = [...unheard.slice(1 - mostUnheard), translation];
       if (isEnd) muted = false;
-      // The model hears of an end with the next tool's result, or in a turn that Claude Code begins.
+      // The model learns of an end with the next tool's result, or in a turn that Claude Code
+      // begins.
       if (kind === 'tool-end') unspoken = unspoken.map((task) => ({ ...task, folded: true }));
       if (kind === 'result') {
         // What ends during a turn that Claude Code has begun has another one for itself.

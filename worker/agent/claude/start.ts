@@ -35,7 +35,7 @@ export function settingsOf(
 
 /**
  * Starts Claude Code in a new session or resumes the given one; a session without a transcript is
- * started anew.
+ * started again.
  */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { platform } = parts;
@@ -92,8 +92,8 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
 }
 
 /**
- * Where a session stood before a prompt: the id of what Claude said last, or its start; undefined when
- * the prompt is not in it.
+ * Where a session stood before a prompt: the id of what Claude said last, or its start; undefined
+ * when the prompt is not in it.
  */
 export function findPlaceBefore(
   transcript: readonly TranscriptEntry[],

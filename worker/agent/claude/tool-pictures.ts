@@ -22,7 +22,7 @@ const largest = Math.ceil((32 * 1024 * 1024 * 4) / 3);
  * is also short enough not to be cut into parts.
  */
 const [longestSide, mostCharacters] = [2000, 5 * 1024 * 1024];
-/** A picture's size stands within this many characters of base64. */
+/** A picture's size is within this many characters of base64. */
 const headCharacters = 64 * 1024;
 
 /**

@@ -16,8 +16,8 @@ export function earlierDirectory(dataDir: string): string {
 const script = path.join(import.meta.dirname, 'own-data.sh');
 
 /**
- * Whether DATA_DIR holds files of an earlier version that are in no home yet; also when this user may
- * not look.
+ * Whether DATA_DIR holds files of an earlier version that are in no home yet; also when this user
+ * may not look.
  */
 export function hasEarlier(dataDir: string): boolean {
   return exists(earlierDirectory(dataDir)) || earlierNames.some((name) => isEarlier(dataDir, name));

@@ -8,9 +8,9 @@ import type { Homes } from './homes.ts';
 export type HomeOf = (conversation: string) => Promise<Home>;
 
 /**
- * Resolves homes on the disk that is called `name`, and notes it, user and directory in the person's
- * record. Of two people who turned out
- * to be one, each conversation stays in the home that it began in.
+ * Resolves homes on the disk that is called `name`, and notes it, user and directory in the
+ * person's record. Of two people who turned out to be one, each conversation stays in the home that
+ * it began in.
  */
 export function createHomeOf(
   people: Pick<People, 'of' | 'note'>,

@@ -71,7 +71,7 @@ export async function moveIn({ homes, idOf, owner, log }: MovingInParts): Promis
       path.join(sessions, projectName(path.join(real, after))),
     );
     await transfer(from(earlier, 'images', name), home, path.join(home.images, name));
-    // Last, since its name tells that there is something to move.
+    // Last, since its name shows that there is something to move.
     await transfer(from(earlier, before), home, workspace);
   }
   await run(first, 'rmdir -- "$1"/* 2> /dev/null || :', earlier);

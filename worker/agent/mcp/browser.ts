@@ -10,7 +10,7 @@ const applications = [
 
 /**
  * Finds a Chromium or Chrome: on the PATH, in macOS's application directory, or Playwright's own.
- * Undefined when there is none.
+ * Undefined without one.
  */
 export async function findChromium(searchPath: string): Promise<string | undefined> {
   const candidates = searchPath

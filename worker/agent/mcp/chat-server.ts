@@ -19,7 +19,7 @@ function callIdOf(extra: unknown): string {
  */
 export function chatServer(tools: () => ChatTools | undefined): McpSdkServerConfigWithInstance {
   const say: Say = (text) => ({ content: [{ type: 'text', text }] });
-  const away = 'Nobody is waiting for an answer right now, so nothing was sent.';
+  const away = 'No one is waiting for an answer right now, so nothing was sent.';
   return createSdkMcpServer({
     name: 'whatsapp',
     version: '1.0.0',
@@ -45,7 +45,7 @@ export function chatServer(tools: () => ChatTools | undefined): McpSdkServerConf
       ...scheduleTools(
         tools,
         say,
-        'Nobody is waiting for an answer right now, so nothing was changed.',
+        'No one is waiting for an answer right now, so nothing was changed.',
       ),
     ],
   });
@@ -67,7 +67,7 @@ function scheduleTools(tools: () => ChatTools | undefined, say: Say, away: strin
           .describe(
             'once, at this time: ISO 8601 such as 2026-01-31T09:00 by the person’s clock, or with an offset',
           ),
-        in_minutes: z.number().optional().describe('once, after so many minutes'),
+        in_minutes: z.number().optional().describe('once, after this many minutes'),
         cron: z
           .string()
           .optional()

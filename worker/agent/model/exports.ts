@@ -7,8 +7,8 @@ export function isExportsRequest({ method, url }: IncomingMessage): boolean {
 }
 
 /**
- * Answers with the variables of a conversation's commands as lines of shell; with nothing when there
- * are none, or when they cannot be read: the command then runs without them.
+ * Answers with the variables of a conversation's commands as lines of shell; with nothing when
+ * there are none, or when they cannot be read: the command then runs without them.
  */
 export async function answerExports(
   response: ServerResponse,

@@ -20,7 +20,7 @@ import type { Entry } from './account.ts';
 import { createJsonUsageReader, createStreamUsageReader } from './usage-reader.ts';
 import type { UsageReader } from './usage-reader.ts';
 
-/** Hop-by-hop headers (RFC 9110, 7.6.1), and the length, which is set anew. */
+/** Hop-by-hop headers (RFC 9110, 7.6.1), and the length, which is recomputed. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -84,7 +84,7 @@ export function forward(
     else if (entry) bookAnswer(answer, entry);
     response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
     response.flushHeaders();
-    // An answer that breaks off is cut off here, too; a client that has left is no error.
+    // An answer that breaks off is cut off here, too; a client that has left is not an error.
     pipeline(answer, response, () => undefined);
   });
   outgoing.on('error', (error) => {

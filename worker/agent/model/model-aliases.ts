@@ -9,7 +9,7 @@ export const usualAliases = modelAliases.slice(0, 3);
 
 /**
  * The alias in a name, as Claude Code spells it: in lower case, with `[1m]` where the person asks
- * for the longer context. Undefined when the name is no alias.
+ * for the longer context. Undefined if the name is not an alias.
  */
 export function readAlias(name: string): string | undefined {
   const spelled = name.toLowerCase();

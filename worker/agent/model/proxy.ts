@@ -120,7 +120,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     const { session, header, value } = admitted;
     const { conversation } = session;
     if (conversation === undefined)
-      return refuse(response, 403, 'permission_error', 'This session works for nobody yet.');
+      return refuse(response, 403, 'permission_error', 'This session has no conversation yet.');
     const target = new URL(
       `${service.origin}${service.pathname.replace(/\/$/, '')}${route.target}`,
     );

@@ -7,8 +7,8 @@ const file = path.join(import.meta.dirname, 'command-environment.sh');
 /**
  * The variables by which Claude Code runs a script before each command, and the script gets the
  * variables of the session's person from the worker. So these are neither in the environment of
- * Claude Code nor in that of its hooks and servers, and a new one is there from the next command on.
- * `token` is the session's own.
+ * Claude Code nor in that of its hooks and servers, and a new one is there from the next command
+ * on. `token` is the session's own.
  */
 export function commandVariables(
   user: AgentUser | undefined,
@@ -18,8 +18,8 @@ export function commandVariables(
 }
 
 /**
- * Lines of shell that set variables. A token for GitHub of the person's own also serves git, in place
- * of the shared one. Values hold no NUL.
+ * Lines of shell that set variables. A token for GitHub of the person's own also serves git, in
+ * place of the shared one. Values hold no NUL.
  */
 export function writeExports(variables: Record<string, string>): string {
   const github =

@@ -4,7 +4,10 @@ import path from 'node:path';
 import type { AgentUser } from './user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
-/** The entries at the top of an agent's directory; `sealed`, `snapshots` and `.sidepocket` are the worker's. */
+/**
+ * The entries at the top of an agent's directory; `sealed`, `snapshots` and `.sidepocket` are the
+ * worker's.
+ */
 const ours = new Set([
   'claude',
   'home',

@@ -124,7 +124,7 @@ function readWork(
   return { ours, heads: new Set(tops.map(({ pid }) => pid)) };
 }
 
-/** The process itself or its nearest ancestor among these; undefined when there is none. */
+/** The process itself or its nearest ancestor among these, or undefined. */
 function findAncestor(
   ours: ReadonlyMap<number, ProcessEntry>,
   entry: ProcessEntry,

@@ -78,8 +78,8 @@ export function agentEnvironment(
     // Prevents any settings file from changing the model's address, key or proxy.
     CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
     CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
-    // As root, Claude Code refuses to skip its permission prompts unless it is told that it is in a
-    // sandbox; the VM is one.
+    // As root, Claude Code refuses to skip its permission prompts unless this variable says that it
+    // is in a sandbox; the VM is one.
     IS_SANDBOX: isRoot ? '1' : undefined,
     [markVariable]: mark,
   };

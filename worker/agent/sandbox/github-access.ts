@@ -28,8 +28,8 @@ export async function grantGithub(
 }
 
 /**
- * Git settings that take the token for github.com from gh's file, or from GITHUB_TOKEN of the command
- * itself; passed in the environment, so that the agent's own ~/.gitconfig stays unchanged.
+ * Git settings that take the token for github.com from gh's file, or from GITHUB_TOKEN of the
+ * command itself; passed in the environment, so that the agent's own ~/.gitconfig stays unchanged.
  */
 export function githubSettings(
   token: { from: 'file'; file: string } | { from: 'variable' },

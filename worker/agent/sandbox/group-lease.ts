@@ -169,7 +169,7 @@ function dropDead(isAgent: IsAgent, table: ProcessEntry[]): void {
   }
 }
 
-/** Deletes a lease file; one that stays has no effect once its holder has ended. */
+/** Deletes a lease file. A file that stays has no effect once its holder has ended. */
 function drop(file: string): void {
   try {
     unlinkSync(file);
@@ -179,8 +179,8 @@ function drop(file: string): void {
 }
 
 /**
- * Writes the lease to the first writable directory; undefined when there is none. Replaces a dead
- * holder's lease.
+ * Writes the lease to the first writable directory; undefined without a writable directory.
+ * Replaces a dead holder's lease.
  */
 function write(holder: Holder, isAgent: IsAgent): string | undefined {
   for (const directory of directories(process.getuid?.() ?? 0)) {

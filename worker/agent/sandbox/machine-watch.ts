@@ -24,7 +24,7 @@ export type MachineWatchOptions = {
   /** The process limit of each user; undefined means no limit. */
   maxProcesses: number | undefined;
   processes: Pick<WorkProcesses, 'endStorm'>;
-  /** The file that counts OOM kills, with a line `oom_kill N`; undefined where there is none. */
+  /** The file that counts OOM kills, with a line `oom_kill N`; undefined on systems without it. */
   memoryEvents: string | undefined;
 };
 

@@ -47,7 +47,9 @@ export type AgentPlatformOptions = {
 
 export type EnvironmentOf = (mark: string, model: ModelSession) => Record<string, string>;
 
-/** What the agent's processes in all homes run on: environment, directories, access to the model. */
+/**
+ * What the agent's processes in all homes run on: environment, directories, access to the model.
+ */
 export type AgentPlatform = {
   /**
    * Admits another session at the model proxy; its placeholders are the processes' access to the
@@ -57,9 +59,10 @@ export type AgentPlatform = {
   /** Looks up a model's name at the model's service. Throws when the proxy cannot start. */
   lookUpModel(name: string): Promise<ModelLookup>;
   /**
-   * Prepares a home for a session, including the session's own `directories`, and returns a function
-   * that builds the processes' whole environment from a mark and the session's access to the model.
-   * Existing directories are left as they are. Throws when something could not be created.
+   * Prepares a home for a session, including the session's own `directories`, and returns a
+   * function that builds the processes' whole environment from a mark and the session's access to
+   * the model. Existing directories are left as they are. Throws when something could not be
+   * created.
    */
   furnish(home: Home, directories: string[]): Promise<EnvironmentOf>;
   /** The directories that Claude Code reads as a project's settings. */
@@ -69,7 +72,7 @@ export type AgentPlatform = {
    * Never rejects.
    */
   clean(home: Home): Promise<void>;
-  /** The transcript of a session of the home; empty when there is none. */
+  /** The transcript of a session of the home; empty if it does not exist. */
   transcript(home: Home, session: string, workspace: string): Promise<TranscriptEntry[]>;
   /** The same, and when the session began (ms since 1970), if the transcript says so. */
   history(

@@ -35,7 +35,7 @@ function listPids(): number[] {
   }
 }
 
-/** One process; undefined if there is none with this id. */
+/** The process with this id, or undefined. */
 export function readProcess(pid: number): ProcessEntry | undefined {
   try {
     return parseProcess(
@@ -85,8 +85,9 @@ export function processClock(): number {
 }
 
 /**
- * Whether one user does not see the processes of another, from the content of `/proc/self/mountinfo`:
- * the last mount over /proc counts (proc_pid_mountinfo(5), proc(5): hidepid).
+ * Whether one user does not see the processes of another, from the content of
+ * `/proc/self/mountinfo`: the last mount over /proc counts (proc_pid_mountinfo(5), proc(5):
+ * hidepid).
  */
 export function hidesProcesses(mountinfo: string): boolean {
   const mounts = mountinfo.split('\n').filter((line) => line.split(' ')[4] === '/proc');

@@ -73,8 +73,8 @@ const dyingMs = 2000;
 export type MarkedUsers = Pick<AgentUsers, 'at' | 'has'> | undefined;
 
 /**
- * Selects processes: those with a variable of this name, and with `users` only those of these users,
- * whose environment the worker itself may not read.
+ * Selects processes: those with a variable of this name, and with `users` only those of these
+ * users, whose environment the worker itself may not read.
  */
 export type Marked = { variable?: string; users?: MarkedUsers };
 

@@ -5,8 +5,8 @@ import path from 'node:path';
 type Walker = { uid: number; gid: number };
 
 /**
- * The first directory on the way to a path that a user may not enter; undefined when there is none.
- * Follows the real path, as far as it exists. Ignores ACLs.
+ * The first directory on the way to a path that a user may not enter; undefined if they may enter
+ * all. Follows the real path, as far as it exists. Ignores ACLs.
  */
 export async function findBarrier(
   target: string,

@@ -46,10 +46,10 @@ export type AgentSetup = {
 /**
  * Finds the agent's user, or picks one if none was named and the worker may switch users, and makes
  * sure that it can work: that DATA_DIR can hold people's homes, and that they can run its programs.
- * Logs what the agent can and cannot reach. A worker that may not switch shares one user with its
- * agent; one that may, and root in any case, has an agent of another user or throws a SetupError,
- * unless AGENT_USER names root itself. Each person has a user of their own where DATA_DIR is the
- * worker's; root makes it so.
+ * Logs what the agent can and cannot reach. A worker that may not switch users shares its own with
+ * the agent. If it may, and as root in any case, its agent has another user, or this throws a
+ * SetupError, unless AGENT_USER names root itself. Each person has a user of their own where
+ * DATA_DIR is the worker's; root makes it so.
  */
 export async function setUpAgent({
   wanted,
@@ -137,8 +137,8 @@ async function takeData(
 }
 
 /**
- * The directory for pictures. Where one outside DATA_DIR cannot hold a directory for each person, the
- * pictures go to DATA_DIR. Throws when it cannot be made.
+ * The directory for pictures. Where one outside DATA_DIR cannot hold a directory for each person,
+ * the pictures go to DATA_DIR. Throws when it cannot be made.
  */
 async function setUpImages(
   asked: Pick<SetupOptions, 'dataDir' | 'imagesDir' | 'log'>,

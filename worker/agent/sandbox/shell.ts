@@ -35,8 +35,8 @@ export async function runAsAgent(
 }
 
 /**
- * Like runAsAgent, but runs as the worker when the agent has no user of its own; `timeout` is half a
- * minute unless given (ms).
+ * Like runAsAgent, but runs as the worker when the agent has no user of its own; `timeout` is half
+ * a minute unless given (ms).
  */
 export async function runAsAgentOrOwn(
   user: AgentUser | undefined,

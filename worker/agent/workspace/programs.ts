@@ -241,7 +241,7 @@ function readServers(text: string | undefined, finds: WorkspaceFinds): void {
         },
         [],
       );
-    } else finds.off.push(`${name}: its entry in .mcp.json is not one that I know`);
+    } else finds.off.push(`${name}: I do not know the form of its entry in .mcp.json`);
   }
 }
 

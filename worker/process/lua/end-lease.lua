@@ -1,4 +1,4 @@
--- Deletes this boot's lease and heartbeat; a newer boot may have started meanwhile. Tells a relay
+-- Deletes this boot's lease and heartbeat; a newer boot may have started meanwhile. Notifies a relay
 -- that relies on the heartbeat that the worker is gone.
 -- keys: lease, heartbeat
 -- args: worker, boot, channel, home

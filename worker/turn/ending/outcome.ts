@@ -22,6 +22,13 @@ import { planWait } from './retry-plan.ts';
 import type { StopRequest } from '../stop.ts';
 import { closingTime, closingWindowWords, mayOutlast } from '../window.ts';
 
+/**
+ * The pauses of a turn while Twilio's list cannot be read (ms), doubled each time. A new message of
+ * the person ends a pause.
+ */
+const firstLookUpPauseMs = 2000;
+const longestLookUpPauseMs = 600_000;
+
 /** The worker's parts that end a turn. */
 export type EndingParts = Pick<TurnDeps, 'stores' | 'settings'>;
 
@@ -36,8 +43,8 @@ export type TurnStand = {
 };
 
 /**
- * Whether a message has crashed its worker too often to be started again. One that has its answer
- * in the transcript has another attempt: only that answer is delivered.
+ * Whether a message has crashed its worker too often to be started again. A message that has its
+ * answer in the transcript has another attempt: only that answer is delivered.
  */
 export function isExhausted(
   { id }: Message,
@@ -80,15 +87,8 @@ export async function giveUpExhausted(
 }
 
 /**
- * The pauses of a turn while Twilio's list cannot be read (ms), doubled each time. A new message of
- * the person ends a pause.
- */
-const firstLookUpPauseMs = 2000;
-const longestLookUpPauseMs = 600_000;
-
-/**
- * Decides whether a failed turn is retried, delayed, or given up with a sentence; an interrupted one
- * goes back to the queue, and a refused history gets a new session. Always throws.
+ * Decides whether a failed turn is retried, delayed, or given up with a sentence; an interrupted
+ * one goes back to the queue, and a refused history gets a new session. Always throws.
  */
 export async function endBadly(
   { stores, settings }: EndingParts,

@@ -7,7 +7,7 @@ import { parseJson } from '../../../shared/runtime/json.ts';
 import type { AgentFailure } from '../../agent/agent.ts';
 import type { TurnContext } from '../context.ts';
 
-/** How often in a day a conversation's session is begun anew without being asked. */
+/** How often in a day a conversation's session is renewed without being asked. */
 export const mostRenewals = 3;
 
 /** How many renewals are remembered, so that no message causes two. */
@@ -19,7 +19,7 @@ const Renewals = z.array(z.object({ day: z.string(), messages: z.array(z.string(
 /** The session of a failed turn; `isResumed` when it had a history before the turn. */
 export type FailedSession = { id: string | undefined; isResumed: boolean };
 
-/** Told once per message; it is said before the answer. */
+/** Sent once per message, before the answer. */
 export const renewalSentence =
   "Claude's servers refused our conversation as it was, so I go on in a fresh one with what we said last. Your files are still here, and the old one stays in /sessions.";
 
@@ -27,13 +27,13 @@ function readRenewals({ renewals }: Conversation): z.infer<typeof Renewals> {
   return Renewals.parse(renewals === undefined ? [] : parseJson(renewals));
 }
 
-/** Whether the session was already begun anew because of this message. */
+/** Whether the session was already renewed because of this message. */
 export function isRenewed(conversation: Conversation, { id }: Pick<Message, 'id'>): boolean {
   return readRenewals(conversation).some(({ messages }) => messages.includes(id));
 }
 
 /**
- * Decides whether a failed turn begins its session anew, and returns what to store then. Only when
+ * Decides whether a failed turn renews its session, and returns what to store then. Only when
  * the API refuses the history, or refuses the request of a resumed session for a reason that is in
  * no table; at most once per message and a few times a day. `waiting` are the turn's unanswered
  * messages, `now` is ms since 1970.
@@ -62,7 +62,7 @@ export function planRenewal(
 }
 
 /**
- * Begins the session of a failed turn anew, if it may: says so, and lets the next run of the turn
+ * Renews the session of a failed turn, if it may: says so, and lets the next run of the turn
  * start a session that follows the refused one. Returns whether it did. A crash between the two
  * steps repeats both, and the sentence has the same id then. Throws FencedError.
  */

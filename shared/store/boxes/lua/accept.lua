@@ -33,7 +33,7 @@ if other then
   return 'elsewhere ' .. other
 end
 local since, tag = allowedSince(allowed, conversation), string.match(aliases, '^{[^}]*}')
--- Twilio's list tells whole seconds: within the second of the change a message counts as earlier.
+-- Twilio's list has whole seconds: within the second of the change a message counts as earlier.
 local isEarly = since and sender and sender.missed and string.sub(at, 1, 19) < since
 if not since or isEarly or sender and not useInvitation(tag, allowed, conversation, at) then
   keepJobAway()
@@ -96,7 +96,7 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   redis.call('SET', tag .. ':said:' .. messageId, kept, 'EX', keptSeconds)
   noteSaid(tag, conversation, messageId, ms, keptSeconds)
   local last, placed = redis.call('LINDEX', inbox, -1), false
-  -- A message that comes late goes before those that were said after it and that nobody has begun with.
+  -- A late message goes before those that were said after it and that no turn has taken up.
   if last and (atOf(last) or '') > at then
     for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
       local id = idOf(raw)
@@ -118,7 +118,7 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
         joinAddress(tag, alias, conversation)
       end
     end
-    -- Answers go to the address that wrote last; a message that comes late was not the last.
+    -- Answers go to the address that wrote last; a late message was not the last.
     local since = redis.call('HGET', conversationKey, 'addressAt')
     if since and since <= at or not since and sender.address ~= conversation then
       redis.call('HSET', conversationKey, 'address', sender.address, 'addressAt', at)

@@ -4,7 +4,7 @@
 -- derives: reply:*, counts, failures
 local status = redis.call('HGET', reply, 'status')
 if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end
--- Told before: an attempt fails once, and this call is the same again after a reply that was lost.
+-- Noted before: an attempt fails once, and this is the same call again after its answer was lost.
 if redis.call('HGET', reply, 'failedAttempt') == attempt then return redis.call('HGET', reply, 'failedTo') end
 if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end
 local now = tonumber(nowMs)

@@ -1,6 +1,6 @@
 -- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
 -- comes from a later version. `slow` is the notice before the reply that is the last of `mostDelayed`
--- delayed ones; '' is none. A delivery in the queue of another home than the conversation's sends
+-- delayed ones; '' for no notice. A delivery in the queue of another home than the conversation's sends
 -- nothing; `home` is what the queue's name ends in.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
@@ -15,7 +15,7 @@ if not allowedSince(allowed, conversation) then
   return { 'none' }
 end
 local since, count = epochOf(epoch, now, seen)
--- Counts a reply that the send rate delays, once; the person hears of it before the last of some.
+-- Counts a reply that the send rate delays, once; the person is notified before the last of `mostDelayed`.
 local function delay(id, key)
   redis.call('HSETNX', key, 'heldSince', nowMs)
   if redis.call('HSETNX', key, 'delayed', 1) == 0 then return end

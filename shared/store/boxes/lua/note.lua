@@ -5,7 +5,7 @@
 if redis.call('EXISTS', reply) == 0 then return 'unknown' end
 local status, known = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'sid')
 if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then
-  -- Told before: whoever died before acting on it gets the same answer again.
+  -- Reported before: a process that died before acting on it gets the same answer again.
   local ledTo = { waiting = 'again', parked = 'parked', failed = 'failed' }
   return ledTo[status] or 'stale'
 end

@@ -75,7 +75,7 @@ for _, id in ipairs(cjson.decode(settledIds)) do
   changed = changed or isKnown and redis.call('HGET', key, 'state') ~= state
   if isKnown and not isGivenUp then redis.call('HSET', key, 'state', state) end
   -- A restored store has lost the claim of a message that a turn still had: without it the backfill
-  -- would take the message for one that never came in.
+  -- would assume that the message never came in.
   if not isKnown and string.match(id, '^[SM]M%x+$') then
     redis.call('HSET', key, 'conversation', conversation, 'state', state)
     redis.call('EXPIRE', key, lifetimeSeconds)

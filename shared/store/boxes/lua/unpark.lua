@@ -8,12 +8,12 @@ return once(call, function()
   local count, gone = 0, 0
   for id in function() return redis.call('LPOP', parked) or nil end do
     local key = replyPrefix .. id
-    -- One that cannot be read is told of when its turn comes to be sent.
+    -- An unreadable reply is reported when it is about to be sent.
     local type = redis.call('TYPE', key)['ok']
     if type == 'none' then gone = gone + 1
     elseif type ~= 'hash' then redis.call('RPUSH', outbox, id)
     else
-      -- When it was said first still tells whether it may have been sent already.
+      -- The time it was first said still decides whether it may have been sent already.
       redis.call('HSETNX', key, 'saidAt', redis.call('HGET', key, 'at') or now)
       redis.call('HSET', key, 'status', 'waiting', 'at', now)
       redis.call('PERSIST', key)

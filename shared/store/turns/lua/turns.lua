@@ -1,4 +1,4 @@
--- Turns as they stand: the given `ids`, or those of an index, newest first, that fit what is asked.
+-- The current state of turns: the given `ids`, or those of an index, newest first, that fit what is asked.
 -- `words` are spellings of the wanted words in small ASCII letters; `states` are the wanted states;
 -- both are JSON lists, and an empty one asks for nothing. `before` and `since` bound the time (ms);
 -- the search goes on behind the turn `after`, which had the time `afterMs`. It ends with `most` turns,
@@ -32,7 +32,7 @@ local function isAsking(turn, conversation)
   local known = decode(redis.call('HGET', prefix .. ':conversation:' .. conversation, 'questions') or '')
   return known.turn == turn and type(known.open) == 'table'
 end
--- The state of a turn is that of its messages, the one that most needs a look first. A message that
+-- A turn has the state of its messages, and of several states that which most needs a look. A message that
 -- is worked on waits when no worker holds its turn.
 local function stateOf(turn, conversation, queue, found)
   if found.working or found.waiting then

@@ -24,7 +24,7 @@ done`;
  */
 export type SessionFile = {
   /**
-   * The last 32 MB of it, '' when there is none. Finds a session by its id in any project
+   * The last 32 MB of it, '' if the file does not exist. Finds a session by its id in any project
    * directory. Throws when it cannot be read.
    */
   read(session: string): Promise<string>;

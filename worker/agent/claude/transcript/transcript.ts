@@ -7,8 +7,9 @@ import { isBlank, withoutFiller } from '../filler.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
- * `words` were said before or beside a tool call, or before the model's limit of tokens; `break` marks an interruption or a failure of the model, noted by Claude Code; `note` is our own
- * request to go on, `notice` tells the model that work in the background has ended.
+ * `words` were said before or beside a tool call, or before the model's limit of tokens; `break`
+ * marks an interruption or a failure of the model, noted by Claude Code; `note` is our own request
+ * to go on, `notice` tells the model that work in the background has ended.
  */
 export type TranscriptEntry = {
   id: string;
@@ -41,7 +42,7 @@ const TranscriptMessage = z.object({
 
 /**
  * Reads a session's transcript from Claude Code's directory (this process's CLAUDE_CONFIG_DIR), or
- * from `store`; empty when there is none.
+ * from `store`; empty without one.
  */
 export async function readTranscript(
   session: string,
@@ -52,7 +53,7 @@ export async function readTranscript(
     dir: workspace,
     ...(store ? { sessionStore: store } : {}),
   });
-  // A model's message may go on after a tool call in it: what stands before the call is no answer.
+  // A model's message may continue after a tool call in it: text before the call is not an answer.
   const calling = new Set<string>();
   return messages
     .toReversed()
@@ -70,8 +71,8 @@ export async function readTranscript(
 }
 
 /**
- * Whether Claude Code tells the model that work in the background has come to an end of its own: what
- * a resumed session says of work that was cut off has no outcome.
+ * Whether Claude Code tells the model that work in the background has come to an end of its own:
+ * what a resumed session says of work that was cut off has no outcome.
  */
 function isOutcome(text: string): boolean {
   return (
