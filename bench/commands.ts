@@ -8,7 +8,7 @@ import { median } from './statistics.ts';
 import { withSystem } from './system-stage.ts';
 
 /** The most commands that one message may take, from the webhook to "delivered". */
-export const mostForMessage = 40;
+const mostForMessage = 40;
 
 /**
  * The idle time after which a message counts as complete (ms): its status callbacks arrive within

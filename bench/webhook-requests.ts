@@ -12,7 +12,7 @@ export const twilioSide = {
 } as const;
 
 /** How many phones write in turn. */
-export const phoneCount = 100;
+const phoneCount = 100;
 
 /** The phones, as E.164. */
 export const phones: readonly string[] = Array.from(

@@ -22,7 +22,7 @@ import type { BenchOptions } from './section.ts';
 const LogLine = z.looseObject({ time: z.iso.datetime(), msg: z.string() });
 export type LogLine = z.infer<typeof LogLine>;
 
-export const phone = '+15551230001';
+const phone = '+15551230001';
 
 /** `logged` are the lines of its log so far, `startedAt` when it was spawned (ms since 1970). */
 export type WorkerProcess = MeasuredProcess & { startedAt: number; logged(): LogLine[] };
@@ -165,7 +165,7 @@ function production(
 }
 
 /** The lines so far; the last one may be incomplete. */
-export function readLog(file: string): LogLine[] {
+function readLog(file: string): LogLine[] {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   return text
     .split('\n')

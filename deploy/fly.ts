@@ -22,7 +22,7 @@ export class FlyFailure extends Error {
 }
 
 /** fly is not on the PATH. */
-export class FlyMissing extends SetupError {
+class FlyMissing extends SetupError {
   override name = 'FlyMissing';
 }
 

@@ -39,7 +39,7 @@ export type SecretNeeds = {
 };
 
 /** 192 random bits in letters, digits, `-` and `_` only, so that URLs need no escaping. */
-export const makeSecret = (): string => randomBytes(24).toString('base64url');
+const makeSecret = (): string => randomBytes(24).toString('base64url');
 
 /** Plans the missing secrets and their values. */
 export function planSecrets({

@@ -11,7 +11,7 @@ import { endProcesses } from './agent/sandbox/ending.ts';
 import type { GroupLease } from './agent/sandbox/group-lease.ts';
 import { findMemoryEvents } from './agent/sandbox/machine-watch.ts';
 import { isOfWorker, killMarked } from './agent/sandbox/processes.ts';
-import { maxProcessesOf } from './agent/sandbox/process-limit.ts';
+import { maxProcessesOf } from './agent/sandbox/bounds.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { WorkerConfig } from './config.ts';
 import type { CreateAgent } from './process/boot.ts';

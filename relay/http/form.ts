@@ -6,7 +6,7 @@ import { createYoungCollector } from '../small-heap.ts';
  * The largest accepted form (bytes). A WhatsApp message has 1,600 characters; Twilio's other
  * parameters are short.
  */
-export const formLimit = 64 * 1024;
+const formLimit = 64 * 1024;
 
 /** The most parameters accepted: Twilio sends about 25, and 2 more for each of at most 10 files. */
 export const mostParameters = 200;

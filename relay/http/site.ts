@@ -17,7 +17,7 @@ import { createPages } from '../pages/routes.ts';
 import type { PageRenderer } from '../pages/renderer.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { createMediaFetch } from '../../shared/twilio/media.ts';
-import { readVersions } from '../admin/versions.ts';
+import { readManifest } from '../../shared/runtime/version.ts';
 
 export type SiteParts = {
   config: RelayConfig;
@@ -79,4 +79,19 @@ export async function createSite({
       log,
     }),
   });
+}
+
+/**
+ * The versions of this system, of Node, and of Claude Code, which the worker of the same release
+ * runs.
+ */
+function readVersions(): [name: string, version: string][] {
+  const { version, dependencies } = readManifest();
+  const agent = dependencies['@anthropic-ai/claude-agent-sdk'];
+  return [
+    ['Sidepocket', version],
+    ['Node.js', process.versions.node],
+    ...(agent ? [['Claude Agent SDK', agent] satisfies [string, string]] : []),
+    ['BullMQ', dependencies['bullmq'] ?? 'unknown'],
+  ];
 }

@@ -92,7 +92,7 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
 }
 
 /** The notice to the owner about removed people who had something waiting. */
-export function removedWords(people: string[]): string {
+function removedWords(people: string[]): string {
   const days = setAsideSeconds / 86_400;
   return `No longer in ALLOWED_SENDERS: ${people.join(', ')}. I set what was waiting aside. It is not done, and I delete it after ${days} days unless they come back.`;
 }

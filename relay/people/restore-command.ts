@@ -37,7 +37,7 @@ export async function runPeopleCommand(
 }
 
 /** The last snapshot in words. */
-export function describe(last: HomeSnapshot | undefined): string {
+function describe(last: HomeSnapshot | undefined): string {
   if (!last) return 'There is no snapshot of this person’s files.';
   const size = last.files > 0 ? `, ${last.files} files, ${(last.bytes / 1e6).toFixed(1)} MB` : '';
   const lacks =

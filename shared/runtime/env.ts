@@ -69,7 +69,7 @@ function readSenders(value: string, context: z.core.$RefinementCtx): PersonAddre
  * The recommended minimum length of the dashboard's password (characters): it is the only
  * protection of the conversations.
  */
-export const shortestPassword = 12;
+const shortestPassword = 12;
 
 /** What is wrong with a dashboard password, as a short clause; undefined when acceptable. */
 export function judgePassword(password: string): string | undefined {

@@ -35,12 +35,6 @@ export type ModelPrice = Record<
 export type Serving = { isFast: boolean; isInUs: boolean };
 
 /**
- * Date and source of the prices: the catalogue of models in Claude Code 2.1.330, which is
- * Anthropic's list price in US dollars.
- */
-export const pricesAsOf = '2026-11-29';
-
-/**
  * A cache write costs 1.25 times the input for five minutes, and 2 times for an hour, in every row
  * of the list.
  */
@@ -55,6 +49,9 @@ type Row = {
   long?: { above: number; price: ModelPrice };
 };
 
+/**
+ * Anthropic's list prices on 2026-11-29, from the catalogue of models in Claude Code 2.1.330.
+ */
 const table: Readonly<Record<string, Row>> = {
   'claude-3-5-haiku': { usual: price(0.8, 4) },
   'claude-haiku-4-5': { usual: price(1, 5) },

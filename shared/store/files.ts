@@ -41,7 +41,7 @@ export type FileStore = {
 /**
  * The total size of stored files (bytes): room for hundreds of screenshots in a Redis of 256 MB.
  */
-export const fileCap = 64 * 1024 * 1024;
+const fileCap = 64 * 1024 * 1024;
 
 /** Upstash takes requests of up to 10 MB; small pieces keep both processes' memory flat. */
 const pieceBytes = 512 * 1024;

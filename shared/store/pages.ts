@@ -47,7 +47,7 @@ export type PageStore = {
  * a small part of a Redis of 256 MB.
  */
 export type PageCaps = { page: number; total: number };
-export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
+const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
 
 const putScript = loadScript(new URL('lua/put-page.lua', import.meta.url), {
   keys: ['page', 'pages', 'sizes'],

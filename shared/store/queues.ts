@@ -80,7 +80,7 @@ const mostTrips = 4;
 export type QueueName = 'turns' | 'deliveries' | 'schedules';
 
 /** Creates the queue on the caller's connection, which the caller closes. */
-export function createConversationQueue<Data extends { conversation: string }>(
+function createConversationQueue<Data extends { conversation: string }>(
   name: QueueName,
   redis: Redis,
   fresh: (conversation: string) => Data,

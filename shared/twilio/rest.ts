@@ -61,7 +61,7 @@ export type TwilioRest = {
 };
 
 /** An unsuccessful answer; with Twilio's own code, if present. */
-export class TwilioRefusal extends Error {
+class TwilioRefusal extends Error {
   override name = 'TwilioRefusal';
   readonly status: number;
   readonly code: number | undefined;
@@ -74,7 +74,7 @@ export class TwilioRefusal extends Error {
 }
 
 /** A request that was not written in time, and so did not reach Twilio. */
-export class LateRequest extends Error {
+class LateRequest extends Error {
   override name = 'LateRequest';
 
   constructor() {

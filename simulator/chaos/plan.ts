@@ -8,7 +8,7 @@ import { createSeededRandom } from '../twilio/seeded-random.ts';
  * has and Redis does not know of, `posting` a POST that Twilio does not answer, `stopping` a stop
  * that has begun.
  */
-export const killKinds = [
+const killKinds = [
   'worker',
   'relay',
   'redis',
@@ -27,7 +27,7 @@ export const killKinds = [
  * memory, a Redis demoted to a replica, a Redis restored to its state of some seconds ago, and
  * connections to it that break between a command and its reply.
  */
-export const troubleKinds = [
+const troubleKinds = [
   'worker-frozen',
   'relay-frozen',
   'redis-frozen',

@@ -19,7 +19,7 @@ const repairMs = 700;
  * relay did not take is delivered again under the same id, until the signal aborts. `sent` has the
  * message as soon as it has an id. Late copies are sent in addition.
  */
-export async function send(
+async function send(
   { twin, webhookUrl, authToken, signal }: SenderParts,
   plan: PlannedMessage,
   sent: SentMessage[],

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastAgentOptions } from '../fast-agent.ts';
 
 /** The time that the fast agent takes for a text (ms): pseudorandom and reproducible. */
-export function thinkingTime(text: string): number {
+function thinkingTime(text: string): number {
   const number = createHash('sha256').update(text).digest().readUInt16BE(0);
   return text.endsWith(' with a tool') ? 300 + (number % 700) : number % 120;
 }

@@ -9,7 +9,7 @@ export type StreamEvent = { type: string } & Record<string, unknown>;
  * The events of a streamed answer in the order of
  * https://docs.anthropic.com/en/docs/build-with-claude/streaming
  */
-export function* streamEvents(message: AssistantMessage): Generator<StreamEvent> {
+function* streamEvents(message: AssistantMessage): Generator<StreamEvent> {
   const usage = { ...message.usage, output_tokens: 1 };
   yield { type: 'message_start', message: { ...message, content: [], stop_reason: null, usage } };
   yield { type: 'ping' };

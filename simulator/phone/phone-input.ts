@@ -75,7 +75,7 @@ export function parsePhoneInput(body: unknown): ParsedInput {
 export const tooLarge = 'The file is larger than 16 MB, which is the most WhatsApp carries.';
 
 /** An E.164 number: a plus sign and 7 to 15 digits, the first not zero (ITU-T E.164). */
-export const e164Pattern = /^\+[1-9]\d{6,14}$/;
+const e164Pattern = /^\+[1-9]\d{6,14}$/;
 
 /**
  * A phone is named by its number, or by a WhatsApp user id such as US.13491208655302741918 when it

@@ -6,7 +6,7 @@ const failed = new Set(['failed', 'undelivered']);
  * The lines a terminal shows of a reply: its text, each file's address, then the answers to choose
  * from.
  */
-export function formatReply(message: ChatMessage): string[] {
+function formatReply(message: ChatMessage): string[] {
   return [
     ...(message.text ? [message.text] : []),
     ...message.media.map((media) => media.url),

@@ -11,7 +11,7 @@ import type { Sender } from './senders.ts';
  * The parameters of a status callback for the state a message has now, as captured from Twilio:
  * https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks
  */
-export function formatCallback(record: MessageRecord, senderSid: string): Record<string, string> {
+function formatCallback(record: MessageRecord, senderSid: string): Record<string, string> {
   const { status, errorCode } = record;
   const event = status === 'delivered' ? 'DELIVERED' : 'READ';
   return {

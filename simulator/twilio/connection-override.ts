@@ -42,7 +42,7 @@ export function parseConnectionOverride(configured: string): {
  * @returns whether Twilio would take the address: absolute http(s), and no `_` in the host name,
  * which Twilio refuses.
  */
-export function isWebAddress(address: string): boolean {
+function isWebAddress(address: string): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname } = new URL(address);
   return /^https?:$/.test(protocol) && !hostname.includes('_');

@@ -1,7 +1,7 @@
 import { createSeededRandom } from './seeded-random.ts';
 
 /** Every switch, and what it makes the twin do. */
-export const faultTexts = {
+const faultTexts = {
   'create-429': 'POST Messages answers 429 with code 20429; the message is not processed.',
   'create-500-before': 'POST Messages answers 500 with code 20500; the message is not processed.',
   'create-500-after': 'POST Messages answers 500 with code 20500 although the message goes out.',

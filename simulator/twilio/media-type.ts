@@ -22,7 +22,7 @@ const signatures: Record<string, (bytes: Buffer) => boolean> = {
 };
 
 /** Twilio's limits in bytes: 5 MB for a picture, 16 MB for anything else. */
-export const maxImageBytes = 5 * 1024 * 1024;
+const maxImageBytes = 5 * 1024 * 1024;
 export const maxMediaBytes = 16 * 1024 * 1024;
 
 /**

@@ -9,7 +9,7 @@ import { Refusal, refuseMethod } from './error-codes.ts';
  * How long the indicator shows unless a message comes first, in milliseconds (Twilio's page on
  * typing indicators).
  */
-export const typingMs = 25_000;
+const typingMs = 25_000;
 
 /**
  * POST /v2/Indicators/Typing.json: shows "typing" on the phone and marks the message as read.

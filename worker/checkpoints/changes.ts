@@ -83,7 +83,7 @@ const noChanges: Counts = { files: 0, added: 0, removed: 0, ignored: 0 };
 const emptyPage: Changes['page'] = { files: [], more: 0, added: 0, removed: 0, left: [] };
 
 /** A path for people. */
-export function readable(path: string): string {
+function readable(path: string): string {
   return Buffer.from(path, 'latin1').toString('utf8');
 }
 
@@ -106,7 +106,7 @@ function modesOf(before: Held, after: Held, { path, from }: RawChange): ChangedF
 }
 
 /** Large files that came, went or changed: their content is not kept. */
-export function leftChanges(before: Held, after: Held): string[] {
+function leftChanges(before: Held, after: Held): string[] {
   const wordOf = ({ type, size, changed }: Entry): string =>
     type === leftOut && size > 0 ? `${size} ${changed}` : '';
   const sides = [before, after].map(

@@ -91,7 +91,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
   };
 }
 
-export function createWorkspaceCheckpoints(
+function createWorkspaceCheckpoints(
   shadow: Shadow,
   {
     pages,

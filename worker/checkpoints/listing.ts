@@ -46,7 +46,7 @@ export function writeManifest(manifest: Listing): Buffer {
 }
 
 /** Whether a checkpoint holds the content of this entry. */
-export function hasContent(path: string, { type, size }: Entry): boolean {
+function hasContent(path: string, { type, size }: Entry): boolean {
   return (type === 'l' || (type === 'f' && size <= largestFile)) && !gitsOwn.test(path);
 }
 
@@ -118,7 +118,7 @@ export function remembered(
 }
 
 /** How many new bytes one checkpoint stores. */
-export const mostBytes = 200 * 2 ** 20;
+const mostBytes = 200 * 2 ** 20;
 
 /** The files that do not fit into a checkpoint, the largest first: they are left out. */
 export function excess(listing: Listing, added: string[], most: number = mostBytes): Set<string> {

@@ -150,7 +150,7 @@ export type PersonEntry = {
 };
 
 /** A line of the list of people. */
-export function personWords(entry: PersonEntry): string {
+function personWords(entry: PersonEntry): string {
   const { who, words, costUsd, limitUsd, wroteAt, now, timezone, isPretend } = entry;
   const [, since = '', by = ''] = /^allowed since ([^,]+), (.*)$/.exec(words) ?? [];
   const day = since === 'the beginning' ? since : dateWords(Date.parse(since), timezone);

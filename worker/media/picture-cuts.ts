@@ -5,7 +5,7 @@ export type Cut = { left: number; top: number; width: number; height: number };
  * The largest ratio of length to width that is readable on a phone: its screen is 2.2 times as long
  * as wide, and a picture can be zoomed.
  */
-export const longestShape = 3.2;
+const longestShape = 3.2;
 /** How many pictures in place of one are acceptable in a chat. */
 const mostInChat = 3;
 

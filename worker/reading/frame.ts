@@ -9,7 +9,7 @@ const longestHead = 128 * 1024;
 const mostBlobs = 16;
 
 /** Malformed data from the other side. */
-export class FrameProblem extends Error {
+class FrameProblem extends Error {
   override name = 'FrameProblem';
 }
 

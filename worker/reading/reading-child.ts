@@ -149,7 +149,7 @@ export function startReadingChild(
 }
 
 /** The kind of file, and its content. */
-export const framesOfAnswer = 2;
+const framesOfAnswer = 2;
 
 /** Kills the process group that it leads, which includes everything it has started. */
 function killGroup({ pid }: ChildProcess): void {

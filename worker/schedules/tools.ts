@@ -29,7 +29,7 @@ export type ScheduleToolSettings = {
 };
 
 /** Limit on schedules per person. */
-export const mostSchedules = 50;
+const mostSchedules = 50;
 
 /** The tools by which Claude plans its own turns. They answer the model in sentences. */
 export function createScheduleTools(

@@ -33,10 +33,10 @@ export type Repository = {
 };
 
 /** The name of the one file in a snapshot. */
-export const packedName = 'home.tar';
+const packedName = 'home.tar';
 
 /** The tag of a snapshot whose both ends were well. */
-export const completeTag = 'complete';
+const completeTag = 'complete';
 
 /**
  * What is kept of a person's snapshots: the last five, and the last of each of 24 hours, 14 days

@@ -136,7 +136,7 @@ export function repositoryOf(repository: string, person: string): string {
 }
 
 /** What went wrong, by restic's words: each failure ends with the same exit code. */
-export function kindOf(text: string): ResticFailureKind {
+function kindOf(text: string): ResticFailureKind {
   if (/unable to open config file: .*(?:no such file or directory|does not exist)/i.test(text))
     return 'absent';
   if (/wrong password or no key found/.test(text)) return 'refused';

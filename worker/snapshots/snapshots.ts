@@ -43,7 +43,7 @@ export type SnapshotsParts = {
 /**
  * The store that the configuration names; undefined without SNAPSHOT_REPOSITORY.
  */
-export function snapshotStoreOf(
+function snapshotStoreOf(
   config: Pick<
     WorkerConfig,
     | 'DATA_DIR'

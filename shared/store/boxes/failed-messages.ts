@@ -57,7 +57,7 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
  * The messages in a conversation's field `failed`: a JSON list of inbox entries. Unreadable entries
  * are omitted.
  */
-export function parseFailed(field: string | null | undefined): Message[] {
+function parseFailed(field: string | null | undefined): Message[] {
   const entries = parseJson(field ?? '[]');
   return Array.isArray(entries) ? entries.flatMap((raw) => readMessage(String(raw)) ?? []) : [];
 }

@@ -13,7 +13,7 @@ export const leastSecret = 6;
 export const mostSecretBytes = 8 * 1024;
 
 /** What sealing adds (bytes): the sender's public key and the authenticator. */
-export const sealBytes = 32 + 16;
+const sealBytes = 32 + 16;
 
 /** Whether a text has the form and the size of a sealed secret (base64url). */
 export function isSealedBox(text: string): boolean {

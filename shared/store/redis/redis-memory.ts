@@ -47,7 +47,7 @@ export function parseMemory(info: string): MemoryUse | undefined {
 }
 
 /** The notice to the owner about a nearly full Redis. */
-export function pressureWords(use: MemoryUse): string {
+function pressureWords(use: MemoryUse): string {
   const percent = Math.floor(shareOf(use) * 100);
   return `My memory for messages (Redis) is ${percent} % full. At 100 % I cannot take new messages any more. Give Redis more memory (maxmemory), or take a larger plan.`;
 }

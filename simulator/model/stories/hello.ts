@@ -2,7 +2,7 @@ import { text } from '../answer.ts';
 import type { Story } from './story.ts';
 
 /** What the scripted model can do, in the words the person would write. */
-export const abilities = [
+const abilities = [
   'take a screenshot of https://example.com',
   'run: ls -la',
   'write notes.txt with Buy milk',

@@ -27,7 +27,7 @@ const kindWords: Record<string, string> = {
 const pathPattern = /(?:^|[\s"'(<`])(\/[^\s"')>`]+\.([a-z0-9]{2,5}))/gi;
 
 /** Paths of files with a known extension in a text, as a host writes them for downloaded files. */
-export function namedFiles(asked: string): string[] {
+function namedFiles(asked: string): string[] {
   return [...new Set([...asked.matchAll(pathPattern)].map((match) => match[1] ?? ''))].filter(
     (path) => kindOf(path) !== undefined,
   );

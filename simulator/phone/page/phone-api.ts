@@ -1,7 +1,7 @@
 import type { ChatMessage, PhoneInput, SystemState } from '../../chat.ts';
 
 /** A refusal of the server, in a sentence for the person. */
-export class Refused extends Error {}
+class Refused extends Error {}
 
 /**
  * Reads and writes of the page. Each throws `Refused` with a sentence when the server refuses or is

@@ -102,7 +102,7 @@ export const secrets = [
       'const key = known ?? Buffer.from(randomBytes(keyBytes));',
     ],
   ]),
-  ...mutationsOf('worker/secrets/secret-value.ts', store, [
+  ...mutationsOf('worker/secrets/secrets.ts', store, [
     [
       'a long value is refused',
       "if (bytes.length > mostSecretBytes) return { fault: 'long' };",

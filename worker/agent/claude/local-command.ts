@@ -8,7 +8,7 @@ const commandName = /^\/(\S+)/;
  * text that begins with a slash as a sentence, by a blank before it. Without that it answers “/help
  * me with git” by itself, since it has a /help in a terminal, and the model never reads the text.
  */
-export function keepSentence(text: string, commands: readonly SlashCommand[]): string {
+function keepSentence(text: string, commands: readonly SlashCommand[]): string {
   const name = commandName.exec(text)?.[1];
   const isCommand = commands.some((one) => one.name === name || one.aliases?.includes(name ?? ''));
   return name === undefined || isCommand ? text : ` ${text}`;

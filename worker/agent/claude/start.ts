@@ -95,7 +95,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
  * Where a session stood before a prompt: the id of what Claude said last, or its start; undefined
  * when the prompt is not in it.
  */
-export function findPlaceBefore(
+function findPlaceBefore(
   transcript: readonly TranscriptEntry[],
   prompt: string,
 ): string | undefined {

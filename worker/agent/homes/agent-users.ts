@@ -19,7 +19,7 @@ export type AgentUsers = {
 };
 
 /** How many ids at the end of a block are kept for readers. */
-export const mostReaders = 16;
+const mostReaders = 16;
 
 /** Creates the users; `first` brings the group and the program paths of all of them. */
 export function createAgentUsers(first: AgentUser, block: UserBlock | undefined): AgentUsers {

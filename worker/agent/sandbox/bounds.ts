@@ -1,3 +1,4 @@
+import { readProcessTable } from './process-table.ts';
 import { asAgent } from './user.ts';
 import type { AgentUser, Command } from './user.ts';
 
@@ -41,4 +42,19 @@ export function asBoundAgent(
     args: ['-c', script, 'sh', String(maxProcesses ?? ''), ...marked],
     cwd: own.cwd,
   };
+}
+
+/**
+ * The process limit for the agent; the kernel counts threads per user (RLIMIT_NPROC). A user of the
+ * agent's own gets `most`; a user shared with the worker gets `most` on top of its current threads.
+ * Root is exempt from such a limit, so it has none.
+ */
+export function maxProcessesOf(most: number, user: AgentUser | undefined): number | undefined {
+  if (user) return most;
+  const uid = process.getuid?.();
+  if (uid === undefined || uid === 0) return undefined;
+  return (
+    most +
+    readProcessTable().reduce((sum, entry) => sum + (entry.uid === uid ? entry.threads : 0), 0)
+  );
 }

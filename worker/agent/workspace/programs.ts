@@ -48,7 +48,7 @@ export type WorkspaceRules = { deny: string[]; ask: string[] };
  * Events whose hooks the worker runs itself. A hook can forbid, inform and stop; at none of these
  * can it allow.
  */
-export const hookEvents = [
+const hookEvents = [
   'SessionStart',
   'UserPromptSubmit',
   'PreToolUse',
