@@ -156,12 +156,18 @@ test('what was answered before the store changed is looked up, too, when it come
     const worker = await startWorker({ answer });
     const old = await loseAnswered(pipeline, worker);
     await startWorker({ answer });
+    await until(
+      'the change is noted',
+      async () => (await redis.hget(keys.epoch, 'since')) !== null,
+    );
+    // Not right after the change, when every answer is looked up.
+    await redis.hset(keys.epoch, 'since', new Date(Date.now() - 20 * 60_000).toISOString());
     await say('new');
     await until('a turn at work', async () => (await redis.llen(`${prefix}:turns:active`)) === 1);
     const message = {
       id: old,
       conversation: phone,
-      at: new Date(Date.now() - 60_000).toISOString(),
+      at: new Date(Date.now() - 25 * 60_000).toISOString(),
       text: 'old',
       media: [],
     };
@@ -172,6 +178,45 @@ test('what was answered before the store changed is looked up, too, when it come
     await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
     await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
     expect(texts()).toEqual(['answer to old', 'answer to new']);
+  });
+});
+
+test('an answer is looked up when the store changes while its turn works', async () => {
+  await withPipeline({}, async ({ redis, twin, environment, say, replies, startWorker }) => {
+    const texts = (): string[] => replies().map(({ text }) => text);
+    const go = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    await startWorker({
+      answer: async (text) => {
+        asked.push(text);
+        await go.promise;
+        return `answer to ${text}`;
+      },
+    });
+    await say('one');
+    await until('a turn at work', () => asked.includes('one'));
+    // What only the lost end of the store knew: the answer is sent.
+    const { TWILIO_ACCOUNT_SID: sid, TWILIO_AUTH_TOKEN: authToken } = environment;
+    const sent = await fetch(`${twin.url}/2010-04-01/Accounts/${sid}/Messages.json`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${sid}:${authToken}`)}` },
+      body: new URLSearchParams({
+        From: `whatsapp:${environment['TWILIO_WHATSAPP_NUMBER']}`,
+        To: `whatsapp:${phone}`,
+        Body: 'answer to one',
+      }),
+    });
+    expect(sent.status).toBe(201);
+    await redis.hset(keys.epoch, 'identity', 'the one before');
+    await say('two');
+    await until(
+      'the change is noted',
+      async () => (await redis.hget(keys.epoch, 'since')) !== null,
+    );
+    go.resolve();
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(texts().filter((text) => text === 'answer to one')).toHaveLength(1);
   });
 });
 

@@ -2,18 +2,27 @@ import { expect, test } from 'vitest';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import type { Turns } from '../../shared/store/queues.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { callOf, defineScript } from '../../shared/store/redis/script.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
 
+/** On a connection that never resends, whose transaction is written command by command. */
 async function withTurns(run: (turns: Turns, redis: Redis) => Promise<void>): Promise<void> {
-  await withRedis(async (redis) => {
+  await withRedis(async ({ options: { host, port } }) => {
+    const url = `redis://${host}:${port}`;
+    const redis = connectRedis(url, 'fail-fast', createLog('test', 'silent'));
     const turns = createTurns(redis);
-    await turns.queue.waitUntilReady();
-    await run(turns, redis);
-    await turns.close();
+    try {
+      await turns.queue.waitUntilReady();
+      await run(turns, redis);
+    } finally {
+      await turns.close();
+      redis.disconnect();
+    }
   });
 }
 

@@ -34,6 +34,7 @@ function open({
   awake = undefined as Awake,
   mostSessions = 4,
   known = Promise.resolve(),
+  accepting = Promise.resolve(),
 } = {}) {
   const removed: string[] = [];
   let listener: BackgroundListener | undefined;
@@ -60,6 +61,7 @@ function open({
       remove: async ({ session }) => void removed.push(session),
     },
     accept: async (message: Message) => {
+      await accepting;
       if (refusals > 0) {
         refusals -= 1;
         throw new Error('OOM command not allowed');
@@ -310,14 +312,20 @@ test('a store that refuses does not keep the worker from starting', async () => 
 
 test('a stop returns when all that was noted is written', async () => {
   const known = Promise.withResolvers<void>();
-  const { listener, messages, watch } = open({ known: known.promise });
+  const accepting = Promise.withResolvers<void>();
+  const { listener, messages, watch } = open({
+    known: known.promise,
+    accepting: accepting.promise,
+  });
   for (const session of ['a', 'b', 'c']) listener.onUnsaved(person, session, 'disk');
-  // Whose it is comes only after the others are written.
   listener.onWanted(person, 's');
-  const stopping = watch.stop();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(messages).toHaveLength(3);
+  let isStopped = false;
+  const stopping = watch.stop().then(() => (isStopped = true));
+  // Whose it is becomes known, and the store still writes.
   known.resolve();
+  await vi.advanceTimersByTimeAsync(0);
+  expect({ isStopped, messages }).toEqual({ isStopped: false, messages: [] });
+  accepting.resolve();
   await stopping;
   expect(messages).toHaveLength(4);
 });

@@ -2,12 +2,17 @@ import { expect, test } from 'vitest';
 import type { Conversation, Conversations } from '../../shared/store/conversation.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
+import type { CommandParts } from '../../worker/commands/command.ts';
+import type { Questions } from '../../worker/questions/questions.ts';
+import type { Attempts } from '../../worker/turn/attempts.ts';
+import { createDispatch } from '../../worker/turn/dispatch.ts';
 import { failureSentence } from '../../worker/turn/ending/failure-sentence.ts';
 import {
   isRenewed,
@@ -165,4 +170,40 @@ test('a turn whose history is refused goes on in a fresh session, also when its 
       failureSentence('history'),
     ]);
   });
+});
+
+test('a message whose session was begun anew is not gone back to the refused one that it quotes', async () => {
+  const message: Message = {
+    id: 'a',
+    conversation: phone,
+    at: new Date(now).toISOString(),
+    text: 'hello',
+    media: [],
+    quoted: 'SM1',
+  };
+  const lookAt = async (conversation: Conversation): Promise<string | undefined> => {
+    const parts = {
+      stores: { ledger: { findSent: async () => ({ session: 'refused' }) } },
+    } as unknown as CommandParts;
+    const questions = {
+      open: () => undefined,
+      answerers: () => [],
+      confirm: async () => undefined,
+      tapSentence: () => undefined,
+    } as unknown as Questions;
+    const attempts = { taken: () => new Set() } as unknown as Attempts;
+    const snapshot = {
+      messages: [message],
+      unreadable: [],
+      parked: 0,
+      since: '',
+      conversation: { ...conversation, session: 'fresh' },
+    } as unknown as Snapshot;
+    const context = { turn: 'turn', conversation: phone, fence: {} } as unknown as TurnContext;
+    const dispatch = createDispatch(parts, context, questions, attempts, snapshot);
+    await dispatch.look(false);
+    return dispatch.session();
+  };
+  expect(await lookAt(renewedFor('a'))).toBe('fresh');
+  expect(await lookAt(renewedFor('b'))).toBe('refused');
 });

@@ -22,6 +22,7 @@ export const turns = [
       'a boot’s number never goes back',
       'if boot >= tonumber(least) then return boot end',
       'if true then return boot end',
+      { test: 'tests/shared/fail-over.test.ts', named: 'never goes back' },
     ],
   ]),
   ...mutationsOf('worker/turn/steering.ts', givenUp, [
@@ -88,10 +89,10 @@ export const turns = [
   ]),
   ...mutationsOf('worker/turn/processor.ts', givenUp, [
     [
-      'old messages that join a turn are looked up',
+      'a store that changes in mid turn is seen',
       'lastSnapshot = dispatch.snapshot;',
       '',
-      { test: 'tests/shared/epoch.test.ts' },
+      { test: 'tests/shared/epoch.test.ts', named: 'while its turn works' },
     ],
     [
       'what is given up at the pick-up is left',
@@ -269,7 +270,7 @@ export const turns = [
       'a refused session is not gone back to by a quote',
       'isRenewed(last.conversation, message) ? session : (quoted ?? session)',
       'quoted ?? session',
-      { test: 'tests/stories/refused-history.test.ts' },
+      { test: 'tests/worker/renewal.test.ts', named: 'is not gone back to' },
     ],
   ]),
   ...mutationsOf('worker/turn/ending/renewal.ts', 'tests/worker/renewal.test.ts', [
