@@ -204,7 +204,7 @@ test('what parses foreign bytes is loaded by the reading child only', () => {
   ).toEqual([]);
 });
 
-test('there is one comparison of secrets, one wait with a deadline, and one late load', () => {
+test('there is one comparison of secrets, one wait with a deadline, one late load, and one way to send', () => {
   const filesWith = (pattern: RegExp): string[] =>
     production.filter(({ text }) => pattern.test(text)).map(({ file }) => file);
   expect(filesWith(/\btimingSafeEqual\b/)).toEqual(['shared/runtime/constant-time.ts']);
@@ -212,6 +212,9 @@ test('there is one comparison of secrets, one wait with a deadline, and one late
   expect(filesWith(/\?\?= (?:await )?import\(|\bfunction lazy\b/)).toEqual([
     'shared/runtime/lazy.ts',
   ]);
+  // What is sent to a person goes through Twilio's SDK, and through nothing else.
+  expect(filesWith(/\.messages\.create\(/)).toEqual(['shared/twilio/messenger.ts']);
+  expect(filesWith(/Accounts\/\$\{\w+\}\/Messages\.json/)).toEqual(['shared/twilio/rest.ts']);
 });
 
 test('every package that is imported is used by somebody, so that these rules say something', () => {

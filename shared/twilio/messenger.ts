@@ -35,9 +35,8 @@ export const requestTimeoutMs = 15_000;
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger for Twilio's REST API: uses its SDK, except for the requests in `rest.ts`. The SDK
- * is loaded when a content is created or a message looked up: it is large, and the relay rarely
- * does either. `contents` stores the contents of questions; by default in this messenger's memory
+ * The Messenger for Twilio's REST API: uses its SDK, except for the two requests in `rest.ts`. The
+ * SDK is large, so it is loaded when first needed. `contents` stores the contents of questions; by default in this messenger's memory
  * only.
  */
 export function createTwilioMessenger(
@@ -46,9 +45,8 @@ export function createTwilioMessenger(
   timeoutMs: number = requestTimeoutMs,
   contents: Contents = createMemoryContents(),
 ): Messenger {
-  const client = lazy(() => connect(account, timeoutMs));
-
   const rest = createTwilioRest(account, timeoutMs);
+  const connect = lazy(() => loadClients(account, timeoutMs, rest));
 
   const asked = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -58,17 +56,18 @@ export function createTwilioMessenger(
     }
   };
   const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> =>
-    asked(async () => await work(await client()));
+    asked(async () => await work((await connect()).client));
 
   const post = (message: Outgoing, payload: Payload, notAfter: number): Promise<{ sid: string }> =>
     asked(async () => {
-      const [From, To] = [account.number, message.to].map(whatsappAddress) as [string, string];
-      return {
-        sid: await rest.create(
-          { From, To, StatusCallback: message.statusCallback, ...payload },
-          notAfter,
-        ),
-      };
+      const { sid } = await (await connect()).sender(notAfter).messages.create({
+        from: whatsappAddress(account.number),
+        to: whatsappAddress(message.to),
+        statusCallback: message.statusCallback,
+        ...payload,
+      });
+      if (!sid) throw new SyntaxError('Twilio answered without a message id');
+      return { sid };
     });
   const ask = createContentSender({
     contents,
@@ -85,14 +84,14 @@ export function createTwilioMessenger(
   return {
     // A failure here recurs on the next send, which reports it.
     warmUp: () =>
-      client().then(
+      connect().then(
         () => undefined,
         () => undefined,
       ),
     send: (message, notAfter = Infinity) =>
       asked(async () => {
         if (message.template)
-          return await post(message, { ContentSid: message.template }, notAfter);
+          return await post(message, { contentSid: message.template }, notAfter);
         const { choices, mediaUrl, asText, text } = message;
         const form =
           choices && !mediaUrl && !asText
@@ -102,8 +101,8 @@ export function createTwilioMessenger(
         if (!form) return await plain();
         return await ask(
           form,
-          (ContentSid) =>
-            post(message, { ContentSid, ContentVariables: JSON.stringify(form.values) }, notAfter),
+          (contentSid) =>
+            post(message, { contentSid, contentVariables: JSON.stringify(form.values) }, notAfter),
           plain,
         );
       }),
@@ -233,24 +232,37 @@ function createListings(
   };
 }
 
-async function connect(account: TwilioAccount, timeout: number): Promise<Twilio> {
+/**
+ * The SDK's client, and one that sends: nothing is written after `notAfter` (ms since 1970), which
+ * the SDK's own HTTP client cannot promise. A client is made in 0.1 ms.
+ */
+type Clients = { client: Twilio; sender(notAfter: number): Twilio };
+
+async function loadClients(
+  { accountSid, authToken, apiUrl }: TwilioAccount,
+  timeout: number,
+  rest: TwilioRest,
+): Promise<Clients> {
   const { default: twilio } = await import('twilio');
-  const client = twilio(account.accountSid, account.authToken, { timeout });
-  if (account.apiUrl) {
-    client.api.baseUrl = account.apiUrl;
-    client.messaging.baseUrl = account.apiUrl;
-    client.content.baseUrl = account.apiUrl;
-  }
-  return client;
+  const connect = (options: object): Twilio => {
+    const client = twilio(accountSid, authToken, options);
+    if (apiUrl)
+      for (const domain of [client.api, client.messaging, client.content]) domain.baseUrl = apiUrl;
+    return client;
+  };
+  return {
+    client: connect({ timeout }),
+    sender: (notAfter) => connect({ httpClient: rest.httpClient(notAfter) }),
+  };
 }
 
 /** Twilio refuses a body or a file beside a content. */
 type Payload =
-  { ContentSid: string; ContentVariables?: string } | { Body?: string; MediaUrl?: string };
+  { contentSid: string; contentVariables?: string } | { body?: string; mediaUrl?: string[] };
 
 function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
   const body = choices ? numberedText(text, choices) : text;
-  return { ...(body ? { Body: body } : {}), ...(mediaUrl ? { MediaUrl: mediaUrl } : {}) };
+  return { ...(body ? { body } : {}), ...(mediaUrl ? { mediaUrl: [mediaUrl] } : {}) };
 }
 
 function hasFailed({ status }: MessageInstance): boolean {
