@@ -65,7 +65,7 @@ export type Schedules = {
   keep(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
    * Removes a conversation's schedules from the plan and keeps them for a week: the planned ones,
-   * and the one that is `due`. Returns how many it keeps.
+   * and the run that is `due`. Returns how many it keeps.
    */
   setAside(conversation: string, due?: Schedule): Promise<number>;
   /** Restores the set-aside schedules. Returns how many. */

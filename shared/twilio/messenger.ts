@@ -36,8 +36,8 @@ const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
  * The Messenger for Twilio's REST API: uses its SDK, except for the two requests in `rest.ts`. The
- * SDK is large, so it is loaded when first needed. `contents` stores the contents of questions; by default in this messenger's memory
- * only.
+ * SDK is large, so it is loaded when first needed. `contents` stores the contents of questions; by
+ * default in this messenger's memory only.
  */
 export function createTwilioMessenger(
   account: TwilioAccount,
@@ -233,8 +233,8 @@ function createListings(
 }
 
 /**
- * The SDK's client, and one that sends: nothing is written after `notAfter` (ms since 1970), which
- * the SDK's own HTTP client cannot promise. A client is made in 0.1 ms.
+ * The SDK's client, and a second client for sending: nothing is written after `notAfter` (ms since
+ * 1970), which the SDK's own HTTP client cannot promise. A client is made in 0.1 ms.
  */
 type Clients = { client: Twilio; sender(notAfter: number): Twilio };
 

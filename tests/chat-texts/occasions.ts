@@ -1,6 +1,6 @@
 /**
- * When the texts of a source file come and to whom. `parts` names functions and constants of the file
- * whose texts come at another time; 'none' are those that are not for the chat.
+ * When the texts of a source file come and to whom. `parts` names functions and constants of the
+ * file whose texts come at another time; 'none' are those that are not for the chat.
  */
 export type Occasion = {
   file: string;

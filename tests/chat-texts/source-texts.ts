@@ -5,8 +5,8 @@ type Node = { type: string; range: [number, number]; [field: string]: unknown };
 
 /**
  * A text of a source file as it is put together: `{x}` is filled in, `[a / b]` is one of them, and
- * `[a]` may be missing. `path` are the names of what it stands in, outermost first; `command` is the
- * usage of the command whose answer it is.
+ * `[a]` may be missing. `path` are the names of what it stands in, outermost first; `command` is
+ * the usage of the command whose answer it is.
  */
 export type SourceText = { text: string; path: string[]; command: string | undefined };
 

@@ -95,8 +95,8 @@ test(
       const whole = await browser.post(`${relayUrl}/link/${token}`, { sealed: 'x'.repeat(100) });
       expect(whole.status).toBe(303);
       expect(await redis.llen(keys.inbox(phone))).toBe(1);
-      // Another person's who has used it, one that is over, and one that was closed: no form opens it,
-      // from whichever browser and of whatever size.
+      // Another person's who has used it, one that is over, and one that was closed: no form opens
+      // it, from whichever browser and of whatever size.
       const closed = (await links.add(link)).token;
       await links.revoke(phone);
       const late = createLinks(redis, () => Date.now() - linkMs - 1);

@@ -92,7 +92,8 @@ lines'; chmod 640 workspaces/1/two*
         echo gone > home/.npm/x; echo gone > home/.cache/x; echo gone > workspaces/1/node_modules/x/y`,
       );
       const taken = await take(repository, home, noon);
-      // Where the worker itself is the person’s user and root, there is nothing that it may not read.
+      // Where the worker itself is the person’s user and root, there is nothing that it may not
+      // read.
       expect(taken.snapshot).toMatchObject({ at: noon, leftOut: 'home/secret' });
       // Nothing has changed: nothing is stored.
       const again = await take(repository, home, noon + second, taken);

@@ -64,8 +64,8 @@ test(
           const before = texts(bench).length;
           await bench.say(`take ${name}`);
           await said(bench, `${name}: step ${steps.length} of ${steps.length} was refused.`);
-          // Nobody answers, so a step that is asked about is refused; those before it were not asked
-          // about.
+          // Nobody answers, so a step that is asked about is refused; those before it were not
+          // asked about.
           expect(
             texts(bench)
               .slice(before)

@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
- * Runs `worker/agent/homes/people-apart.sh` twice in a place of its own (a new network, its own /etc
- * and /run, which the caller has unshared) with the directory that is its argument, and prints what
- * people's users can do then.
+ * Runs `worker/agent/homes/people-apart.sh` twice in a place of its own (a new network, its own
+ * /etc and /run, which the caller has unshared) with the directory that is its argument, and prints
+ * what people's users can do then.
  */
 const [data = ''] = process.argv.slice(2);
 const root = path.join(import.meta.dirname, '..', '..');

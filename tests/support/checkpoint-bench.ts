@@ -86,7 +86,10 @@ export async function takeBack(shadow: Shadow, to: number): Promise<number> {
   });
 }
 
-/** What happens to one of the scripts: it is not begun, it ends and the worker dies, or it is killed. */
+/**
+ * What happens to one of the scripts: it is not begun, it ends and the worker dies, or it is
+ * killed.
+ */
 export type Fate = 'before' | 'after' | { killedAfterMs: number };
 
 /** Runs scripts until the one with this index (from 0 on) meets its fate. */

@@ -1,7 +1,9 @@
 /** A file's text by its path from the root. */
 type Source = { file: string; text: string };
 
-/** What a function or a literal of the product is made of: where, its name, and how many members. */
+/**
+ * What a function or a literal of the product is made of: where, its name, and how many members.
+ */
 export type Composition = { at: string; name: string; members: number };
 
 /** Texts and comments have braces that mean nothing; their places stay. */

@@ -9,8 +9,9 @@ import { projectName } from '../../worker/agent/homes/moving-in.ts';
 export const names = ['15551230001', '15551230002'] as const;
 
 /**
- * Fills a DATA_DIR as a version did that had one home for everybody: sessions, pictures, a repository
- * with changes, files with odd names and modes, and `files` small ones in each workspace.
+ * Fills a DATA_DIR as a version did that had one home for everybody: sessions, pictures, a
+ * repository with changes, files with odd names and modes, and `files` small ones in each
+ * workspace.
  */
 export async function makeEarlierData(dataDir: string, files: number): Promise<void> {
   const real = realpathSync(dataDir);

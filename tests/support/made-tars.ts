@@ -5,7 +5,8 @@ const blockBytes = 512;
 
 /**
  * An archive with these members as they are named here, which no tar would write. `type` is ustar's
- * letter: `0` a file, `1` a hard link, `2` a symbolic one, `3` a device, `5` a directory, `6` a pipe.
+ * letter: `0` a file, `1` a hard link, `2` a symbolic one, `3` a device, `5` a directory, `6` a
+ * pipe.
  */
 export function makeTar(members: Member[]): Buffer {
   const blocks = members.flatMap(({ name, type = '0', link = '', content = '' }) => {

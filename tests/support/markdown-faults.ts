@@ -103,7 +103,9 @@ export function findMarkdownFault(markdown: string, sent: string): string | unde
     return undefined;
   }
 
-  /** Where the glyphs go on after signs that stay as they were written; undefined if they do not. */
+  /**
+   * Where the glyphs go on after signs that stay as they were written; undefined if they do not.
+   */
   function signs(written: string, pos: number, spaced: boolean): number | undefined {
     const found = seen.slice(pos, pos + written.length);
     const isThere = found.map(({ sign }) => sign).join('') === written;

@@ -46,7 +46,9 @@ type Marked = Extract<Nodes, { type: 'emphasis' | 'strong' | 'delete' }>;
 /** What surrounds a node; `shown`: the marks around it, with `?` where any style will do. */
 type Place = { quoted: Quoted; shown: string; inList: boolean };
 
-/** Stand in the parser's text before an escaped sign, and around an entity and how it is written. */
+/**
+ * Stand in the parser's text before an escaped sign, and around an entity and how it is written.
+ */
 const [escaped, entity] = ['\ufdd4', '\ufdd5'];
 
 const asWritten: Extension = {

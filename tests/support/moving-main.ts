@@ -5,8 +5,8 @@ import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { moveIn } from '../../worker/agent/homes/moving-in.ts';
 
 /**
- * Moves the files of an earlier version as the start of a worker does: `main.ts DATA_DIR [UID]`. With
- * a user id, this is root and the people have users from there on.
+ * Moves the files of an earlier version as the start of a worker does: `main.ts DATA_DIR [UID]`.
+ * With a user id, this is root and the people have users from there on.
  */
 const [dataDir = '', uid] = process.argv.slice(2);
 const first = { name: String(uid), uid: Number(uid), gid: Number(uid), isPicked: true };

@@ -5,12 +5,17 @@ export type Victim = {
   temporary: string;
   /** The processes of the other person's agent. */
   pids: number[];
-  /** Where the relay answers, which every link in a chat names, and where Redis does, without its password. */
+  /**
+   * Where the relay answers, which every link in a chat names, and where Redis does, without its
+   * password.
+   */
   relayUrl: string;
   redis: { host: string; port: number };
 };
 
-/** What the victim has hidden, by the place: each is a random word that ends with the place's name. */
+/**
+ * What the victim has hidden, by the place: each is a random word that ends with the place's name.
+ */
 export const hidingPlaces = [
   'workspace',
   'home',
@@ -45,7 +50,9 @@ for (const pid of process.argv.slice(1)) {
   console.log(pid, ...found);
 }`;
 
-/** What the relay holds of a person, each behind an address of its own: the words end with the name. */
+/**
+ * What the relay holds of a person, each behind an address of its own: the words end with the name.
+ */
 export const servedPlaces = ['page', 'media'] as const;
 
 /** Asks Redis for everything, without a password. */

@@ -76,7 +76,9 @@ export async function takeRedis(): Promise<RedisServer> {
   return (await takeIdle()) ?? (await startServer());
 }
 
-/** Keeps a server for the next test, unless this one has stopped it or changed more than its data. */
+/**
+ * Keeps a server for the next test, unless this one has stopped it or changed more than its data.
+ */
 export async function giveBackRedis(server: RedisServer): Promise<void> {
   const redis = connect(server);
   const calls = await Promise.race([

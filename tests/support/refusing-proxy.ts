@@ -11,8 +11,8 @@ const always = new Set(
 
 /**
  * A TCP proxy in front of a Redis that refuses single commands. Redis gets a script in place of the
- * command, which answers with the error, so that all answers stay in order. A transaction is refused
- * as a whole.
+ * command, which answers with the error, so that all answers stay in order. A transaction is
+ * refused as a whole.
  */
 export async function runRefusingProxy(
   target: number,

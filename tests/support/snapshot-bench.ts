@@ -60,7 +60,9 @@ export type SnapshotBench = {
   restic(person: string, args: string[]): Promise<string>;
 };
 
-/** A repository that keeps archives as they are, in a directory: what restic is not the point of. */
+/**
+ * A repository that keeps archives as they are, in a directory: what restic is not the point of.
+ */
 export type PlainRepository = Repository & {
   /** What was stored, by its id, which is its file. */
   stored: Map<string, { person: string; at: number; isComplete: boolean }>;

@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 /**
- * Everything below a directory, byte for byte: types, permissions, contents and where links lead, by
- * path in latin1. Without `except`, paths that match it.
+ * Everything below a directory, byte for byte: types, permissions, contents and where links lead,
+ * by path in latin1. Without `except`, paths that match it.
  */
 export function readTree(directory: string, except = /^$/): Record<string, string> {
   const tree: Record<string, string> = {};

@@ -40,8 +40,8 @@ test.skipIf(!isRoot)(
           conversations: number,
         ): Promise<Child & { logFile: string }> => {
           const port = await freePort(0);
-          // With room for no more processes than conversations no prewarmed process is started, which would
-          // take as long as one at work.
+          // With room for no more processes than conversations no prewarmed process is started,
+          // which would take as long as one at work.
           const logFile = path.join(path.dirname(pipeline.dataDir), `${id}.log`);
           const child = startChild({
             entry: 'worker/main.ts',

@@ -10,8 +10,8 @@ import { nextStep } from '../../worker/turn/next-step.ts';
 type PutOff = Parameters<typeof putOffForAnswer>;
 
 /**
- * Puts a turn off that has seen the messages `asked`, `answer` and `scheduled`; `inbox` are the ids that wait at the moment of the delay. Returns what was done, in
- * order.
+ * Puts a turn off that has seen the messages `asked`, `answer` and `scheduled`; `inbox` are the ids
+ * that wait at the moment of the delay. Returns what was done, in order.
  */
 async function putOff({ inbox, isOpen }: { inbox: string[]; isOpen: boolean }): Promise<string[]> {
   const done: string[] = [];

@@ -54,8 +54,8 @@ test(
         return sid;
       };
 
-      // In the middle of the work: at once, where BullMQ alone would wait for its lock of 30 s to run
-      // out.
+      // In the middle of the work: at once, where BullMQ alone would wait for its lock of 30 s to
+      // run out.
       await begin('hang on');
       await crash(worker);
       const startedAt = Date.now();

@@ -62,7 +62,8 @@ test('any text after a question of Claude’s answers it, in the person’s own 
   expect(['', ' ', '/status', '/new look', '/compact'].map((text) => read(text))).toEqual(
     Array.from({ length: 5 }),
   );
-  // What came before the question, quotes another message or was written by no person is about something else.
+  // What came before the question, quotes another message or was written by no person is about
+  // something else.
   expect(read('the green one', { at: '2026-01-31T11:59:59.999Z' })).toBeUndefined();
   expect(read('the green one', { quoted: `SM${'9'.repeat(32)}` })).toBeUndefined();
   expect(read('the green one', { human: false })).toBeUndefined();
@@ -96,7 +97,8 @@ test('words to a plan say what should be different; those that only agree approv
     );
   for (const text of agreements) expect([text, read(text)]).toEqual([text, undefined]);
   for (const text of ['/status', '/new use postgres']) expect(read(text)).toBeUndefined();
-  // What came before the plan, quotes another message or was written by no person is about something else.
+  // What came before the plan, quotes another message or was written by no person is about
+  // something else.
   expect(read('use postgres', { at: '2026-01-31T11:59:59.999Z' })).toBeUndefined();
   expect(read('use postgres', { quoted: `SM${'9'.repeat(32)}` })).toBeUndefined();
   expect(read('use postgres', { human: false })).toBeUndefined();

@@ -70,7 +70,9 @@ test.each<Refusal & { kind: FailureKind }>([
   expect(classifyRefusal(refusal)).toBe(kind);
 });
 
-/** What is known only in part: a retry names the error alone, a result may name the status alone. */
+/**
+ * What is known only in part: a retry names the error alone, a result may name the status alone.
+ */
 test.each<Refusal & { kind: FailureKind }>([
   { kind: 'overloaded', error: 'overloaded' },
   { kind: 'overloaded', status: 529 },

@@ -21,8 +21,8 @@ const reason = whyNotSeparate();
 const notHere = reason ? ` (not here: ${reason})` : '';
 
 /**
- * Hides a random word in each place, and notes them in a file of the workspace: they are made by the
- * command, so that they are on no command line. The one in the browser is the page's content.
+ * Hides a random word in each place, and notes them in a file of the workspace: they are made by
+ * the command, so that they are on no command line. The one in the browser is the page's content.
  */
 const hide = `word() { printf '%s-%s\\n' "$(od -An -N8 -tx1 /dev/urandom | tr -d ' \\n')" "$1" | tee -a words; }
 word workspace > secret.txt
@@ -39,8 +39,8 @@ word media > media.txt
 sleep 1; word page; word browser`;
 
 /**
- * \`hide something\`: hides the words, opens a page with one of them in the browser, sends a file with
- * one, and has one in an answer that is long enough for a page.
+ * \`hide something\`: hides the words, opens a page with one of them in the browser, sends a file
+ * with one, and has one in an answer that is long enough for a page.
  */
 const hiding: Story = {
   matches: (asked) => asked === 'hide something',
@@ -94,7 +94,9 @@ async function pidsOf(directory: string): Promise<number[]> {
   return pids.filter((_, index) => environments[index]?.includes(directory)).map(Number);
 }
 
-/** The words behind the links that the person has got: so an address that was found would show them. */
+/**
+ * The words behind the links that the person has got: so an address that was found would show them.
+ */
 async function servedOf(house: House, from: string): Promise<string[]> {
   const sent = JSON.stringify(house.replies(from));
   const [page = ''] = /http:[^"\\\s]+\/page\/[\w.-]+/.exec(sent) ?? [];
@@ -134,7 +136,10 @@ async function personOf(house: House, from: string): Promise<Person> {
   };
 }
 
-/** Both hide something, then the attackers break in at once. Returns what each has got, by the attack. */
+/**
+ * Both hide something, then the attackers break in at once. Returns what each has got, by the
+ * attack.
+ */
 async function play(
   house: House,
   plans: Plans,

@@ -83,8 +83,8 @@ test(
     expect(kinds.get('object streams without an end')).toMatchObject({ kind: 'pdf', whole: false });
     expect(kinds.get('names of object streams')).toMatchObject({ kind: 'pdf', whole: true });
     expect(['pictures', 'fault']).toContain(kinds.get('a small file of very many pixels')?.kind);
-    // What a busy machine does to it is not ours: a file in this process held it up for as long as it
-    // took.
+    // What a busy machine does to it is not ours: a file in this process held it up for as long as
+    // it took.
     expect(delay.max / 1e6).toBeLessThan(scaled(3000));
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
   },
