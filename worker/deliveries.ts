@@ -10,7 +10,7 @@ import { delayJob, handBack } from './process/job-moves.ts';
 /**
  * Sends a conversation's outbox in order. A reply that must wait holds up only its own
  * conversation: the job is delayed, not blocked. `onElsewhere` adds a delivery to the queue of the
- * conversation's home, where the job's is another's.
+ * conversation's home, if the job is in another home's queue.
  */
 export function createDeliveryProcessor(
   nextDeliveries: NextDeliveries,

@@ -27,7 +27,7 @@ export type HomeKeeperParts = {
   typing: Typing;
   notices: Notices;
   tellOwner: TellOwner;
-  /** What happens when the VM has not come up for so long (ms). */
+  /** What happens when the VM has not come up for this long (ms). */
   gone?: { everyMs: number; run: (target: WakeTarget) => void };
   metrics: Metrics;
   times: WakerTimes;

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TwinLog } from './log.ts';
 
 /**
- * Work that goes on after a request was answered: media downloads, callbacks, webhooks. Contract: a
- * task that fails is logged and harms no other; `stop` aborts the signal and waits for every task.
+ * Work that continues after a request was answered: media downloads, callbacks, webhooks. Contract:
+ * a task that fails is logged and harms no other; `stop` aborts the signal and waits for every
+ * task.
  */
 export class Background {
   readonly #log: TwinLog;

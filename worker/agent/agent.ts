@@ -133,8 +133,8 @@ export type AskTools = {
    */
   decidePlan(plan: string | undefined, signal: AbortSignal): Promise<PlanDecision>;
   /**
-   * Whether the budgets let the turn go on; asks the person when one is used up. Called before each
-   * tool, and when the model proxy has refused a request.
+   * Whether the budgets let the turn continue; asks the person when one is used up. Called before
+   * each tool, and when the model proxy has refused a request.
    */
   mayGoOn(signal: AbortSignal): Promise<boolean>;
 };
@@ -271,7 +271,7 @@ export type ComingTurn = Pick<
  * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
  * delivered is not sent again: its answer is looked up, or the work continues. Throws AgentFailure,
  * or the signal's reason when aborted; after that nothing of the turn runs any more and the
- * conversation can be worked again, except for work in the background, which goes on, and for the
+ * conversation can be worked again, except for work in the background, which continues, and for the
  * agent itself, which may still write down how the turn ended.
  */
 export interface Agent {

@@ -17,7 +17,7 @@ export type UnsavedReason = 'disk' | 'quota';
 
 /** What happens to a session's work in the background, also between turns. */
 export type BackgroundListener = {
-  /** All that runs in the session's background now, and what has ended without a word. */
+  /** All that runs in the session's background now, and what has ended unreported. */
   onChange(conversation: string, session: string, tasks: BackgroundTask[]): void;
   /** Between turns, Claude has begun to speak by itself, or asks for one of the chat's tools. */
   onWanted(conversation: string, session: string): void;

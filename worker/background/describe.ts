@@ -31,7 +31,7 @@ export function noRoomWords(description: string): string {
   return `I ended ${name(description)}: as much runs in the background already as this computer has memory for. Ask me again when some of it has ended.`;
 }
 
-/** Sentence about tasks that go on for long; at least one description. */
+/** Sentence about long-running tasks; at least one description. */
 export function stillWords(descriptions: readonly string[], awake: Awake): string {
   const names = new Intl.ListFormat('en-GB').format(descriptions.map(name));
   const [run, keep, end] =

@@ -11,7 +11,7 @@ const quietMs = 10 * 60_000;
 /** The age at which a task that still runs is mentioned once (ms). */
 const remindMs = 15 * 60_000;
 
-/** Keeps a person's tasks within their number and their time, and says what goes on for long. */
+/** Keeps a person's tasks within their number and their time, and reports long-running tasks. */
 export type TaskLimits = {
   /** Takes in a session's tasks: ends those beyond the most, and sets the timers of the others. */
   apply(conversation: string, session: string, tasks: BackgroundTask[]): void;

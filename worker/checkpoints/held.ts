@@ -13,7 +13,7 @@ function wordOf({ manifest, blobs }: Held, path: string): string {
   return entry ? `${entry.type} ${entry.mode} ${blobs.get(path) ?? ''}` : '';
 }
 
-/** The paths at which two checkpoints differ, but for what both leave out. */
+/** The paths at which two checkpoints differ, except for what both leave out. */
 export function changedPaths(before: Held, after: Held): string[] {
   const paths = new Set([...before.manifest.keys(), ...after.manifest.keys()]);
   return [...paths].filter((path) => {

@@ -63,7 +63,7 @@ async function claimDisk(dataDir: string, nameOf: () => Promise<string>): Promis
 
 /**
  * Names the disk at its first boot and registers its home. A machine without a name of its own is
- * the system's computer: it goes on as the first home, also with a new disk. Throws SetupError when
+ * the system's computer: it stays the first home, also with a new disk. Throws SetupError when
  * the disk belongs to another home, and when the home is served from another disk.
  */
 export async function takePlace(

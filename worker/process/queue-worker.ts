@@ -80,8 +80,8 @@ export function createQueueWorker({
 const handBackMs = 3000;
 
 /**
- * Takes no new jobs and lets running ones go on until their deadline; then interrupts them, so that
- * they are handed back to the next worker. Returns within `ms` milliseconds.
+ * Takes no new jobs and lets running ones continue until their deadline; then interrupts them, so
+ * that they are handed back to the next worker. Returns within `ms` milliseconds.
  */
 export async function closeQueueWorker(worker: Worker, ms: number): Promise<void> {
   const interrupt = setTimeout(

@@ -16,8 +16,8 @@ export type BudgetParts = {
 
 export type Budget = {
   /**
-   * Whether the turn may go on; asks the person when a limit is reached, and ends the turn if they
-   * say no.
+   * Whether the turn may continue; asks the person when a limit is reached, and ends the turn if
+   * they say no.
    */
   mayGoOn(signal: AbortSignal): Promise<boolean>;
 };

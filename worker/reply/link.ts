@@ -18,7 +18,8 @@ export function formatLink(label: string, token: Tokens.Link | Tokens.Image): st
 
 /**
  * An address with what ends a link on a phone percent-encoded: blanks, brackets of tags, quotation
- * marks, and a last sign that is neither a letter nor a digit, but for the delimiters of addresses.
+ * marks, and a last sign that is neither a letter nor a digit, except for the delimiters of
+ * addresses.
  */
 function safeAddress(address: string): string {
   return /^https?:/i.test(address)

@@ -7,7 +7,7 @@ import type { TurnDeps } from '../turn/deps.ts';
 export const wordsReplyId = ({ id }: Words): string => `${id}.words.1`;
 
 /**
- * A reply that quotes the words goes on with `session`. Returns a function that sends what Claude
+ * A reply that quotes the words continues `session`. Returns a function that sends what Claude
  * has said before the answer, formatted like an answer; words that were sent already are not sent
  * again. It throws FencedError.
  */

@@ -2,7 +2,7 @@ import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { agoInWords } from '../commands/format-age.ts';
 import type { Note } from './notes.ts';
 
-/** A restore that the person has not heard of. Times are ms since 1970. */
+/** A restore that the person was not notified of. Times are ms since 1970. */
 export type Untold = NonNullable<Note['untold']>;
 
 /** Tells a person that their files were restored. */

@@ -11,7 +11,7 @@ const Note = z.object({
   /** The digest of the inventory of that snapshot, if it was taken here. */
   digest: z.string().optional(),
   /**
-   * A restore that the person has not heard of: the snapshot's moment, when it was restored, and
+   * A restore that the person was not notified of: the snapshot's moment, when it was restored, and
    * how many links were left out.
    */
   untold: z.object({ at: z.number(), on: z.number(), links: z.number() }).optional(),

@@ -62,7 +62,7 @@ export async function restoreHome(
 }
 
 /**
- * Swaps in what was restored and is whole: goes on where a kill has ended it. Nothing is ever lost:
+ * Swaps in a complete restore, and continues where a kill has ended the swap. Nothing is ever lost:
  * files that the home has had lie beside it then. Does nothing when nothing waits.
  */
 export async function finishSwap(

@@ -12,7 +12,7 @@ export type ScheduleTimes = {
   apartMs: number;
   /**
    * How long a person may be without a snapshot because each was given up for their next message
-   * (ms); then one goes on beside the work, at the lowest priority.
+   * (ms); then one is taken beside the work, at the lowest priority.
    */
   overdueMs: number;
   /** How long after a failure it is tried again (ms); the last one applies from then on. */

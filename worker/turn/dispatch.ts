@@ -125,7 +125,7 @@ export function createDispatch(
     }
   };
 
-  /** The session that a message goes on with, or undefined when it begins a fresh one. */
+  /** The session that a message continues, or undefined when it begins a fresh one. */
   const sessionFor = async (message: Message): Promise<string | undefined> => {
     if (message.work) return message.work.session;
     // A later attempt, also one after a restart of the worker, resumes what the first one began.
@@ -140,7 +140,8 @@ export function createDispatch(
   };
 
   /**
-   * Asks once about a text that may be a stop; the work goes on, and Claude gets the text as well.
+   * Asks once about a text that may be a stop; the work continues, and Claude gets the text as
+   * well.
    */
   const askWhetherToStop = async ({ id }: Message): Promise<void> => {
     const items = [

@@ -38,7 +38,7 @@ export type TurnEvent =
  * it: that goes through the turn's AbortSignal.
  */
 export type Mailbox = {
-  /** The sender goes on at once. Does nothing after the close. */
+  /** Returns at once. Does nothing after the close. */
   post(event: TurnEvent): void;
   /**
    * Returns when the event is handled. Rejects with the handler's error, and with MailboxClosed. A

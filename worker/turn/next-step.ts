@@ -17,7 +17,7 @@ export type Situation = {
   /**
    * Whether a message must be looked up before Claude gets it, since a store that has lost its
    * latest writes may not know that it was answered: it and all later messages wait for the next
-   * turn, but for answers to the open question. By default no message must.
+   * turn, except answers to the open question. By default no message must.
    */
   isUnchecked?: (message: Message) => boolean;
   /** Claude has received something in this turn. */

@@ -18,7 +18,7 @@ import type { TurnEvent } from './mailbox.ts';
 import { withSuggestion } from './suggestions.ts';
 
 /**
- * A turn with work for Claude: `home` is the person's place, `first` are its first messages, and
+ * A turn with work for Claude: `home` is the person's, `first` are its first messages, and
  * `result` is filled while it works; `steps` note what it changes.
  */
 export type TurnWork = {

@@ -8,7 +8,7 @@ main { box-sizing: border-box; width: min(28rem, calc(100vw - 3rem)); padding: 2
 svg { width: 2.5rem; height: 2.5rem; display: block; margin-bottom: 1rem; } h1 { font-size: 1.25rem; margin: 0 0 .5rem; } p { margin: 0 0 1rem; } p:last-child { margin: 0; } a { color: var(--accent); }`);
 const mark = new Html(logoMark);
 
-/** A page that says what went wrong, and what to do; `to` is a link to go on with. */
+/** A page that says what went wrong, and what to do; `to` is a link to continue with. */
 export function problemPage(
   title: string,
   advice: string,

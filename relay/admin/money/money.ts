@@ -40,7 +40,7 @@ export async function readMoney(redis: Redis, spend: Spend, now: number): Promis
   };
 }
 
-/** The month's sum if it goes on at the same rate until its end (UTC). */
+/** The month's projected sum at the same rate until its end (UTC). */
 export function project(monthUsd: number, now: number): number {
   const date = new Date(now);
   const start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);

@@ -22,7 +22,7 @@ export type ThreadView = {
   before: number | undefined;
   isLatest: boolean;
   sessions: Session[];
-  /** The session that goes on with the next message. */
+  /** The session that the next message continues. */
   current: string | undefined;
 };
 

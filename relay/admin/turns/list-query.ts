@@ -18,7 +18,7 @@ export type ListQuery = {
 
 const dayMs = 24 * 3600_000;
 
-/** Parses the address. What makes no sense is left out. */
+/** Parses the address. Values that make no sense are ignored. */
 export function parseListQuery(parameters: URLSearchParams): ListQuery {
   const get = (name: string): string => parameters.get(name) ?? '';
   const day = /^\d{4}-\d\d-\d\d$/.test(get('day')) && !Number.isNaN(Date.parse(get('day')));

@@ -49,7 +49,7 @@ export type Turn = {
   conversation: string;
   state: TurnState;
   at: number;
-  /** When it goes on, if it is put off. */
+  /** When it resumes, if it is put off. */
   dueAt: number | undefined;
   /** Its model requests so far, over all of its attempts. */
   costUsd: number;
@@ -87,7 +87,7 @@ export type WaitingInbox = {
   conversation: string;
   /** The number of entries, unreadable ones included. */
   size: number;
-  /** When its turn goes on, if it is put off. */
+  /** When its turn resumes, if it is put off. */
   dueAt: number | undefined;
   /** The first messages that no turn has taken up yet. */
   messages: Message[];

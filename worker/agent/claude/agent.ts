@@ -74,7 +74,7 @@ export type PoolOptions = {
   prewarmMs?: number | undefined;
 };
 
-/** How long Claude may take to end an interrupted turn beside work that goes on (ms). */
+/** How long Claude may take to end an interrupted turn beside work that continues (ms). */
 const quietMs = 3000;
 
 /** The agent's processes, the groups that mark them, and the watch on their number and memory. */

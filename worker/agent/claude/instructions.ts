@@ -52,7 +52,7 @@ export const carriedNote = `${noteMark} The earlier session could not go on, bec
 export const carriedNoteEnd = `${noteMark} End of the earlier messages. Only the message below waits for an answer. Work on it may have begun: check what is already done before you do anything again.`;
 
 /**
- * Whether Claude goes on with a prompt when it reads a note of ours: a raised budget is for all, a
+ * Whether Claude continues a prompt when it reads a note of ours: a raised budget is for all, a
  * note about background work for a notice alone; a note that names a message counts for that
  * message alone, and only if no later answer has overtaken it.
  */

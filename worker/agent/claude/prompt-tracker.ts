@@ -27,7 +27,7 @@ export type PromptTracker = {
   askAgain(uuid: string): void;
   /** Claude may have stopped speaking, or calling the chat's tools. */
   closeBackground(): void;
-  /** The unanswered prompts were refused for their cost and may go on now. */
+  /** The unanswered prompts were refused for their cost and may continue now. */
   goOn(): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
 };
@@ -45,7 +45,7 @@ export function createPromptTracker(
   let continuation: string[] | undefined;
   /** The prompts that a request to report on ended work answers. */
   let report: string[] | undefined;
-  /** What an interrupted run has said about prompts that go on. */
+  /** What an interrupted run has said about prompts that continue. */
   let before: Words[] = [];
   /** `hasNewer`: a prompt was sent that Claude Code had not received before. */
   let [closed, hasNewer] = [false, false];
@@ -255,7 +255,7 @@ function answeredBy(answer: string, messages: string[], entries: TranscriptEntry
   });
 }
 
-/** The sentence about work that ended without a word, with the computer or the process. */
+/** The sentence about work that ended silently, with the computer or the process. */
 function lostWords(lost: { description: string }[]): string {
   const names = lost.map(({ description }) => `“${description}”`).join(', ');
   return `The computer or Claude Code was restarted, and what still ran in the background ended with it: ${names}. Text me if I shall begin it again.`;

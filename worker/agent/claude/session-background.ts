@@ -21,7 +21,7 @@ const speakingMs = 10 * 60_000;
 export type SessionBackground = {
   /** What runs now. */
   tasks(): BackgroundTask[];
-  /** What runs now, and what has ended without a word: a crash must not silence it. */
+  /** What runs now, and what has ended unreported: a crash must not lose its result. */
   open(): BackgroundTask[];
   /** Nothing needs to be said of the end of a task. */
   dismiss(id: string): void;
@@ -72,7 +72,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   const known = new Set<string>();
   let muted = false;
   /**
-   * Ended without a word; `folded`: the model has been told with a tool's result; `begun`: Claude
+   * Ended unreported; `folded`: the model has been told with a tool's result; `begun`: Claude
    * Code has begun a turn since.
    */
   let unspoken: (BackgroundTask & { folded?: boolean; begun?: boolean; endedAt: number })[] = [];

@@ -74,7 +74,7 @@ export type LiveSession = {
   readonly chat: ChatTools;
   /** The work that Claude has left running. */
   readonly background: BackgroundTask[];
-  /** The same, and what has ended without a word that has reached the person. */
+  /** The same, and what has ended without a report to the person. */
   readonly openTasks: BackgroundTask[];
   /** Everything that Claude has said in this turn is on its way to the person. */
   markTasksTold(): void;

@@ -21,7 +21,7 @@ export type MovingInParts = {
 /**
  * Moves what an earlier version kept for everybody into the homes: each conversation's workspace,
  * pictures and sessions to its person, everything else to the owner. Without a known owner, the
- * person who was last at work counts as one. A killed worker's successor goes on with it, and so do
+ * person who was last at work counts as one. A killed worker's successor continues it, and so do
  * two workers at once. Throws when something cannot be moved: nothing is lost then, and the next
  * start tries again.
  */

@@ -1,7 +1,7 @@
 -- The current state of turns: the given `ids`, or those of an index, newest first, that fit what is asked.
 -- `words` are spellings of the wanted words in small ASCII letters; `states` are the wanted states;
 -- both are JSON lists, and an empty one asks for nothing. `before` and `since` bound the time (ms);
--- the search goes on behind the turn `after`, which had the time `afterMs`. It ends with `most` turns,
+-- the search continues behind the turn `after`, which had the time `afterMs`. It ends with `most` turns,
 -- or after `mostRead`. Answers the turns, whether there are more, and the last turn with its time.
 -- keys: index, parking, turnWords
 -- args: prefix, ids, words, states, before, since, after, afterMs, most, mostRead

@@ -80,7 +80,7 @@ function isOutcome(text: string): boolean {
   );
 }
 
-/** Why a model's message ends although the answer goes on. */
+/** Why a model's message ends although the answer continues. */
 const goesOn = new Set<unknown>(['tool_use', 'max_tokens', 'pause_turn']);
 
 /** Classifies an entry by its type and its Messages API message. An unknown form is `other`. */
