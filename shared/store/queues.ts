@@ -1,5 +1,7 @@
 import { Job, Queue, SpanKind } from 'bullmq';
 import type { Telemetry } from 'bullmq';
+import { z } from 'zod';
+import { PersonAddress } from '../runtime/person-address.ts';
 import { createRoutes, homeNamedBy, suffixOf } from './homes/routes.ts';
 import type { Routes } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
@@ -220,8 +222,38 @@ export type TurnMessage = { id: string; at: string; text: string; media: number;
 export type TurnData = {
   conversation: string;
   messages: TurnMessage[];
-  /** How often a usage limit has delayed it. */ waits?: number;
+  /** How often a usage limit has delayed it. */ waits?: number | undefined;
 };
+
+const StoredTurnMessage = z.looseObject({
+  id: z.string(),
+  at: z.string().catch(''),
+  text: z.string().catch(''),
+  media: z.number().catch(0),
+  attempts: z.number().catch(0),
+});
+const StoredTurn = z.looseObject({
+  conversation: PersonAddress,
+  messages: z
+    .array(z.unknown())
+    .transform((messages) => messages.flatMap((one) => StoredTurnMessage.safeParse(one).data ?? []))
+    .catch([]),
+  waits: z.number().optional().catch(undefined),
+});
+
+/**
+ * The data of a turn's job, which another version may have written. Messages in it that cannot be
+ * read are left out; without a conversation it is that of `deduplicated`, by which BullMQ tells the
+ * turns of one conversation. Undefined if neither names one.
+ */
+export function readTurnData(
+  data: unknown,
+  deduplicated: string | undefined,
+): TurnData | undefined {
+  return (
+    StoredTurn.safeParse(data).data ?? StoredTurn.safeParse({ conversation: deduplicated }).data
+  );
+}
 
 /**
  * The result of a finished turn. `durationMs` is Claude's working time, `costUsd` an estimate by

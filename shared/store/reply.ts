@@ -82,15 +82,15 @@ export const Reply = z.object({
   status: ReplyStatus,
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),
-  attemptedAt: z.string().optional(),
+  attemptedAt: z.iso.datetime().optional(),
   /** Since when the store has its current data, if a lost write may already have sent the reply. */
-  checked: z.string().optional(),
+  checked: z.iso.datetime().optional(),
   /** The number of late failures that led to another send. */
   repeats: z.coerce.number().default(0),
   /** The earliest time of the next attempt (ms since 1970). */
   notBefore: z.coerce.number().default(0),
   code: z.preprocess((value) => value || undefined, z.coerce.number().optional()),
-  at: z.string(),
+  at: z.iso.datetime(),
   /** When Twilio accepted the last attempt, and when it was delivered. */
   postedAt: z.string().optional(),
   deliveredAt: z.string().optional(),

@@ -140,32 +140,27 @@ test('a reply that is put off waits for its time; what is forgotten leaves the o
   });
 });
 
+const whole = {
+  id: 'strange',
+  conversation,
+  turn: 't',
+  text: 'hello',
+  at: '2026-11-29T10:00:00.000Z',
+  status: 'waiting',
+};
+
 test.each([
   ['that lacks what a reply has', { id: 'strange', status: 'waiting' }],
-  [
-    'in a state of a later version',
-    {
-      id: 'strange',
-      conversation,
-      turn: 't',
-      text: 'hello',
-      at: '2026-11-29T10:00:00.000Z',
-      status: 'translating',
-    },
-  ],
-  [
-    'whose buttons are no JSON',
-    {
-      id: 'strange',
-      conversation,
-      turn: 't',
-      text: 'hello',
-      at: '2026-11-29T10:00:00.000Z',
-      status: 'waiting',
-      choices: '{"kind":',
-    },
-  ],
+  ['in a state of a later version', { ...whole, status: 'translating' }],
+  ['whose buttons are no JSON', { ...whole, choices: '{"kind":' }],
   ['that is no hash', 'a string'],
+  ['that was said at no time', { ...whole, at: 'yesterday' }],
+  ...['attempts', 'repeats', 'notBefore', 'heldSince', 'seq'].flatMap((field) =>
+    ['many', '1.5', '9'.repeat(17)].map((count): [string, Record<string, string>] => [
+      `with ${count} for ${field}`,
+      { ...whole, [field]: count },
+    ]),
+  ),
 ])(
   'a reply %s goes to the dead list, a sentence takes its place, and what follows is sent',
   async (_what, stored) => {
@@ -187,6 +182,25 @@ test.each([
     });
   },
 );
+
+test('a reply whose numbers cannot be read holds up neither an urgent one nor Twilio’s word of it', async () => {
+  await withDepartures(async ({ redis, ledger, say, waiting }) => {
+    const deliveries = createDeliveries(redis);
+    const outbox = createOutbox(redis, deliveries);
+    await say('a', 'b');
+    await redis.hset(keys.reply('a'), { seq: 'first', repeats: 'many' });
+    await outbox.put([{ id: 'c', conversation, turn: 'turn', text: 'c', urgent: true }]);
+    await outbox.put([{ id: 'd', conversation, turn: 'turn', text: 'd', urgent: true }]);
+    expect(await waiting()).toEqual(['c', 'd', 'a', 'b']);
+    await redis.hset(keys.reply('a'), { status: 'sent', sid: 'sid-a' });
+    for (const action of ['once-more', 'later'] as const) {
+      expect(await ledger.note('a', conversation, 'sid-a', 'failed', action, 1)).toBe('again');
+      await redis.hset(keys.reply('a'), { status: 'sent', sid: 'sid-a', repeats: 'many' });
+      await redis.hdel(keys.reply('a'), 'failedSid');
+    }
+    await deliveries.close();
+  });
+});
 
 test('who does not hold the lock changes nothing', async () => {
   await withDepartures(async ({ redis, nextDeliveries, say }) => {

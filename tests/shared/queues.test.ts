@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
 import { expect, test } from 'vitest';
 import { prefix } from '../../shared/store/redis/keys.ts';
-import { createTurns } from '../../shared/store/queues.ts';
+import { createTurns, readTurnData } from '../../shared/store/queues.ts';
 import { createRandom } from '../support/random.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -101,4 +101,20 @@ test('a finished job is kept to be read, with its data in plain JSON', async () 
       await turns.close();
     }
   });
+});
+
+test('a turn’s data that another version has written is read as far as it goes', () => {
+  const known = { id: 'a', at: 'b', text: 'c', media: 1, attempts: 2, later: 'x' };
+  const data = { conversation, messages: [known], waits: 1, later: 'y' };
+  expect(readTurnData(data, undefined)).toEqual(data);
+  expect(
+    readTurnData({ conversation, messages: [5, null, {}, { id: 'd' }], waits: 'once' }, 'x'),
+  ).toEqual({
+    conversation,
+    messages: [{ id: 'd', at: '', text: '', media: 0, attempts: 0 }],
+    waits: undefined,
+  });
+  for (const strange of ['x', null, {}, { conversation: 5 }])
+    expect(readTurnData(strange, conversation)).toEqual({ conversation, messages: [] });
+  expect(readTurnData({ messages: [] }, undefined)).toBeUndefined();
 });

@@ -70,6 +70,19 @@ test('each pick-up counts an attempt of the message at the head, once, however o
   });
 });
 
+test('attempts that another version has stored otherwise begin anew', async () => {
+  await withOpening(async ({ redis, read, say, counts }) => {
+    const [a, b] = [message('a'), message('b')];
+    await say(a, b);
+    await redis.hset(keys.attempts(conversation), { [a.id]: '{"times":2}', [b.id]: 'two' });
+    const { attempts } = await read(conversation, fence, 'turn:1');
+    expect([attempts.get(a.id), attempts.get(b.id)]).toEqual([1, 0]);
+    await redis.set(keys.attempts(conversation), 'two');
+    await read(conversation, fence, 'turn:2');
+    expect(await counts()).toEqual({ [a.id]: '1', run: `turn:2 ${a.id}` });
+  });
+});
+
 test('only who holds the lock reads and counts', async () => {
   await withOpening(async ({ read, say, counts }) => {
     await say(message('a'));

@@ -61,7 +61,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'entries that this version cannot read are left out with a sentence; everything behind them is answered, and the VM sleeps',
+  'entries that this version cannot read, also of a turn that it cannot read, are left out with a sentence; everything behind them is answered, and the VM sleeps',
   async () => {
     await withPipeline({}, async (pipeline) => {
       const { redis } = pipeline;
@@ -77,6 +77,8 @@ test.concurrent(
       await redis.rpush(keys.inbox(phone), ...entries);
       await redis.sadd(keys.conversations, phone);
       for (const text of ['hello', '/new', 'again']) await pipeline.say(text);
+      const [turn = ''] = await redis.lrange(keys.waitingJobs('turns'), 0, -1);
+      await redis.hset(keys.job('turns', turn), 'data', '{"of":"another version"}');
       const asleep = Promise.withResolvers<void>();
       await pipeline.startWorker({
         environment: { IDLE_MINUTES: '0.02' },

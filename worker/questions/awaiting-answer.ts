@@ -18,7 +18,8 @@ export async function resumeQuestion(
   dispatch: Dispatch,
 ): Promise<void> {
   if (!questions.open()) return;
-  const known = knownTo(job.data);
+  // What the turn has taken up, in this run or an earlier one.
+  const known = new Set(job.data.messages.map(({ id }) => id));
   const waiting = await dispatch.look(false);
   await questions.expire();
   const open = questions.open();
@@ -51,9 +52,4 @@ export async function putOffForAnswer(
   if (!questions.open() || (await inbox.read(conversation)).some(isNew))
     await turns.promote(conversation);
   throw new DelayedError();
-}
-
-/** The messages that the turn has taken up, in this run or an earlier one. */
-function knownTo(data: { messages?: { id: string }[] }): Set<string> {
-  return new Set((Array.isArray(data.messages) ? data.messages : []).map(({ id }) => id));
 }

@@ -38,7 +38,7 @@ export function createAttempts(
   snapshot: Pick<Snapshot, 'attempts' | 'counted'>,
 ): Attempts {
   // An earlier version counted in the job alone.
-  const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));
+  const inJob = new Map(job.data.messages.map(({ id, attempts }) => [id, attempts]));
   const before = (id: string): number => {
     const inRedis = (snapshot.attempts.get(id) ?? 0) - (id === snapshot.counted ? 1 : 0);
     return Math.max(inRedis, inJob.get(id) ?? 0);
@@ -62,7 +62,7 @@ export function createAttempts(
       await inbox.take(fence, turn, job.data, counts);
     },
     async giveBack(waits) {
-      const messages = messagesOf(job.data).map((message) =>
+      const messages = job.data.messages.map((message) =>
         started.has(message.id) ? { ...message, attempts: before(message.id) } : message,
       );
       job.data = { ...job.data, messages, ...(waits === undefined ? {} : { waits }) };
@@ -71,9 +71,4 @@ export function createAttempts(
       await inbox.recount(fence, turn, job.data, counts);
     },
   };
-}
-
-/** The messages in a job's data, which another version may have written. */
-function messagesOf(data: { messages?: TurnMessage[] }): TurnMessage[] {
-  return Array.isArray(data.messages) ? data.messages : [];
 }

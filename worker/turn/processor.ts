@@ -1,3 +1,4 @@
+import { UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
 import { cut } from '../../shared/runtime/cut.ts';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
@@ -7,6 +8,7 @@ import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { ElsewhereError } from '../../shared/store/boxes/snapshot.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
+import { readTurnData } from '../../shared/store/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
 import { asksToRetry } from '../commands/turn-commands.ts';
@@ -43,7 +45,10 @@ export function createTurnProcessor(
   const { stores } = deps;
   return async (job, token, signal) => {
     const turn = job.id ?? '';
-    const { conversation } = job.data;
+    const data = readTurnData(job.data, job.deduplicationId);
+    if (data === undefined) throw new UnrecoverableError('the turn names no conversation');
+    job.data = data;
+    const { conversation } = data;
     // Subscribes before anything is read, so that every later message is either read or announced.
     const mailbox = createMailbox();
     const endListening = deps.arrivals.listen(conversation, (id) =>

@@ -134,7 +134,7 @@ export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots 
         givenUp: entriesOf(remembered['failed']).flatMap((entry) => parse(entry) ?? []),
         parked,
         since,
-        attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
+        attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count) || 0])),
         counted: pickUp !== '' && by === pickUp ? counted : undefined,
       };
     },

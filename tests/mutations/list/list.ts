@@ -5,6 +5,7 @@ import { fleet } from './fleet.ts';
 import { persons } from './people.ts';
 import { peoplesHomes } from './homes.ts';
 import { ownerView } from './owner-view.ts';
+import { readable } from './readable.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { secrets } from './secrets.ts';
@@ -32,4 +33,5 @@ export const mutations: readonly Mutation[] = [
   ...ownerView,
   ...checkpoints,
   ...fleet,
+  ...readable,
 ];

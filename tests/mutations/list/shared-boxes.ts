@@ -209,7 +209,7 @@ export const boxes = [
     ],
     [
       'replies come back in the order in which they were said',
-      `local goesBehind = tonumber(otherSeq or '0') > own`,
+      `local goesBehind = (tonumber(otherSeq or '0') or 0) > own`,
       'local goesBehind = false',
       { test: 'tests/shared/ledger.test.ts' },
     ],

@@ -136,8 +136,8 @@ export const sending = [
     ],
     [
       'what is sent once more is sent once more only',
-      `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`,
-      'true',
+      `action == 'once-more' and repeats < 1 then`,
+      `action == 'once-more' then`,
     ],
     ['the pause before a repeat doubles', 'math.min(2 ^ (repeats - 1), 60)', '1'],
     [

@@ -1,12 +1,13 @@
 -- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
--- comes from a later version. `slow` is the notice before the reply that is the last of `mostDelayed`
--- delayed ones; '' for no notice. A delivery in the queue of another home than the conversation's sends
+-- comes from a later version, and so does a count that is no whole number. `slow` is the notice
+-- before the reply that is the last of `mostDelayed` delayed ones; '' for no notice. A delivery in the
+-- queue of another home than the conversation's sends
 -- nothing; `home` is what the queue's name ends in.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
 -- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds, home
 -- fence: required
--- uses: send-rate, attempt, allowed, set-aside, box-counts, epoch, thread, home
+-- uses: send-rate, attempt, allowed, set-aside, box-counts, epoch, thread, home, entry
 -- derives: reply:*
 if isFenced() then return { 'fenced' } end
 if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
@@ -32,8 +33,12 @@ for _, status in ipairs(cjson.decode(statuses)) do known[status] = true end
 for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
   local key = replyPrefix .. id
   if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
-  local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
+  local fields = redis.call('HMGET', key, 'status', 'sid', 'notBefore', 'attempts', 'repeats', 'heldSince', 'seq')
+  local status, sid, notBefore = unpack(fields, 1, 3)
   if status and not known[status] then return { 'unreadable', id } end
+  for index = 3, #fields do
+    if fields[index] and not isWhole(fields[index]) then return { 'unreadable', id } end
+  end
   if hasBegunAttempt(key, status, callId) then return { 'send', id, redis.call('HGETALL', key) } end
   if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
   -- A reply that is older than the store as it is now may have been sent by what the store has lost.

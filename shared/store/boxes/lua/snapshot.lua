@@ -1,5 +1,5 @@
 -- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
--- count twice. A turn in the queue of another home than the conversation's does nothing; `home` is what
+-- count twice. A count that cannot be read begins anew. A turn in the queue of another home than the conversation's does nothing; `home` is what
 -- the queue's name ends in.
 -- keys: inbox, conversationKey, parked, attempts, allowed, epoch
 -- args: pickUp, prefix, conversation, now, seen, setAsideSeconds, home
@@ -12,11 +12,13 @@ if not allowedSince(allowed, conversation) then
   return { 'not allowed' }
 end
 local entries = redis.call('LRANGE', inbox, 0, -1)
+if redis.call('TYPE', attempts)['ok'] ~= 'hash' then redis.call('DEL', attempts) end
 local known = redis.call('HGET', attempts, 'run') or ''
 if pickUp ~= '' and string.sub(known, 1, #pickUp + 1) ~= pickUp .. ' ' then
   for _, raw in ipairs(entries) do
     local id = idOf(raw)
     if id then
+      if not isWhole(redis.call('HGET', attempts, id) or '0') then redis.call('HDEL', attempts, id) end
       redis.call('HINCRBY', attempts, id, 1)
       redis.call('HSET', attempts, 'run', pickUp .. ' ' .. id)
       break

@@ -15,3 +15,5 @@ end
 local function atOf(raw)
   return string.match(raw, '^{"id":"[%w%-]+","conversation":"[^"]+","at":"([%w%-:.]+)"') or textOf(decode(raw).at)
 end
+-- Whether a stored text is a whole number that Redis can count on with, of at most 15 digits.
+local function isWhole(text) return #text < 17 and string.match(text, '^%-?%d+$') ~= nil end

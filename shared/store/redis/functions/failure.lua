@@ -55,9 +55,11 @@ local function fail(replies, outbox, parked, conversation, id, action, code, now
   end
   if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then return again('0') end
   local isPassing = action == 'later' or action == 'slow' or action == 'reconcile'
-  if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then isPassing = true end
+  local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0') or 0
+  if action == 'once-more' and repeats < 1 then isPassing = true end
   if isPassing and not notice then
-    local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
+    repeats = repeats + 1
+    redis.call('HSET', reply, 'repeats', repeats)
     local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
     return again(string.format('%.0f', now + pause * 1000))
   end

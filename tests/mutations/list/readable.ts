@@ -1,0 +1,74 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [nextDeliveries, opening] = [
+  'tests/shared/next-deliveries.test.ts',
+  'tests/shared/opening.test.ts',
+];
+
+/** What another version has stored, or a hand has damaged: it is told of, and holds nothing up. */
+export const readable = [
+  ...mutationsOf('shared/store/boxes/lua/next-delivery.lua', nextDeliveries, [
+    [
+      'a reply with a count that Redis cannot count on is unreadable',
+      'if fields[index] and not isWhole(fields[index]) then',
+      'if false then',
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/entry.lua', nextDeliveries, [
+    ['a number has no fraction', `'^%-?%d+$'`, `'^%-?[%d.]+$'`],
+    ['a number has at most 15 digits', '#text < 17 and ', ''],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/outbox-order.lua', nextDeliveries, [
+    [
+      'a place that cannot be read stops no other reply',
+      `(tonumber(otherSeq or '0') or 0) > own`,
+      `tonumber(otherSeq or '0') > own`,
+    ],
+    ['nor its own', `local own = tonumber(seq or '0') or 0`, `local own = tonumber(seq or '0')`],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/failure.lua', nextDeliveries, [
+    [
+      'a late failure of a reply whose repeats cannot be read is noted',
+      `local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0') or 0`,
+      `local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0')`,
+    ],
+  ]),
+  ...mutationsOf('shared/store/reply.ts', nextDeliveries, [
+    [
+      'a reply said at no time is unreadable',
+      'at: z.iso.datetime(), /** When Twilio',
+      'at: z.string(), /** When Twilio',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/snapshot.lua', opening, [
+    [
+      'attempts that cannot be read begin anew',
+      `if not isWhole(redis.call('HGET', attempts, id) or '0') then`,
+      'if false then',
+    ],
+    ['attempts of another form begin anew', `['ok'] ~= 'hash' then`, `['ok'] == 'none' then`],
+  ]),
+  ...mutationsOf('shared/store/boxes/snapshot.ts', opening, [
+    ['a count that cannot be read is none', 'Number(count) || 0', 'Number(count)'],
+  ]),
+  ...mutationsOf('shared/store/queues.ts', 'tests/shared/queues.test.ts', [
+    [
+      'a message of a turn that cannot be read is left out',
+      'messages.flatMap((one) => StoredTurnMessage.safeParse(one).data ?? [])',
+      'messages.map((one) => StoredTurnMessage.parse(one))',
+    ],
+    [
+      'a turn that names no conversation has the one by which it is deduplicated',
+      '?? StoredTurn.safeParse({ conversation: deduplicated }).data',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/processor.ts', 'tests/worker/poison.test.ts', [
+    [
+      'a turn of another version is worked',
+      'job.data = data;',
+      'data.conversation = job.data.conversation;',
+      { named: 'cannot read, also of a turn' },
+    ],
+  ]),
+];
