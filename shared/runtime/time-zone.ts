@@ -7,7 +7,8 @@ const { DateTime, IANAZone } = createRequire(import.meta.url)('luxon') as typeof
 /** Whether the name is a time zone of the IANA database, such as `Europe/Berlin`. */
 export function isTimeZone(name: string): boolean {
   // A bare offset such as +01:00 has no summer time, so it is not accepted as a person's zone.
-  return /^[A-Za-z]/.test(name) && IANAZone.isValidZone(name);
+  // `create` remembers what it has found out, which takes a while.
+  return /^[A-Za-z]/.test(name) && IANAZone.create(name).isValid;
 }
 
 /** What the zone's clock shows at a moment, as if it were UTC (both ms since 1970). */

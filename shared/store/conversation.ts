@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { parseJson } from '../runtime/json.ts';
+import { isTimeZone } from '../runtime/time-zone.ts';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { runScript } from './redis/script.ts';
@@ -27,8 +28,11 @@ export const Conversation = z.object({
   rewind: field,
   /** When sessions were renewed for that, and for which messages, as JSON. */
   renewals: field,
-  /** The person's time zone (IANA name), once known. */
-  timezone: field,
+  /** The person's time zone (IANA name), once known; one that is not known here counts as missing. */
+  timezone: z.preprocess(
+    (value) => (typeof value === 'string' && isTimeZone(value) ? value : undefined),
+    z.string().optional(),
+  ),
   /** When the person last wrote (ISO 8601). */
   wroteAt: field,
   /**

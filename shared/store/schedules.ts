@@ -4,7 +4,7 @@ import type { JobsOptions, RepeatStrategy } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
-import { nextRun } from '../runtime/cron.ts';
+import { isCron, nextRun, nextRunOrDay } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
 import { homeOfQueue, suffixOf } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
@@ -12,6 +12,7 @@ import type { HomeSuffix } from './redis/keys.ts';
 import { callKey } from './redis/idempotent.ts';
 import { createPeopleStore } from './people.ts';
 import { PersonAddress } from '../runtime/person-address.ts';
+import { isTimeZone } from '../runtime/time-zone.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, setAsideSeconds, usualRetentionDays } from './redis/retention.ts';
@@ -27,9 +28,9 @@ export const Schedule = z.object({
   conversation: PersonAddress,
   number: z.number().int().positive(),
   prompt: z.string(),
-  timezone: z.string(),
-  cron: z.string().optional(),
-  at: z.number().optional(),
+  timezone: z.string().refine(isTimeZone),
+  cron: z.string().refine(isCron).optional(),
+  at: z.number().int().optional(),
 });
 export type Schedule = z.infer<typeof Schedule>;
 
@@ -68,7 +69,7 @@ export type Schedules = {
    * and the run that is `due`. Returns how many it keeps.
    */
   setAside(conversation: string, due?: Schedule): Promise<number>;
-  /** Restores the set-aside schedules. Returns how many. */
+  /** Restores the set-aside schedules; leaves those that cannot be read. Returns how many. */
   requeue(conversation: string): Promise<number>;
   /** The conversations with planned schedules in these homes. */
   conversations(homes: readonly HomeSuffix[]): Promise<string[]>;
@@ -111,19 +112,16 @@ const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'
 const SetAsideSchedule = Schedule.extend({ paused: z.literal(true).optional() });
 type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 
-/** When BullMQ is to run a schedule next; the queue and its worker need the same. */
+/**
+ * When BullMQ is to run a schedule next; the queue and its worker need the same. BullMQ takes a due
+ * job up before it asks, and never runs it when this throws.
+ */
 export const repeatStrategy: RepeatStrategy = (after, { pattern = '', tz = 'UTC' }) =>
-  nextRun(pattern, tz, after);
+  nextRunOrDay(pattern, tz, after);
 
 /** Whether a repeating schedule is planned later than its next run after `now`. */
 function isLate({ cron, timezone, next }: PlannedSchedule, now: number): boolean {
-  if (cron === undefined) return false;
-  try {
-    return next > (nextRun(cron, timezone, now) ?? Infinity);
-  } catch {
-    // Another version stored it, in words that this one does not know.
-    return false;
-  }
+  return cron !== undefined && next > (nextRun(cron, timezone, now) ?? Infinity);
 }
 
 /** The planned schedules in BullMQ, and the paused ones stored beside them. */
@@ -327,13 +325,14 @@ export function createSchedules(
       const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap(
         (entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? [],
       );
+      const key = keys.setAsideSchedules(conversation);
       for (const { paused, ...schedule } of kept) {
         // A paused schedule stays paused: its answers were waiting for the person to write, and may
         // still be.
         if (paused) await notePaused(schedule);
         else await plan(schedule);
+        await redis.hdel(key, String(schedule.number));
       }
-      await redis.del(keys.setAsideSchedules(conversation));
       return kept.length;
     },
     async conversations(homes) {

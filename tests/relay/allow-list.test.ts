@@ -232,6 +232,9 @@ test('what a removed person has waiting is set aside for a week: nothing is work
     ]) {
       expect(Math.ceil((await redis.ttl(key)) / 86_400)).toBe(7);
     }
+    const lifetimes = (): Promise<number[]> =>
+      Promise.all(['a', 'b', 'c'].map((id) => redis.ttl(keys.reply(id))));
+    expect((await lifetimes()).map((ttl) => Math.ceil(ttl / 86_400))).toEqual([7, 7, 7]);
     expect(await schedules.list(other)).toEqual([]);
     expect(await setAside.requeue(other)).toEqual({ messages: 0, replies: 0, schedules: 0 });
 
@@ -239,16 +242,46 @@ test('what a removed person has waiting is set aside for a week: nothing is work
     // What came to the outbox of a removed person is of before, and what waits of the others is not
     // touched.
     expect(await redis.llen(keys.inbox(one))).toBe(1);
-    expect(await setAside.requeue(other)).toEqual({ messages: 2, replies: 3, schedules: 1 });
+    await redis.hset(keys.setAsideSchedules(other), '7', '{"of":"a later version"}');
+    await redis.rpush(keys.setAsideReplies(other), 'odd', 'settled');
+    await redis.set(keys.reply('odd'), 'no hash');
+    await redis.hset(keys.reply('settled'), 'status', 'sent');
+    await redis.expire(keys.reply('settled'), 100);
+    expect(await setAside.requeue(other)).toEqual({
+      messages: 2,
+      replies: 5,
+      schedules: 1,
+      unreadable: 1,
+    });
+    expect([await lifetimes(), await redis.ttl(keys.reply('settled'))]).toEqual([
+      [-1, -1, -1],
+      expect.closeTo(100, -1),
+    ]);
+    const [dead = ''] = await redis.lrange(keys.dead, 0, -1);
+    expect(JSON.parse(dead)).toMatchObject({
+      from: 'schedules',
+      entry: '{"of":"a later version"}',
+    });
     expect((await read(other, fence, 'turn:2')).messages.map(({ text }) => text)).toEqual([
       'first',
       'second',
     ]);
-    expect(await redis.lrange(keys.outbox(other), 0, -1)).toEqual(['a', 'b', 'c']);
+    expect(await redis.lrange(keys.outbox(other), 0, -1)).toEqual([
+      'settled',
+      'a',
+      'b',
+      'c',
+      'odd',
+    ]);
     expect(await ledger.find('b')).toMatchObject({ status: 'posting' });
     expect(await ledger.find('a')).toMatchObject({ status: 'waiting' });
     expect(await schedules.list(other)).toMatchObject([{ prompt: 'look', number: 1 }]);
     expect(await setAside.counts(other)).toEqual({ messages: 0, replies: 0, schedules: 0 });
+
+    await listOf([one], -60_000).publish();
+    expect(await setAside.sweep([other])).toEqual([other]);
+    await setAside.drop(other);
+    expect(await redis.exists(...['a', 'b', 'c'].map(keys.reply))).toBe(0);
     await schedules.close();
   });
 });

@@ -22,5 +22,8 @@ test('only who holds the lock writes what a conversation remembers; an emptied f
       model: undefined,
       timezone: 'Europe/Berlin',
     });
+    // Another version knows zones that this one does not.
+    await conversations.write(conversation, fence, { timezone: 'Mars/Olympus' });
+    expect((await conversations.read(conversation)).timezone).toBeUndefined();
   });
 });

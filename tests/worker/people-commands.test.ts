@@ -200,7 +200,10 @@ test('a person who is back is asked about once, for all of their conversations',
     // The first message uses the invitation up for both addresses.
     await proveAddresses(redis, ann, 'US.1');
     expect(await allowed.words('US.1')).toMatch(new RegExp(`invited by \\${owner}$`));
-    expect((await say(`/people do ${ann}`)).text).toContain('1 message and 1 schedule of');
+    await redis.hset(keys.setAsideSchedules('US.1'), '9', '{"of":"a later version"}');
+    expect((await say(`/people do ${ann}`)).text).toBe(
+      `Going on with 1 message and 1 schedule of ${ann}. I cannot read a schedule of ${ann}, so I left that out: please have it planned anew.`,
+    );
     expect(await schedules.list('US.1')).toHaveLength(1);
     expect((await say(`/people drop ${ann}`)).text).toContain('Nothing of');
   });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSchedules } from '../../shared/store/schedules.ts';
+import { Schedule, createSchedules } from '../../shared/store/schedules.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { readStored, restoreStored } from '../support/stored.ts';
@@ -175,7 +175,24 @@ test('a schedule of a later version is told of once and stays planned', async ()
       { name: 'schedule', data: JSON.parse(JSON.stringify(later)) },
     );
     await schedules.queue.add('schedule', JSON.parse('{"of":"nobody"}'), {});
+    // BullMQ's own record of it has a zone that this version does not know.
+    const repeat = { pattern: '0 9 * * *', tz: 'Mars/Olympus' };
+    const name = 'later-zone';
+    await schedules.queue.upsertJobScheduler(name, repeat, {
+      name: 'schedule',
+      data: { conversation: otherPhone, number: 8, prompt: 'look', timezone: repeat.tz },
+    });
+    const [due = ''] = (await schedules.queue.getDelayed()).flatMap((job) =>
+      job.repeatJobKey === name ? (job.id ?? []) : [],
+    );
+    await schedules.queue.getJob(due).then((job) => job?.promote());
+    await pipeline.say('good morning', otherPhone);
     await pipeline.startWorker();
+    await until('the word of the other', () =>
+      texts(pipeline, otherPhone).some((text) => text.includes('I cannot read what it was')),
+    );
+    expect((await schedules.queue.getJobScheduler(name))?.next).toBeGreaterThan(Date.now());
+    await schedules.queue.removeJobScheduler(name);
     await until('three times', async () => (await pipeline.redis.llen(keys.dead)) >= 4);
     await until('the sentence', () =>
       texts(pipeline).some((text) => text.includes('I cannot read what it was')),
@@ -187,4 +204,12 @@ test('a schedule of a later version is told of once and stays planned', async ()
     expect(await pipeline.redis.keys('*:undefined')).toEqual([]);
     await schedules.close();
   });
+});
+
+test('a schedule that cannot be planned here cannot be read', () => {
+  const known = { conversation: phone, number: 1, prompt: 'look', timezone: 'Europe/Berlin' };
+  for (const fits of [{ cron: '0 9 * * 1-5' }, { at: 1_800_000_000_000 }])
+    expect(Schedule.safeParse({ ...known, ...fits }).success).toBe(true);
+  for (const odd of [{ timezone: 'Mars/Olympus' }, { cron: 'when it rains' }, { at: 1.5 }])
+    expect(Schedule.safeParse({ ...known, ...odd }).success).toBe(false);
 });

@@ -78,9 +78,21 @@ export const peopleCommands: Command[] = [
       return `Dropped: ${setAsideWords(await sumOf(conversations, setAside.drop))} of ${address}.`;
     if (!(await allowed.has(address)))
       return `${address} may not write. Text “/invite ${address}” first.`;
-    return `Going on with ${setAsideWords(await sumOf(conversations, setAside.requeue))} of ${address}.`;
+    const restored = await sumOf(conversations, setAside.requeue);
+    const words = setAsideWords(restored);
+    return [
+      ...(words === '' ? [] : [`Going on with ${words} of ${address}.`]),
+      ...unreadableWords(restored.unreadable, address),
+    ].join(' ');
   }),
 ];
+
+/** Says that schedules could not be restored. */
+function unreadableWords(count: number, address: string): string[] {
+  if (count === 0) return [];
+  const what = count === 1 ? 'a schedule' : `${count} schedules`;
+  return [`I cannot read ${what} of ${address}, so I left that out: please have it planned anew.`];
+}
 
 /** The most people that are listed one by one. */
 const mostListed = 30;

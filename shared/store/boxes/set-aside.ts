@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createAllowed, isOut } from '../allowed.ts';
 import type { Allowed } from '../allowed.ts';
+import { createDeadLetters } from './dead-letters.ts';
 import { suffixOf } from '../homes/routes.ts';
 import type { People } from '../people.ts';
 import { keys, ofHome, prefix } from '../redis/keys.ts';
@@ -14,8 +15,14 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import type { Schedules } from '../schedules.ts';
 
-/** How much of a person's waiting work is set aside. */
-export type SetAsideCounts = { messages: number; replies: number; schedules: number };
+/** How much of a person's waiting work is set aside, or restored. */
+export type SetAsideCounts = {
+  messages: number;
+  replies: number;
+  schedules: number;
+  /** Schedules that could not be restored, since this version cannot read them. */
+  unreadable?: number;
+};
 
 /** The waiting work of people who may no longer write. */
 export type SetAside = {
@@ -27,7 +34,8 @@ export type SetAside = {
   sweep(conversations: string[]): Promise<string[]>;
   /**
    * Restores everything to its place once the person may write again and the owner agrees. Returns
-   * how much was restored; does nothing while the person may not write.
+   * how much was restored; does nothing while the person may not write. Schedules that this version
+   * cannot read go to the dead list.
    */
   requeue(conversation: string): Promise<SetAsideCounts>;
   /** Deletes it. Returns how much was deleted. */
@@ -56,6 +64,7 @@ export function createSetAside(
   deliveries: Pick<Deliveries, 'add'>,
   schedules: Schedules,
 ): SetAside {
+  const dead = createDeadLetters(redis);
   const boxes = (conversation: string): [string, string] => [
     keys.setAsideMessages(conversation),
     keys.setAsideReplies(conversation),
@@ -103,11 +112,21 @@ export function createSetAside(
       // schedules.
       if (messages > 0) await turns.add(conversation);
       if (replies > 0) await deliveries.add(conversation);
-      return { messages, replies, schedules: await schedules.requeue(conversation) };
+      const restored = await schedules.requeue(conversation);
+      const left = await redis.hvals(keys.setAsideSchedules(conversation));
+      for (const entry of left) await dead.add('schedules', conversation, entry);
+      await redis.del(keys.setAsideSchedules(conversation));
+      const unreadable = left.length > 0 ? { unreadable: left.length } : {};
+      return { messages, replies, schedules: restored, ...unreadable };
     },
     async drop(conversation) {
       const dropped = await counts(conversation);
-      await redis.del(...boxes(conversation), keys.setAsideSchedules(conversation));
+      const replies = await redis.lrange(keys.setAsideReplies(conversation), 0, -1);
+      await redis.del(
+        ...replies.map(keys.reply),
+        ...boxes(conversation),
+        keys.setAsideSchedules(conversation),
+      );
       return dropped;
     },
   };
@@ -150,13 +169,14 @@ export async function conversationsOf(
 export async function sumOf(
   conversations: readonly string[],
   step: (conversation: string) => Promise<SetAsideCounts>,
-): Promise<SetAsideCounts> {
-  const sum = { messages: 0, replies: 0, schedules: 0 };
+): Promise<Required<SetAsideCounts>> {
+  const sum = { messages: 0, replies: 0, schedules: 0, unreadable: 0 };
   for (const conversation of conversations) {
-    const { messages, replies, schedules } = await step(conversation);
+    const { messages, replies, schedules, unreadable = 0 } = await step(conversation);
     sum.messages += messages;
     sum.replies += replies;
     sum.schedules += schedules;
+    sum.unreadable += unreadable;
   }
   return sum;
 }

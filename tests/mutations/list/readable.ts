@@ -71,4 +71,72 @@ export const readable = [
       { named: 'cannot read, also of a turn' },
     ],
   ]),
+  ...mutationsOf('shared/store/redis/functions/set-aside.lua', 'tests/relay/allow-list.test.ts', [
+    [
+      'replies that are set aside end with their list',
+      `redis.call('EXPIRE', prefix .. ':reply:' .. id, seconds)`,
+      '',
+    ],
+  ]),
+  ...mutationsOf(
+    'shared/store/boxes/lua/bring-back-removed.lua',
+    'tests/relay/allow-list.test.ts',
+    [
+      ['replies that come back last until they are sent', `redis.call('PERSIST', key)`, ''],
+      [
+        'settled replies that come back still end',
+        `if status == 'parked' or status == 'waiting' or status == 'posting' then redis.call('PERSIST'`,
+        `if true then redis.call('PERSIST'`,
+      ],
+      [
+        'a reply that cannot be read comes back, too',
+        `elseif redis.call('EXISTS', key) == 1 then`,
+        'elseif false then',
+      ],
+    ],
+  ),
+  ...mutationsOf('shared/store/boxes/set-aside.ts', 'tests/relay/allow-list.test.ts', [
+    ['what is dropped is deleted with its texts', '...replies.map(keys.reply),', ''],
+    [
+      'a schedule that cannot be restored goes to the dead list',
+      `for (const entry of left) await dead.add('schedules', conversation, entry);`,
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/commands/people-commands.ts', 'tests/worker/people-commands.test.ts', [
+    [
+      'the owner hears of schedules that could not be restored',
+      '...unreadableWords(restored.unreadable, address),',
+      '',
+    ],
+  ]),
+  ...mutationsOf('shared/store/schedules.ts', 'tests/worker/stored-forms.test.ts', [
+    [
+      'a schedule in an unknown zone is unreadable',
+      'timezone: z.string().refine(isTimeZone)',
+      'timezone: z.string()',
+      { named: 'cannot be planned here' },
+    ],
+    [
+      'a schedule without a cron that can be read is unreadable',
+      'cron: z.string().refine(isCron).optional()',
+      'cron: z.string().optional()',
+      { named: 'cannot be planned here' },
+    ],
+  ]),
+  ...mutationsOf('shared/runtime/cron.ts', 'tests/worker/stored-forms.test.ts', [
+    [
+      'BullMQ never holds a job whose next run it cannot plan',
+      'return after + dayMs;',
+      'throw new Error();',
+      { named: 'told of once' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/conversation.ts', 'tests/shared/conversation.test.ts', [
+    [
+      'a zone that is not known here counts as none',
+      `typeof value === 'string' && isTimeZone(value) ? value : undefined`,
+      `value || undefined`,
+    ],
+  ]),
 ];

@@ -15,7 +15,13 @@ for id in function() return redis.call('LPOP', asideReplies) or nil end do
   local status = redis.pcall('HGET', key, 'status')
   if type(status) == 'string' then
     if status == 'parked' then redis.call('HSET', key, 'status', 'waiting', 'at', now) end
+    -- What is to be sent lives until it is sent.
+    if status == 'parked' or status == 'waiting' or status == 'posting' then redis.call('PERSIST', key) end
     insert(outbox, prefix .. ':reply:', id)
+    replies = replies + 1
+  elseif redis.call('EXISTS', key) == 1 then
+    -- One that cannot be read is told of when its turn comes to be sent.
+    redis.call('RPUSH', outbox, id)
     replies = replies + 1
   end
 end

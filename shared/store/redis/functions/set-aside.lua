@@ -1,8 +1,9 @@
 -- Moves everything a conversation has waiting (inbox, outbox, parked replies) out of the queues,
--- and returns the numbers of messages and replies. All of it expires `seconds` after the last move.
+-- and returns the numbers of messages and replies. All of it expires `seconds` after the last move,
+-- also the replies themselves, which had no end while they were to be sent.
 -- The keys are built from `prefix` and the conversation.
 -- uses: entry
--- derives: inbox:*, outbox:*, parked:*, attempts:*, message:*, set-aside:*
+-- derives: inbox:*, outbox:*, parked:*, attempts:*, message:*, reply:*, set-aside:*
 local function setAside(prefix, conversation, seconds)
   local counts = { messages = 0, replies = 0 }
   local function move(from, what, note)
@@ -20,6 +21,11 @@ local function setAside(prefix, conversation, seconds)
   end)
   move('parked', 'replies')
   move('outbox', 'replies')
+  if counts.replies > 0 then
+    for _, id in ipairs(redis.call('LRANGE', prefix .. ':set-aside:replies:' .. conversation, 0, -1)) do
+      redis.call('EXPIRE', prefix .. ':reply:' .. id, seconds)
+    end
+  end
   redis.call('DEL', prefix .. ':attempts:' .. conversation)
   return counts.messages, counts.replies
 end
