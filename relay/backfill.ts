@@ -55,21 +55,26 @@ export function createBackfill(parts: BackfillDeps): Backfill {
   const makeRound = createRound(parts);
   let [isStarted, isStopped, isRunning, isAskedAgain] = [false, false, false, false];
   let timer: NodeJS.Timeout | undefined;
-  let [due, lastBegan] = [Infinity, -Infinity];
-  /** When the last complete round began. */
+  /** When the timer ends, in ms of the monotonic clock. */
+  let due = Infinity;
+  let lastBegan = -Infinity;
+  /** When the last complete round began; later than now where the clock was set back. */
   let complete: number | undefined;
   let failures = 0;
 
   const runIn = (ms: number): void => {
-    if (isStopped || !isStarted || now() + ms >= due) return;
+    const next = performance.now() + ms;
+    if (isStopped || !isStarted || next >= due) return;
     clearTimeout(timer);
-    due = now() + ms;
+    due = next;
     timer = setTimeout(run, ms);
   };
   const round = async (): Promise<void> => {
     const earliest = lastBegan - times.lookBackMs;
     const since =
-      complete === undefined ? earliest : Math.max(complete - times.overlapMs, earliest);
+      complete === undefined
+        ? earliest
+        : Math.max(Math.min(complete, lastBegan) - times.overlapMs, earliest);
     // The relay was away before its first round: nothing in the list then is certain to arrive by
     // webhook.
     const outcome = await makeRound(

@@ -19,7 +19,8 @@ export function createReadiness(
   return async () => {
     // A lost connection needs no query.
     if (redis.status !== 'ready') return false;
-    if (now() - asked >= believedMs) {
+    // A clock that was set back counts as well.
+    if (Math.abs(now() - asked) >= believedMs) {
       asked = now();
       answer = redis.set(keys.ready, asked, 'EX', keptSeconds).then(
         (said) => said === 'OK',

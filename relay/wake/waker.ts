@@ -80,19 +80,22 @@ function startWake({
   };
   const run = async (): Promise<void> => {
     const began = await begin(now());
+    // The monotonic clock: the other may be set back or forward meanwhile.
+    const [before, start] = [Math.max(now() - began, 0), performance.now()];
+    const sinceBegan = (): number => before + performance.now() - start;
     let told = false;
     let failed = false;
     let goneAfter = gone?.everyMs ?? Infinity;
     /** The time until the next notice is due (ms). */
     const untilNews = (): number =>
       Math.min(
-        ...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0),
+        ...[times.tellMs, times.giveUpMs].map((ms) => ms - sinceBegan()).filter((ms) => ms >= 0),
       ) + 1;
     for (let pauseMs = times.firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, times.lastPauseMs)) {
       void call(began);
       await pause(Math.min(pauseMs, untilNews()));
       if (stopped) return;
-      const elapsed = now() - began;
+      const elapsed = Math.round(sinceBegan());
       if ((await vm.need(now())).heartbeatMs > 0) {
         log.info({ ms: elapsed }, 'the VM is awake');
         await vm.noteWake(elapsed);

@@ -344,3 +344,22 @@ test('a reply that failed late is heard of, however many went out after it', asy
     );
   });
 });
+
+test('a clock that is set back or forward delays no round, and no message is left out', async () => {
+  await withRepair(async ({ repair, miss, texts, lists, clock }) => {
+    clock.ahead = 3 * 3600_000;
+    const backfill = repair({ youngMs: 50 });
+    backfill.start();
+    await until('the first round', () => lists() === 1);
+    clock.ahead = 0;
+    await miss('missed');
+    await until('the message', async () => {
+      backfill.somethingWasRefused();
+      return (await texts()).includes('missed');
+    });
+    const before = lists();
+    clock.ahead = 3 * 3600_000;
+    backfill.somethingWasRefused();
+    await until('another round', () => lists() > before);
+  });
+});

@@ -20,6 +20,7 @@ type Bench = {
 async function withWaker(
   look: (time: number) => Need | Promise<Need>,
   run: (bench: Bench) => Promise<void>,
+  { now = Date.now, tellMs = 3600_000 }: { now?: () => number; tellMs?: number } = {},
 ): Promise<void> {
   const events: string[] = [];
   const times = (event: string): number => events.filter((other) => other === event).length;
@@ -36,9 +37,9 @@ async function withWaker(
   };
   const waker = createWaker({
     vm,
-    times: { tellMs: 3600_000, giveUpMs: 3600_000, firstPauseMs: 5, lastPauseMs: 20 },
+    times: { tellMs, giveUpMs: 3600_000, firstPauseMs: 5, lastPauseMs: 20 },
     log: createLog('test', 'silent'),
-    now: Date.now,
+    now,
     call: async () => note('call')(),
     begin: async (now) => now,
     end: async () => note('end')(),
@@ -112,5 +113,23 @@ test('a job that is due later is looked at when it is due', async () => {
       await until('the look at that time', () => times('look') === 2);
       expect(Date.now()).toBeGreaterThanOrEqual(due - 2);
     },
+  );
+});
+
+test('people hear that the VM wakes although the clock was set back since the wake began', async () => {
+  let ahead = 3600_000;
+  const options = { now: () => Date.now() + ahead, tellMs: 100 };
+  const look = (time: number): Need => {
+    // The first look is before the wake.
+    if (time === 2) ahead = 0;
+    return waiting;
+  };
+  await withWaker(
+    look,
+    async ({ waker, times }) => {
+      waker.look();
+      await until('the word', () => times('told') > 0);
+    },
+    options,
   );
 });

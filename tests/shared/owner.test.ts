@@ -73,6 +73,10 @@ test('the owner hears of each cause once an hour, through the outbox, and not wh
     await settle('delivered');
     await tell('memory', 'too early');
     expect(await waiting()).toEqual([]);
+    // The clock is set back: the owner need not wait until it has caught up.
+    now -= 3 * ownerPauseMs;
+    await tell('memory', 'fourth');
+    expect(await waiting()).toEqual([`owner.memory.${now}`]);
     await deliveries.close();
   });
 });

@@ -192,4 +192,8 @@ test('a Redis that is nearly full is told to the owner, at most every ten minute
   now += 1;
   warn({ usedBytes: 92, mostBytes: 100 });
   expect(told).toHaveLength(2);
+  // The clock is set back.
+  now -= 3600_000;
+  warn({ usedBytes: 93, mostBytes: 100 });
+  expect(told).toHaveLength(3);
 });

@@ -139,7 +139,8 @@ export function createLease(parts: LeaseParts): Lease {
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
-  let renewedAt = 0;
+  /** In ms of the monotonic clock. */
+  let renewedAt = -Infinity;
   let cursor = '0';
 
   const renew = async (): Promise<void> => {
@@ -173,7 +174,7 @@ export function createLease(parts: LeaseParts): Lease {
       rest: [...queuesOf(home), ...helped().flatMap(helpedQueues)],
     });
     const renewal = Renewal.parse(found);
-    renewedAt = Date.now();
+    renewedAt = performance.now();
     first = false;
     if (fenced) return;
     // First of all: a job that another worker has started must not continue here.
@@ -204,7 +205,7 @@ export function createLease(parts: LeaseParts): Lease {
   // Another worker may have taken over while the connection was down. Jobs lost in the broken
   // connection are looked for as soon as they can be told from those still on their way.
   const onReady = (): void => {
-    if (timer !== undefined && Date.now() - renewedAt > times.renewMs) renewSafely();
+    if (timer !== undefined && performance.now() - renewedAt > times.renewMs) renewSafely();
     setTimeout(() => {
       if (timer !== undefined) renewSafely();
     }, unheardMs + 200).unref();
@@ -218,7 +219,7 @@ export function createLease(parts: LeaseParts): Lease {
     start() {
       timer ??= setInterval(renewSafely, times.renewMs);
       // Many short pauses in a row must not postpone the renewal forever.
-      if (Date.now() - renewedAt >= times.renewMs) renewSafely();
+      if (performance.now() - renewedAt >= times.renewMs) renewSafely();
     },
     pause() {
       clearInterval(timer);

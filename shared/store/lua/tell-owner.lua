@@ -8,7 +8,8 @@ redis.call('EXPIRE', words, lifetimeSeconds)
 local reply, at = unpack(redis.call('HMGET', told, 'reply', 'at'))
 if reply then
   local status = redis.call('HGET', replyPrefix .. reply, 'status')
-  local isRecent = tonumber(nowMs) - tonumber(at) < tonumber(pauseMs)
+  -- A word of the future was noted by a clock that was set back since.
+  local isRecent = math.abs(tonumber(nowMs) - tonumber(at)) < tonumber(pauseMs)
   if isRecent and not status then return reply end
   if isRecent or status == 'waiting' or status == 'posting' or status == 'parked' then return '' end
 end

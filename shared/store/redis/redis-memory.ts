@@ -63,7 +63,8 @@ export function warnOfPressure(
 ): OnPressure {
   let warnedAt = Number.NEGATIVE_INFINITY;
   return (use) => {
-    if (now() - warnedAt < warnEveryMs) return;
+    // A clock that was set back counts as well.
+    if (Math.abs(now() - warnedAt) < warnEveryMs) return;
     warnedAt = now();
     log.warn({ ...use, percent: Math.floor(shareOf(use) * 100) }, 'Redis is nearly full');
     void tellOwner('memory', pressureWords(use));
@@ -87,7 +88,7 @@ export function createRedisMemory(
     return use;
   };
   const read = (): Promise<MemoryUse | undefined> => {
-    if (now() - askedAt >= believedMs) {
+    if (Math.abs(now() - askedAt) >= believedMs) {
       askedAt = now();
       answer = ask();
     }

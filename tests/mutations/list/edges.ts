@@ -88,13 +88,17 @@ export const edges = [
   ]),
   ...mutationsOf('shared/store/redis/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
     ['files are refused from 70 % on', 'shareOf(use) < noFilesFrom', 'true'],
-    ['Redis is asked once in five seconds', 'now() - askedAt >= believedMs', 'true'],
+    ['Redis is asked once in five seconds', 'Math.abs(now() - askedAt) >= believedMs', 'true'],
     [
       'pressure is told from 85 % on',
       'if (shareOf(use) >= pressureFrom) onPressure(use)',
       'if (shareOf(use) >= 1) onPressure(use)',
     ],
-    ['pressure is told every ten minutes', 'if (now() - warnedAt < warnEveryMs) return;', ''],
+    [
+      'pressure is told every ten minutes',
+      'if (Math.abs(now() - warnedAt) < warnEveryMs) return;',
+      '',
+    ],
   ]),
   ...mutationsOf('shared/store/redis/functions/failure.lua', 'tests/shared/parked.test.ts', [
     [

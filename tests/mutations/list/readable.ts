@@ -139,4 +139,48 @@ export const readable = [
       `value || undefined`,
     ],
   ]),
+  ...mutationsOf('relay/http/readiness.ts', 'tests/shared/fail-over.test.ts', [
+    [
+      'readiness is asked anew where the clock was set back',
+      'Math.abs(now() - asked)',
+      '(now() - asked)',
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
+    [
+      'memory is warned of where the clock was set back',
+      'Math.abs(now() - warnedAt)',
+      '(now() - warnedAt)',
+      { named: 'every ten minutes' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/tell-owner.lua', 'tests/shared/owner.test.ts', [
+    [
+      'the owner hears where the clock was set back',
+      'math.abs(tonumber(nowMs) - tonumber(at))',
+      '(tonumber(nowMs) - tonumber(at))',
+    ],
+  ]),
+  ...mutationsOf('relay/backfill.ts', 'tests/relay/missed-messages.test.ts', [
+    [
+      'a round looks back from the present clock',
+      'Math.min(complete, lastBegan) - times.overlapMs',
+      'complete - times.overlapMs',
+      { named: 'set back or forward' },
+    ],
+    [
+      'a round is due by the monotonic clock',
+      'const next = performance.now() + ms;',
+      'const next = now() + ms;',
+      { named: 'set back or forward' },
+    ],
+  ]),
+  ...mutationsOf('relay/wake/waker.ts', 'tests/relay/waker.test.ts', [
+    [
+      'how long a wake takes is counted by the monotonic clock',
+      'before + performance.now() - start',
+      'now() - began',
+      { named: 'set back' },
+    ],
+  ]),
 ];
