@@ -28,7 +28,7 @@ export const Conversation = z.object({
   rewind: field,
   /** When sessions were renewed for that, and for which messages, as JSON. */
   renewals: field,
-  /** The person's time zone (IANA name), once known; one that is not known here counts as missing. */
+  /** The person's time zone (IANA name), once known; an unknown one counts as missing. */
   timezone: z.preprocess(
     (value) => (typeof value === 'string' && isTimeZone(value) ? value : undefined),
     z.string().optional(),

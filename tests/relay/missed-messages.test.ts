@@ -361,5 +361,6 @@ test('a clock that is set back or forward delays no round, and no message is lef
     clock.ahead = 3 * 3600_000;
     backfill.somethingWasRefused();
     await until('another round', () => lists() > before);
+    expect(await texts()).toEqual(['missed']);
   });
 });

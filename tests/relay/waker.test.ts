@@ -129,6 +129,7 @@ test('people hear that the VM wakes although the clock was set back since the wa
     async ({ waker, times }) => {
       waker.look();
       await until('the word', () => times('told') > 0);
+      expect(times('told')).toBe(1);
     },
     options,
   );
