@@ -307,39 +307,45 @@ test('Claude Code killed in mid tool is a failure worth another attempt, which g
   isAtGate = false;
 });
 
-test('what Claude has said before its sign-in is revoked, its service fails, or it goes silent comes before the failure', async () => {
-  const saidBefore = async (
-    name: string,
-    fault: Partial<Faults>,
-    end: (turn: RunningTurn) => void,
-  ): Promise<unknown[]> => {
-    await rm(path.join(workspace, gatePlace, 'begun'), { force: true });
-    const turn = goOn(`find ${name}`);
-    await atGate(workspace);
-    Object.assign(bench.model.faults, fault);
-    end(turn);
-    const failure = await turn.ended;
-    Object.assign(bench.model.faults, createFaults());
-    const words = turn.events.flatMap((event) => (event.kind === 'words' ? event.words.text : []));
-    return [...words, failure instanceof AgentFailure ? failure.kind : failure];
-  };
-  const letPass = (name: string) => () => void writeFile(path.join(workspace, name), '');
-  expect(
-    await saidBefore('one', refusesResults(401, 'authentication_error'), letPass('one')),
-  ).toEqual(['Found: one.', 'signed-out']);
-  expect(await saidBefore('two', refusesResults(529, 'overloaded_error'), letPass('two'))).toEqual([
-    'Found: two.',
-    'overloaded',
-  ]);
-  const silent = new AgentFailure('silent', 'nothing was heard');
-  expect(await saidBefore('three', {}, (turn) => turn.abort(silent))).toEqual([
-    'Found: three.',
-    'silent',
-  ]);
-  // What was said before a stop is withdrawn with the rest.
-  const stop = new Error('stopped');
-  expect(await saidBefore('four', {}, (turn) => turn.abort(stop))).toEqual([stop]);
-});
+// Its short form is in tests/worker/claude-turn.test.ts.
+test(
+  'what Claude has said before its sign-in is revoked, its service fails, or it goes silent comes before the failure',
+  { tags: 'long' },
+  async () => {
+    const saidBefore = async (
+      name: string,
+      fault: Partial<Faults>,
+      end: (turn: RunningTurn) => void,
+    ): Promise<unknown[]> => {
+      await rm(path.join(workspace, gatePlace, 'begun'), { force: true });
+      const turn = goOn(`find ${name}`);
+      await atGate(workspace);
+      Object.assign(bench.model.faults, fault);
+      end(turn);
+      const failure = await turn.ended;
+      Object.assign(bench.model.faults, createFaults());
+      const words = turn.events.flatMap((event) =>
+        event.kind === 'words' ? event.words.text : [],
+      );
+      return [...words, failure instanceof AgentFailure ? failure.kind : failure];
+    };
+    const letPass = (name: string) => () => void writeFile(path.join(workspace, name), '');
+    expect(
+      await saidBefore('one', refusesResults(401, 'authentication_error'), letPass('one')),
+    ).toEqual(['Found: one.', 'signed-out']);
+    expect(
+      await saidBefore('two', refusesResults(529, 'overloaded_error'), letPass('two')),
+    ).toEqual(['Found: two.', 'overloaded']);
+    const silent = new AgentFailure('silent', 'nothing was heard');
+    expect(await saidBefore('three', {}, (turn) => turn.abort(silent))).toEqual([
+      'Found: three.',
+      'silent',
+    ]);
+    // What was said before a stop is withdrawn with the rest.
+    const stop = new Error('stopped');
+    expect(await saidBefore('four', {}, (turn) => turn.abort(stop))).toEqual([stop]);
+  },
+);
 
 test('a conversation that was compacted says so, and goes on', async () => {
   expect(await goOn('say one').ended).toBeUndefined();

@@ -14,7 +14,7 @@ const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
 const context = { conversation, turn: 'turn', fence } as TurnContext;
 
 type Stand = { turnUsd?: number; dayUsd?: number; granted?: string };
-type Told = { goesOn: boolean; asked: string[]; failures: string[] };
+type Told = { goesOn: boolean; asked: string[]; failures: string[]; before: number };
 
 /**
  * Whether a turn may go on with what it and the day have cost, and what the person is asked
@@ -26,7 +26,7 @@ async function mayGoOn(
   answer = 'Stop here',
   isPretend = false,
 ): Promise<Told> {
-  const told: Told = { goesOn: false, asked: [], failures: [] };
+  const told: Told = { goesOn: false, asked: [], failures: [], before: 0 };
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
     await redis.hset(
@@ -39,6 +39,8 @@ async function mayGoOn(
     const questions = {
       async ask({ text }: Question) {
         told.asked.push(text);
+        // What comes before a question has come.
+        expect(told.before).toBe(told.asked.length);
         return { words: [answer], answered: true };
       },
     } as unknown as Questions;
@@ -53,7 +55,8 @@ async function mayGoOn(
       questions,
       ending,
     );
-    told.goesOn = await budget.mayGoOn(new AbortController().signal);
+    const signal = new AbortController().signal;
+    told.goesOn = await budget.mayGoOn(signal, async () => void (told.before += 1));
     const failure: unknown = ending.signal.reason;
     if (failure instanceof AgentFailure) told.failures.push(failure.kind);
   });
@@ -68,11 +71,13 @@ test('a budget that is used up to the cent is asked about, one below it is not',
     goesOn: true,
     asked: [],
     failures: [],
+    before: 0,
   });
   expect(await mayGoOn(daily, { dayUsd: 2 })).toEqual({
     goesOn: false,
     asked: [expect.stringContaining('$2')],
     failures: ['budget'],
+    before: 1,
   });
   expect(
     (await mayGoOn({ turnUsd: 1, dayUsd: undefined }, { turnUsd: 1, dayUsd: 9 })).failures,
@@ -100,5 +105,6 @@ test('the budget of a model that costs nothing is asked about in pretend dollars
     goesOn: true,
     asked: ['This task has cost pretend $1.50; its budget is pretend $1.00. Shall I go on?'],
     failures: [],
+    before: 1,
   });
 });

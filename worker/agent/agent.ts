@@ -135,8 +135,10 @@ export type AskTools = {
   /**
    * Whether the budgets let the turn continue; asks the person when one is used up. Called before
    * each tool, and when the model proxy has refused a request.
+   * `beforeAsking` is called, and waited for,
+   * when the person is going to be asked.
    */
-  mayGoOn(signal: AbortSignal): Promise<boolean>;
+  mayGoOn(signal: AbortSignal, beforeAsking?: () => Promise<void>): Promise<boolean>;
 };
 
 /**

@@ -18,8 +18,9 @@ export type Budget = {
   /**
    * Whether the turn may continue; asks the person when a limit is reached, and ends the turn if
    * they say no.
+   * `beforeAsking` is waited for before each question.
    */
-  mayGoOn(signal: AbortSignal): Promise<boolean>;
+  mayGoOn(signal: AbortSignal, beforeAsking?: () => Promise<void>): Promise<boolean>;
 };
 
 /** How much one approval adds (US dollars). */
@@ -82,7 +83,7 @@ export function createBudget(
   };
 
   return {
-    async mayGoOn(signal) {
+    async mayGoOn(signal, beforeAsking) {
       for (let limit = await findLimit(); limit; limit = await findLimit()) {
         if (!limit.grant) {
           ending.abort(new AgentFailure('day-limit', limit.words));
@@ -99,6 +100,7 @@ export function createBudget(
           yes: goOn,
           no: 'Stop here',
         };
+        await beforeAsking?.();
         const { words } = await questions.ask(question, signal);
         if (words[0] !== goOn) {
           ending.abort(new AgentFailure('budget', limit.words));

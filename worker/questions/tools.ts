@@ -70,6 +70,6 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
       if (label === planLabels.goUnasked) return { go: { edits: mode === 'ask' } };
       return { keep: said };
     },
-    mayGoOn: (signal) => budget.mayGoOn(signal),
+    mayGoOn: (signal, beforeAsking) => budget.mayGoOn(signal, beforeAsking),
   };
 }

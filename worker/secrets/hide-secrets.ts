@@ -76,7 +76,7 @@ function quietTools(tools: ChatTools, blank: Blank): ChatTools {
     ask: (questions, signal) => tools.ask(clean(questions), signal),
     approve: (request, signal) => tools.approve(clean(request), signal),
     decidePlan: (plan, signal) => tools.decidePlan(clean(plan), signal),
-    mayGoOn: (signal) => tools.mayGoOn(signal),
+    mayGoOn: (signal, before) => tools.mayGoOn(signal, before),
   };
 }
 

@@ -25,7 +25,7 @@ export function gateTools(
     ask: ask((questions, until) => tools.ask(questions, until)),
     approve: ask((request, until) => tools.approve(request, until)),
     decidePlan: ask((plan, until) => tools.decidePlan(plan, until)),
-    mayGoOn: ask((until) => tools.mayGoOn(until)),
+    mayGoOn: ask((until, before) => tools.mayGoOn(until, before)),
   };
   return {
     ...asking,

@@ -134,18 +134,30 @@ export const backgroundWork = [
       { test: 'tests/worker/agent-translate.test.ts' },
     ],
   ]),
-  ...mutationsOf('worker/agent/claude/turn.ts', 'tests/worker/agent-claude-faults.test.ts', [
+  ...mutationsOf('worker/agent/claude/turn.ts', 'tests/worker/claude-turn.test.ts', [
     [
       'what was said comes before a failing service',
       'createPatience(modelPatienceMs, fail)',
       'createPatience(modelPatienceMs, events.fail)',
-      { named: 'comes before the failure' },
     ],
     [
       'what was said comes before a silence',
       '(reason instanceof AgentFailure ? fail : events.fail)(reason)',
       'events.fail(reason)',
-      { named: 'comes before the failure' },
+    ],
+    ['a question that comes too late takes no words away', 'if (signal.aborted) return;', ''],
+    ['two questions at once come behind the words', 'saying.then(say)', 'say()'],
+    ['a file comes behind the words', 'after(tools.sendFile, tryToSay)', 'tools.sendFile'],
+    ['a message comes behind the words', 'after(tools.sendMessage, tryToSay)', 'tools.sendMessage'],
+  ]),
+  ...mutationsOf('worker/questions/budget.ts', 'tests/worker/budget.test.ts', [
+    ['what was said comes before the question', 'await beforeAsking?.();', ''],
+  ]),
+  ...mutationsOf('worker/agent/claude/session.ts', 'tests/worker/claude-turn.test.ts', [
+    [
+      'what was said before a stop is not in the next answer',
+      'if (wasMuted && !background.isMuted()) takeWords();',
+      '',
     ],
   ]),
   ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [

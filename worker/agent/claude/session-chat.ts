@@ -54,7 +54,7 @@ export function createSessionChat(onWanted: () => void, onCallEnd: () => void): 
       ask: (questions, signal) => call((tools) => tools.ask(questions, signal)),
       approve: (request, signal) => call((tools) => tools.approve(request, signal)),
       decidePlan: (plan, signal) => call((tools) => tools.decidePlan(plan, signal)),
-      mayGoOn: (signal) => call((tools) => tools.mayGoOn(signal)),
+      mayGoOn: (signal, before) => call((tools) => tools.mayGoOn(signal, before)),
     },
     present: () => present,
     use(tools) {

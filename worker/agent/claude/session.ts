@@ -311,7 +311,10 @@ export function createLiveSession(
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
+          const wasMuted = background.isMuted();
           if (background.note(translation, listener !== undefined)) watcher?.onChange();
+          // What was said before a stop is withdrawn: the next answer must not begin with it.
+          if (wasMuted && !background.isMuted()) takeWords();
           if (translation.kind === 'result' && translation.toldUsd !== undefined)
             model.compare(translation.toldUsd);
         }

@@ -32,13 +32,14 @@ export async function* workInSession(
     events.fail(error);
   };
   const patience = createPatience(modelPatienceMs, fail);
+  const sayFirst = createSayFirst(live, turn);
   /** The model proxy has refused a request; asks the person to raise the budget. */
   const askForMore = async (failure: AgentFailure): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
     refusals += 1;
     try {
-      await sayFirst(live, turn.tools);
+      await sayFirst();
       // Repeated refusals without an answer in between mean that the two counts differ, and asking
       // does not help.
       if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) prompts.goOn();
@@ -101,7 +102,7 @@ export async function* workInSession(
       ),
     );
   };
-  live.tools = wordsFirst(live, turn.tools);
+  live.tools = wordsFirst(turn.tools, sayFirst);
   live.listen({
     onMessage: (translations, isFromModel) => {
       if (isFromModel) patience.regain();
@@ -125,27 +126,48 @@ export async function* workInSession(
 }
 
 /**
- * Sends what Claude has said so far. Claude Code makes its requests at once and says its words
- * through the stream: what has arrived of the stream is read first.
+ * Sends what Claude has said so far, one call after the other. Claude Code makes its requests at once
+ * and says its words through the stream: what has arrived of the stream is read first. What a turn
+ * has said that is being ended stays for its end.
  */
-async function sayFirst(live: LiveSession, tools: ChatTools): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  for (const words of live.takeWords()) await tools.say(words);
+function createSayFirst(
+  live: LiveSession,
+  { tools, signal }: Pick<AgentTurn, 'tools' | 'signal'>,
+): () => Promise<void> {
+  const say = async (): Promise<void> => {
+    if (signal.aborted) return;
+    for (const words of live.takeWords()) await tools.say(words);
+  };
+  let saying: Promise<unknown> = Promise.resolve();
+  return async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const mine = saying.then(say);
+    saying = mine.catch(() => undefined);
+    await mine;
+  };
 }
 
-/** The tools, with what Claude has said before each question of it. */
-function wordsFirst(live: LiveSession, tools: ChatTools): ChatTools {
+/**
+ * The tools, with what Claude has said before each question, message and file of it: the chat has
+ * all in the order in which Claude said it.
+ */
+function wordsFirst(tools: ChatTools, sayFirst: () => Promise<void>): ChatTools {
   const after =
-    <Args extends unknown[], Result>(ask: (...args: Args) => Promise<Result>) =>
+    <Args extends unknown[], Result>(use: (...args: Args) => Promise<Result>, before = sayFirst) =>
     async (...args: Args): Promise<Result> => {
-      await sayFirst(live, tools);
-      return await ask(...args);
+      await before();
+      return await use(...args);
     };
+  // A tool that sends something answers in a sentence of its own that the turn is over.
+  const tryToSay = (): Promise<void> => sayFirst().catch(() => undefined);
   return {
     ...tools,
+    sendFile: after(tools.sendFile, tryToSay),
+    sendMessage: after(tools.sendMessage, tryToSay),
     ask: after(tools.ask),
     approve: after(tools.approve),
     decidePlan: after(tools.decidePlan),
+    mayGoOn: (signal) => tools.mayGoOn(signal, sayFirst),
   };
 }
 
