@@ -85,7 +85,8 @@ test('nothing of what an agent says, asks, plans, suggests, leaves running or fa
     },
     background: {
       listen: (next) => void (listener = next),
-      count: () => 0,
+      busy: () => [],
+      dismiss: async () => undefined,
       mostSessions: () => 1,
       end: async () => true,
     },

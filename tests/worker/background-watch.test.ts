@@ -42,11 +42,14 @@ function open({
   const ended: string[] = [];
   const notes: BackgroundEntry[] = [];
   const gone = new Set<string>();
+  const busy: string[] = [];
+  const dismissed: string[] = [];
   let refusals = refuse;
   const watch = watchBackground({
     control: {
       listen: (next) => void (listener = next),
-      count: () => 0,
+      busy: () => busy,
+      dismiss: async (conversation) => void dismissed.push(conversation),
       mostSessions: () => mostSessions,
       end: async (_conversation, _session, id) => {
         ended.push(id);
@@ -66,6 +69,7 @@ function open({
         refusals -= 1;
         throw new Error('OOM command not allowed');
       }
+      if (gone.has(message.conversation)) return { outcome: 'refused' as const, turn: '' };
       messages.push(message);
       return { outcome: 'new' as const, turn: message.id };
     },
@@ -84,7 +88,7 @@ function open({
     now: Date.now,
   });
   if (!listener) throw new Error('nobody listens');
-  return { listener, messages, ended, notes, removed, gone, watch };
+  return { listener, messages, ended, notes, removed, gone, busy, dismissed, watch };
 }
 
 test('Claude’s wish to speak is a message that the inbox can read, also when Redis refuses at first', async () => {
@@ -141,20 +145,24 @@ test('a person’s tasks and answers count in all of their conversations togethe
   expect(messages.filter(({ work }) => work?.about !== undefined)).toHaveLength(10);
 });
 
-test('what runs for a person who may not write any more is ended within seconds, and nothing of others', async () => {
-  const { listener, ended, gone, watch } = open();
-  listener.onChange(person, 's', [task('a'), { ...task('told'), ended: true }]);
-  listener.onChange(person, 't', [task('b')]);
-  listener.onChange('+15551230002', 's', [task('c')]);
+test('what runs, or waits to be said, for a person who may not write any more is ended within seconds, and nothing of others', async () => {
+  const { listener, gone, busy, dismissed, messages, watch } = open();
+  busy.push(person, person, '+15551230002');
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(ended).toEqual([]);
+  expect(dismissed).toEqual([]);
   gone.add(person);
   await vi.advanceTimersByTimeAsync(20_000);
-  expect(ended).toEqual(['a', 'b']);
-  listener.onChange(person, 's', []);
-  listener.onChange(person, 't', []);
+  expect(dismissed).toEqual([person]);
+  busy.splice(0, 2);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(ended).toEqual(['a', 'b']);
+  expect(dismissed).toEqual([person]);
+  // Claude begins to speak before that is looked at: nothing of it is kept for later.
+  listener.onWanted(person, 's');
+  await vi.advanceTimersByTimeAsync(0);
+  expect([dismissed, messages]).toEqual([[person, person], []]);
+  listener.onLost(person, 's', [task('a')]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(dismissed).toHaveLength(2);
   await watch.stop();
 });
 
@@ -341,7 +349,8 @@ test('what a session could not save at the worker’s stop is said by the next w
       },
       background: {
         listen: (next) => void (listener = next),
-        count: () => 0,
+        busy: () => [],
+        dismiss: async () => undefined,
         mostSessions: () => 4,
         end: async () => false,
       },

@@ -31,7 +31,7 @@ function openBudget(
       drop: () => undefined,
       release: none,
       stop: none,
-      kept: () => [...idle.values()],
+      kept: () => [...idle].map(([conversation, live]) => ({ conversation, live })),
       closeOldest() {
         const [oldest] = idle.keys();
         if (oldest === undefined) return false;

@@ -30,10 +30,15 @@ export type BackgroundListener = {
 /** What the agent does about work in the background. */
 export type BackgroundControl = {
   listen(listener: BackgroundListener): void;
-  /** How many sessions have such work, or have something to say, without a turn. */
-  count(): number;
+  /** The conversation of each session that has such work, or has something to say without a turn. */
+  busy(): string[];
   /** How many sessions may have such work at once; more would be too much for the memory. */
   mostSessions(): number;
   /** Ends a task. Returns false when it does not run any more. */
   end(conversation: string, session: string, task: string): Promise<boolean>;
+  /**
+   * Ends all that a conversation has left running, unsaid, and drops what Claude has to say of it:
+   * its person may not write any more. Returns when it has ended.
+   */
+  dismiss(conversation: string): Promise<void>;
 };

@@ -43,9 +43,10 @@ export function createLazyAgent(create: () => Promise<Agent>): LazyAgent {
         if (made) made.background?.listen(listener);
         else onMade.push((agent) => agent.background?.listen(listener));
       },
-      count: () => made?.background?.count() ?? 0,
+      busy: () => made?.background?.busy() ?? [],
       mostSessions: () => made?.background?.mostSessions() ?? Infinity,
       end: async (...task) => (await made?.background?.end(...task)) ?? false,
+      dismiss: async (conversation) => made?.background?.dismiss(conversation),
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
     lookUpModel: async (name) => (await make()).lookUpModel?.(name),

@@ -57,7 +57,7 @@ export type BackgroundWatch = {
 };
 
 export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
-  const { control, store, accept, allowed, people, owner, longestMs, awake, log, now } = parts;
+  const { control, store, accept, people, owner, longestMs, awake, log, now } = parts;
   const running = new Map<string, BackgroundTask[]>();
   const timers = new Map<string, NodeJS.Timeout>();
   /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
@@ -91,9 +91,10 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   const write = (step: () => Promise<unknown>): void => {
     writing = writing.then(() => insist(step));
   };
+  const removed = watchRemoved(parts);
   const put = (conversation: string, name: string, work: NonNullable<Message['work']>): void =>
-    write(() =>
-      accept({
+    write(async () => {
+      const { outcome } = await accept({
         id: workId(conversation, name),
         conversation,
         at: new Date(now()).toISOString(),
@@ -102,8 +103,10 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
         media: [],
         human: false,
         work,
-      }),
-    );
+      });
+      // Of what ended with its process nothing is left to dismiss.
+      if (outcome === 'refused' && work.tasks === undefined) removed.dismiss(conversation);
+    });
   const say = (conversation: string, session: string, sentence: string): void =>
     put(conversation, randomUUID(), { session, say: sentence });
   const limits = createTaskLimits({ control, running, personOf, say, longestMs, awake, now });
@@ -204,20 +207,6 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     });
   };
   control.listen(listener);
-  const endOfRemoved = async (): Promise<void> => {
-    for (const [key, tasks] of running) {
-      const [conversation = '', session = ''] = key.split(' ');
-      const present = tasks.filter(({ ended }) => ended === undefined);
-      if (present.length === 0 || (await allowed.has(conversation))) continue;
-      log.warn({ conversation, tasks: present.length }, 'ending the work of a removed person');
-      for (const { id } of present) await control.end(conversation, session, id);
-    }
-  };
-  const checking = setInterval(() => {
-    endOfRemoved().catch((error: unknown) =>
-      log.warn({ err: error }, 'looking for the work of removed people failed'),
-    );
-  }, checkMs).unref();
   return {
     recover() {
       store.lost().then(
@@ -240,7 +229,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     },
     async stop() {
       stopped = true;
-      clearInterval(checking);
+      removed.stop();
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
       limits.stop();
@@ -248,6 +237,36 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       await writing;
     },
   };
+}
+
+/**
+ * Ends what runs for people who may not write any more, and drops what Claude has to say to them;
+ * looks for them now and then.
+ */
+function watchRemoved({
+  control,
+  allowed,
+  log,
+}: Pick<BackgroundWatchParts, 'control' | 'allowed' | 'log'>): {
+  dismiss(conversation: string): void;
+  stop(): void;
+} {
+  const dismiss = (conversation: string): void => {
+    log.warn({ conversation }, 'ending the work of a removed person');
+    control.dismiss(conversation).catch((error: unknown) => {
+      log.warn({ err: error, conversation }, 'ending the work of a removed person failed');
+    });
+  };
+  const look = async (): Promise<void> => {
+    for (const conversation of new Set(control.busy()))
+      if (!(await allowed.has(conversation))) dismiss(conversation);
+  };
+  const checking = setInterval(() => {
+    look().catch((error: unknown) =>
+      log.warn({ err: error }, 'looking for the work of removed people failed'),
+    );
+  }, checkMs).unref();
+  return { dismiss, stop: () => clearInterval(checking) };
 }
 
 function digest(parts: unknown[]): string {

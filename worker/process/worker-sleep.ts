@@ -46,7 +46,7 @@ export function createWorkerSleep(
     idleMs,
     onAsleep,
     log,
-    isBusy: () => (agent.background?.count() ?? 0) > 0 || snapshots?.holdsAwake() === true,
+    isBusy: () => (agent.background?.busy() ?? []).length > 0 || snapshots?.holdsAwake() === true,
     pause: async () => {
       lease.pause();
       await Promise.all([...workers.values()].map((worker) => worker.pause(true)));

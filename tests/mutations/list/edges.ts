@@ -274,8 +274,8 @@ export const edges = [
   ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
     [
       'what runs for a removed person is ended',
-      '|| (await allowed.has(conversation))) continue;',
-      '|| true) continue;',
+      'if (!(await allowed.has(conversation))) dismiss(conversation);',
+      'if (conversation === undefined) continue;',
     ],
   ]),
   ...mutationsOf('worker/questions/fit-question.ts', 'tests/worker/fit-question.test.ts', [

@@ -71,6 +71,11 @@ export const backgroundWork = [
     ['a stop waits for a wish to speak', 'await wishes;', ''],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
     ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
+    [
+      'nothing is kept to be said to a removed person',
+      "if (outcome === 'refused' && work.tasks === undefined) removed.dismiss(conversation);",
+      '',
+    ],
     ['a stop waits for what is noted', 'await wishes;\n      await writing;', 'await wishes;'],
   ]),
   ...mutationsOf('worker/worker.ts', 'tests/worker/background-watch.test.ts', [

@@ -177,6 +177,11 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       },
     });
   };
+  /** All sessions that have a process, those at work first. */
+  const sessions = (): { conversation: string; live: LiveSession }[] => [
+    ...[...working].map(([live, conversation]) => ({ conversation, live })),
+    ...idle.kept(),
+  ];
   /** Takes the idle process kept for the turn's session, if there is one. */
   const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
     await preparing.get(turn.conversation);
@@ -279,18 +284,27 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       listen(next) {
         listener = next;
       },
-      count: () => [...working.keys(), ...idle.kept()].filter((live) => live.isBusy).length,
+      busy: () => sessions().flatMap(({ conversation, live }) => (live.isBusy ? conversation : [])),
       mostSessions: () => options.pool.maxLive,
       async end(conversation, session, task) {
-        const ours = [...working].flatMap(([live, of]) => (of === conversation ? [live] : []));
-        const live = [...ours, ...idle.kept()].find(
-          ({ id, background }) => id === session && background.some((known) => known.id === task),
+        const found = sessions().find(
+          ({ conversation: of, live: { id, background } }) =>
+            of === conversation && id === session && background.some((known) => known.id === task),
         );
-        if (!live) return false;
-        return await live.endTask(task).then(
+        if (!found) return false;
+        return await found.live.endTask(task).then(
           () => true,
           () => false,
         );
+      },
+      async dismiss(conversation) {
+        // A turn at work ends at its next step, and its process with it.
+        const tasks = [...working].flatMap(([live, of]) =>
+          of === conversation
+            ? live.background.map(({ id }) => live.endTask(id).catch(() => undefined))
+            : [],
+        );
+        await Promise.all([idle.release(conversation), ...tasks]);
       },
     },
     async stop() {

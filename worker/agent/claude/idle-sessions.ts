@@ -34,8 +34,8 @@ export type IdleSessions = {
    * false when none is kept.
    */
   closeOldest(): boolean;
-  /** The kept processes, oldest first. */
-  kept(): LiveSession[];
+  /** The kept processes with their conversations, oldest first. */
+  kept(): { conversation: string; live: LiveSession }[];
   /** Closes all processes and keeps no more. */
   stop(): Promise<void>;
 };
@@ -117,7 +117,7 @@ export function createIdleSessions(idleMs: number): IdleSessions {
       if (oldest) closeSoon(oldest);
       return oldest !== undefined;
     },
-    kept: () => [...idle.keys()],
+    kept: () => [...idle.values()],
     async stop() {
       stopped = true;
       [...idle.values()].forEach(closeSoon);

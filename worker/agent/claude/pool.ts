@@ -30,7 +30,10 @@ export function createProcessPool({
   prewarmed,
 }: ProcessPoolDeps): ProcessPool {
   const used = (): number =>
-    [...working(), ...idle.kept()].reduce((sum, live) => sum + weigh(live), prewarmed().count());
+    [...working(), ...idle.kept().map(({ live }) => live)].reduce(
+      (sum, live) => sum + weigh(live),
+      prewarmed().count(),
+    );
   return {
     makeRoom(more) {
       while (used() + more > most && (prewarmed().drop() || idle.closeOldest()));
