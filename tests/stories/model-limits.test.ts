@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { callTool, text } from '../../simulator/model/answer.ts';
+import type { ApiError } from '../../simulator/model/api-error.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
 import { failureSentence, limitWithoutTime } from '../../worker/turn/ending/failure-sentence.ts';
 import { withPipeline } from '../support/pipeline.ts';
-import { modelKey, said, texts, withStory } from '../support/story-bench.ts';
+import { fromHere, modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 test(
@@ -128,3 +131,95 @@ test('a usage limit without a time is said once, waited for, and the turn goes o
     ]);
   });
 });
+
+/** `find NAME`: says what it has found beside a command, and then that it is done. */
+const find: Story = {
+  matches: (asked) => /^find \w+$/.test(asked) || asked.includes('You were interrupted'),
+  next: ({ results }, asked) =>
+    results.length > 0 || !asked.startsWith('find ')
+      ? text('All is done.')
+      : [
+          ...text(`The bug of ${asked.slice(5)} is in line 43.`),
+          ...callTool('Bash', { command: 'echo looked' }),
+        ],
+};
+
+/** Refused in the middle of the turn, and the sentence that then comes. */
+const middle: [name: string, error: ApiError, kind: FailureKind][] = [
+  [
+    'size',
+    { status: 413, type: 'request_too_large', message: 'Request exceeds the maximum size' },
+    'unreadable',
+  ],
+  ['load', { status: 529, type: 'overloaded_error', message: 'Overloaded' }, 'overloaded'],
+  [
+    'bill',
+    { status: 402, type: 'billing_error', message: 'Your account has an unpaid invoice.' },
+    'no-credit',
+  ],
+  [
+    'credit',
+    {
+      status: 400,
+      type: 'invalid_request_error',
+      message: 'Your credit balance is too low to access the Anthropic API.',
+    },
+    'no-credit',
+  ],
+];
+
+test(
+  'a refusal in the middle of a turn: what Claude has said arrives, then the sentence, and what waits for a date goes on by itself',
+  { tags: 'long' },
+  async () => {
+    const secrets = {
+      ANTHROPIC_API_KEY: undefined,
+      CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted',
+    };
+    const options = { stories: [find], agent: { secrets, modelPatienceMs: 2000 } };
+    await withStory(options, async (whole) => {
+      const refuse = (error: ApiError | undefined): void => {
+        whole.model.faults.refuse = ({ messages }) =>
+          JSON.stringify(messages.at(-1)).includes('tool_result') ? error : undefined;
+      };
+      for (const [name, error, kind] of middle) {
+        const bench = fromHere(whole);
+        refuse(error);
+        await bench.say(`find ${name}`);
+        await said(bench, failureSentence(kind));
+        refuse(undefined);
+        await bench.say('retry');
+        await said(bench, 'All is done.');
+        expect(texts(bench)).toEqual([
+          `The bug of ${name} is in line 43.`,
+          failureSentence(kind),
+          expect.stringContaining('All is done.'),
+        ]);
+      }
+
+      const bench = fromHere(whole);
+      const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 8000;
+      refuse({
+        status: 429,
+        type: 'rate_limit_error',
+        message: "This request would exceed your account's rate limit.",
+        headers: {
+          'retry-after': '8',
+          'anthropic-ratelimit-unified-status': 'rejected',
+          'anthropic-ratelimit-unified-reset': String(resetsAt / 1000),
+          'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+        },
+      });
+      await bench.say('find limit');
+      await said(bench, "Claude's usage limit is reached until");
+      refuse(undefined);
+      await said(bench, 'All is done.');
+      expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
+      expect(texts(bench)).toEqual([
+        'The bug of limit is in line 43.',
+        expect.stringMatching(/until .* UTC\. I go on by myself then\.$/),
+        expect.stringContaining('All is done.'),
+      ]);
+    });
+  },
+);

@@ -125,11 +125,14 @@ test.skipIf(!isRoot)(
       await until('the sentence', () =>
         sent.some((one) => 'text' in one && one.text.includes('no more processes')),
       );
-      expect(
-        readProcessTable()
-          .filter((entry) => entry.uid === uid)
-          .reduce((sum, { threads }) => sum + threads, 0),
-      ).toBeLessThan(60);
+      // What was killed is in the table until a busy machine has let it die.
+      await until(
+        'the end of the storm',
+        () =>
+          readProcessTable()
+            .filter((entry) => entry.uid === uid)
+            .reduce((sum, { threads }) => sum + threads, 0) < 60,
+      );
       const next = startTurn(bench.agent, workspace, {
         prompts: ['run echo still $((40 + 2))'],
         session: turn.session(),
