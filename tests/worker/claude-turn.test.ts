@@ -7,8 +7,8 @@ import type { AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts'
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { createLiveSession } from '../../worker/agent/claude/session.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
-import { workTurn } from '../../worker/agent/claude/turn.ts';
-import { isFiller } from '../../worker/agent/claude/words.ts';
+import { workInSession } from '../../worker/agent/claude/turn.ts';
+import { isFiller } from '../../worker/agent/claude/filler.ts';
 import { createModelSessions } from '../../worker/agent/model/sessions.ts';
 import { gateTools } from '../../worker/tools/tool-gate.ts';
 import { createRandom } from '../support/random.ts';
@@ -115,7 +115,7 @@ function openSession() {
       };
       const seen = new Set<string>();
       try {
-        for await (const event of workTurn(live, turn, 60_000, watch)) hear(event, seen);
+        for await (const event of workInSession(live, turn, 60_000, watch)) hear(event, seen);
         return undefined;
       } catch (error) {
         return error instanceof AgentFailure ? error.kind : error;
