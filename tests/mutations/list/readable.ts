@@ -2,7 +2,7 @@ import { mutationsOf } from '../mutation.ts';
 
 const [nextDeliveries, opening] = [
   'tests/shared/next-deliveries.test.ts',
-  'tests/shared/opening.test.ts',
+  'tests/shared/snapshot.test.ts',
 ];
 
 /** What another version has stored, or a hand has damaged: it is told of, and holds nothing up. */
@@ -78,23 +78,19 @@ export const readable = [
       '',
     ],
   ]),
-  ...mutationsOf(
-    'shared/store/boxes/lua/bring-back-removed.lua',
-    'tests/relay/allow-list.test.ts',
+  ...mutationsOf('shared/store/boxes/lua/requeue-removed.lua', 'tests/relay/allow-list.test.ts', [
+    ['replies that come back last until they are sent', `redis.call('PERSIST', key)`, ''],
     [
-      ['replies that come back last until they are sent', `redis.call('PERSIST', key)`, ''],
-      [
-        'settled replies that come back still end',
-        `if status == 'parked' or status == 'waiting' or status == 'posting' then redis.call('PERSIST'`,
-        `if true then redis.call('PERSIST'`,
-      ],
-      [
-        'a reply that cannot be read comes back, too',
-        `elseif redis.call('EXISTS', key) == 1 then`,
-        'elseif false then',
-      ],
+      'settled replies that come back still end',
+      `if status == 'parked' or status == 'waiting' or status == 'posting' then redis.call('PERSIST'`,
+      `if true then redis.call('PERSIST'`,
     ],
-  ),
+    [
+      'a reply that cannot be read comes back, too',
+      `elseif redis.call('EXISTS', key) == 1 then`,
+      'elseif false then',
+    ],
+  ]),
   ...mutationsOf('shared/store/boxes/set-aside.ts', 'tests/relay/allow-list.test.ts', [
     ['what is dropped is deleted with its texts', '...replies.map(keys.reply),', ''],
     [

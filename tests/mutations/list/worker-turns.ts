@@ -183,7 +183,12 @@ export const turns = [
       'false;',
       ended,
     ],
-    ['waiting for a usage limit is no attempt', 'await attempts.giveBack(waits + 1);', '', deploys],
+    [
+      'waiting for a usage limit is no attempt',
+      'await attempts.giveBack(waits + 1);\n    return await delayJob(job, token, wait.ms);',
+      'return await delayJob(job, token, wait.ms);',
+      deploys,
+    ],
     [
       'a stop names no step that waited for an answer',
       'const doing = isAsked',
