@@ -1,6 +1,6 @@
 import { diffWordsWithSpace } from 'diff';
 import { parseJson } from '../../shared/runtime/json.ts';
-import { ChangedFiles } from '../../shared/store/changed-files.ts';
+import { ChangedFiles, keptFor } from '../../shared/store/changed-files.ts';
 import type { ChangedFile } from '../../shared/store/changed-files.ts';
 import { escapeHtml } from './document.ts';
 import type { Rendered } from './markdown.ts';
@@ -26,7 +26,7 @@ const mostLines = 12_000;
  */
 export function renderChanges(json: string): Rendered {
   const changes = ChangedFiles.parse(parseJson(json));
-  const { title, files, more, added, removed, left, beyond } = changes;
+  const { title, files, more, added, removed, left, unseen, beyond } = changes;
   const total = files.length + more;
   const heading = `${total} ${total === 1 ? 'file' : 'files'} changed`;
   const lines = files.reduce((sum, { patch = '' }) => sum + patch.split('\n').length, 0);
@@ -49,11 +49,15 @@ export function renderChanges(json: string): Rendered {
       more > 0 ? `<p class="soft">And ${more} more ${more === 1 ? 'file' : 'files'}.</p>` : '',
       note('Not kept, so it does not go back with the others:', left),
       note('Done beside files, and not taken back by an undo:', beyond),
+      note('Not looked into, so changes in them are not shown here and do not go back:', unseen),
+      keptNote,
     ]
       .filter(Boolean)
       .join('\n'),
   };
 }
+
+const keptNote = `<p class="soft">“/undo” in the chat shows what would go back, and asks. Earlier versions are kept for up to ${keptFor.days} days: the last ${keptFor.checkpoints}, as long as they take less than ${keptFor.megabytes} MB.</p>`;
 
 function note(words: string, items: string[]): string {
   if (items.length === 0) return '';

@@ -19,6 +19,9 @@ export const ChangedFile = z.object({
 });
 export type ChangedFile = z.infer<typeof ChangedFile>;
 
+/** For how long earlier versions of a workspace are kept, how many of them, and how much they may take. */
+export const keptFor = { days: 30, checkpoints: 200, megabytes: 512 };
+
 /** A page of what a piece of work has changed. */
 export const ChangedFiles = z.object({
   /** What was asked for, in the person's words. */
@@ -30,6 +33,8 @@ export const ChangedFiles = z.object({
   removed: z.number(),
   /** Files whose content is not kept, so that it does not go back with the others. */
   left: z.array(z.string()),
+  /** Directories and files that are not looked into; absent on a page of an earlier version. */
+  unseen: z.array(z.string()).default([]),
   /** What was done beside files. */
   beyond: z.array(z.string()),
 });

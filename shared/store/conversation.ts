@@ -26,7 +26,8 @@ export const Conversation = z.object({
   follows: field,
   /** The session is forgotten from this message on; cleared when that is done. */
   rewind: field,
-  /** When sessions were renewed for that, and for which messages, as JSON. */
+  /** What was taken back or brought back since Claude last heard from the person, in words for Claude. */
+  undone: field /** When sessions were renewed for that, and for which messages, as JSON. */,
   renewals: field,
   /** The person's time zone (IANA name), once known; an unknown one counts as missing. */
   timezone: z.preprocess(

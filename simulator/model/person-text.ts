@@ -50,9 +50,9 @@ export function endedWork(block: string): string | undefined {
   return summaries.length > 0 ? `${endedWorkMark} ${summaries.join('; ')}` : undefined;
 }
 
-/** How the host says what a person has sent besides words. */
+/** How the host says what a person has sent besides words, and what they have taken back. */
 const receivedPattern =
-  /\[((?:The person (?:sent a file of type|shared) |Voice message, )[^\]]*(?:\] *[^[\n][^\n]*)?)/g;
+  /\[((?:The person (?:sent a file of type|shared|has taken back|has brought back) |Voice message, )[^\]]*(?:\] *[^[\n][^\n]*)?)/g;
 
 /**
  * The host's notes in a text block about files, places, contacts and voice messages, without

@@ -22,6 +22,7 @@ const page = (files: ChangedFile[], more: Partial<ChangedFiles> = {}): string =>
     added: 3,
     removed: 1,
     left: [],
+    unseen: ['node_modules'],
     beyond: [],
     ...more,
   } satisfies ChangedFiles);

@@ -1,12 +1,16 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Answer } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
+import { shadowDirectory } from '../../worker/checkpoints/shadow.ts';
 import { git } from '../support/checkpoint-bench.ts';
+import { gatePlace, openGate } from '../support/gate-story.ts';
 import { holdOpen } from '../support/hold-open.ts';
-import { phone } from '../support/pipeline.ts';
+import { otherPhone, phone } from '../support/pipeline.ts';
+import { createRandom } from '../support/random.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { readTree } from '../support/tree.ts';
@@ -44,6 +48,31 @@ const plans: Record<string, (cwd: string) => Answer[]> = {
     ),
     text('Worked in two.'),
   ],
+  'work beside me': () => [
+    callTool('Bash', {
+      command: `until test -e ${gatePlace}/gate; do sleep 0.05; done; echo late > late.txt`,
+      description: 'Work beside',
+      run_in_background: true,
+    }),
+    text('It works beside.'),
+  ],
+  // The lock of the checkpoints, as a slow disk would hold it.
+  'work while nothing can be kept': (cwd) => [
+    bash(
+      `echo slow > slow.txt; mkdir -p ${gatePlace}; (flock 9; touch ${gatePlace}/held; until test -e ${gatePlace}/release; do sleep 0.05; done) 9> ${shadowOf(cwd)}/lock > /dev/null 2>&1 & until test -e ${gatePlace}/held; do sleep 0.05; done`,
+    ),
+    text('Done without waiting.'),
+  ],
+  'work at random': (cwd) => randomWork(path.join(cwd, 'app')),
+  ...Object.fromEntries(
+    [phone, otherPhone].map((from): [string, () => Answer[]] => [
+      `work of ${from}`,
+      () => [
+        bash(`echo 'secret of ${from}' > own-${from.slice(1)}.txt`),
+        text(`Worked for ${from}.`),
+      ],
+    ]),
+  ),
   'look around': () => [bash('ls -la'), text('Looked.')],
   'work for long': () => [bash('echo half > half.txt; sleep 60'), text('Never said.')],
 };
@@ -52,20 +81,60 @@ const works: Story = {
   matches: (asked) => asked in plans,
   next: ({ results, cwd = '' }, asked) => plans[asked]?.(cwd)[results.length] ?? text('Lost.'),
 };
+/** What Claude is told beside the person's words, and of work in the background. */
+const knows: Story = {
+  matches: (asked) => asked === 'what do you know',
+  next: ({ received }) => text(`I know: ${received.join(' ') || 'nothing new'}`),
+};
+const hears: Story = {
+  matches: (asked) => asked.startsWith('Background work ended:'),
+  next: () => text('It has ended.'),
+};
 
 const open = holdOpen<StoryBench>((use) =>
-  withStory({ stories: [works], environment: { CHECKPOINTS: '1' } }, use),
+  withStory({ stories: [works, knows, hears], environment: { CHECKPOINTS: '1' } }, use),
 );
+
+/** Where the checkpoints of a workspace are. */
+function shadowOf(workspace: string): string {
+  const name = path.basename(workspace);
+  return shadowDirectory(path.dirname(path.dirname(workspace)), name);
+}
+
+/** Files that Claude works on at random, in a repository with work that the person has not committed. */
+const worked = Array.from({ length: 8 }, (_, index) => `src/f${index}.txt`);
+
+/** Edits by Edit, Write and Bash, with renames, removals, links, permissions and new directories. */
+function randomWork(app: string): Answer[] {
+  const random = createRandom(20);
+  const steps = worked.flatMap((name, index): Answer[] => {
+    const file = path.join(app, name);
+    const read = callTool('Read', { file_path: file });
+    const ways: Answer[][] = [
+      [read, callTool('Edit', { file_path: file, old_string: 'second', new_string: 'edited' })],
+      [read, callTool('Write', { file_path: file, content: `written ${index}\n` })],
+      [bash(`sed -i s/third/by-sed/ ${file}; mv ${file} ${app}/moved-${index}`)],
+      [bash(`rm ${file}; ln -s ../README ${file}`)],
+      [bash(`chmod 711 ${file}; echo more >> ${file}`)],
+      [bash(`rm ${file}; mkdir ${file}; echo deep > ${file}/deep`)],
+      [callTool('Write', { file_path: `${app}/fresh/${index}/new.txt`, content: 'new\n' })],
+    ];
+    // The first two in any case: they are Claude Code's own tools.
+    return ways[index < 2 ? index : random.below(ways.length)] ?? [];
+  });
+  return [...steps, text('Worked at random.')];
+}
 
 /** Asks for work and returns the message with the line about it, and the page of the changes. */
 async function work(
   bench: StoryBench,
   asked: string,
   answer: string,
+  from = phone,
 ): Promise<{ line: string; page: string; sid: string }> {
-  await bench.say(asked);
-  const { sid } = await said(bench, answer);
-  const { text: line } = await said(bench, '· /undo');
+  await bench.say(asked, from);
+  const { sid } = await said(bench, answer, from);
+  const { text: line } = await said(bench, '· /undo', from);
   const url = /https?:\S+/.exec(line)?.[0] ?? '';
   const html = await (await fetch(url)).text();
   return { line, page: html.replace(/^[^]*<main/, '').replaceAll('<wbr>', ''), sid };
@@ -79,7 +148,7 @@ test('a change by Edit has a line and a page, is taken back and brought back', a
   const before = readTree(workspace);
   const here = fromHere(bench);
   const { line, page } = await work(here, 'edit the notes', 'Edited.');
-  expect(line).toContain('notes.txt, +1 −1: http');
+  expect(line).toContain('notes.txt, +1 −1 · see it: http');
   expect(page).toContain('<del>second</del>');
   expect(page).toContain('<ins>third</ins>');
   const after = readTree(workspace);
@@ -92,6 +161,11 @@ test('a change by Edit has a line and a page, is taken back and brought back', a
   // A second tap changes nothing.
   await tap(here, question, 'Undo the files');
   await said(here, 'That is taken back already.');
+  await here.say('what do you know');
+  await said(
+    here,
+    'I know: The person has taken back with /undo: notes.txt (as before). Read a file again',
+  );
   await here.say('/redo');
   await tap(here, await said(here, 'Bring back what you took back?'), 'Bring it back');
   await until(
@@ -99,6 +173,12 @@ test('a change by Edit has a line and a page, is taken back and brought back', a
     () => texts(here).filter((words) => words.startsWith('Done: 1 file as before.'))[1],
   );
   expect(readTree(workspace)).toEqual(after);
+  const later = fromHere(bench);
+  for (const expected of ['brought back with /redo: notes.txt (as before).', 'nothing new']) {
+    await later.say('what do you know');
+    await said(later, expected);
+  }
+  expect(texts(later)[0]).not.toContain('taken back');
 });
 
 test('what Bash did goes back to a quoted message, what cannot go back is named, and looking around says nothing', async () => {
@@ -109,7 +189,7 @@ test('what Bash did goes back to a quoted message, what cannot go back is named,
   await here.say('look around');
   await said(here, 'Looked.');
   const { line, sid } = await work(here, 'work by commands', 'Worked.');
-  expect(line).toMatch(/^.*\d files, \+\d+ −\d+: http/ms);
+  expect(line).toMatch(/^.*\d files, \+\d+ −\d+ · see it: http/ms);
   expect(texts(here).filter((words) => words.includes('/undo'))).toHaveLength(1);
   const later = fromHere(bench);
   await later.say('edit them again');
@@ -188,5 +268,104 @@ test(
         view.texts.some(({ text: words }) => words === 'edit them again'),
       )?.view.answersBefore,
     );
+  },
+);
+
+test(
+  'what works in the background has its line when it ends, and goes back',
+  { tags: 'long' },
+  async () => {
+    const bench = open();
+    const workspace = await workspaceOf(bench);
+    const before = readTree(workspace, /^\.cache/);
+    const here = fromHere(bench);
+    await here.say('work beside me');
+    await said(here, 'It works beside.');
+    await until('it is noted', async () => (await bench.redis.hlen(keys.background)) === 1);
+    await here.say('/undo');
+    await said(here, 'This still runs in the background');
+    await openGate(workspace);
+    await said(here, 'It has ended.');
+    await said(here, 'late.txt, +1 −0 · see it: http');
+    await until('nothing is noted', async () => (await bench.redis.hlen(keys.background)) === 0);
+    await here.say('/undo');
+    await tap(here, await said(here, 'Take back what I did'), 'Undo the files');
+    await said(here, 'Done: 1 file removed.');
+    expect(readTree(workspace, /^\.cache/)).toEqual(before);
+  },
+);
+
+test(
+  'an answer does not wait for a checkpoint: the line comes behind it, with a button',
+  { tags: 'long' },
+  async () => {
+    const bench = open();
+    const workspace = await workspaceOf(bench);
+    const here = fromHere(bench);
+    await here.say('work while nothing can be kept');
+    await said(here, 'Done without waiting.');
+    expect(texts(here).join()).not.toContain('slow.txt');
+    writeFileSync(path.join(workspace, gatePlace, 'release'), '');
+    const line = await said(here, 'slow.txt, +1 −0 · see it: http');
+    await tap(here, line, 'Undo');
+    await tap(here, await said(here, 'Take back what I did'), 'Leave it');
+    await said(here, 'I leave everything as it is.');
+    expect(existsSync(path.join(workspace, 'slow.txt'))).toBe(true);
+  },
+);
+
+test(
+  'random work by Edit, Write and Bash goes back byte for byte, and the person’s own git and work stay as they are',
+  { tags: 'long' },
+  async () => {
+    const bench = open();
+    const workspace = await workspaceOf(bench);
+    const app = path.join(workspace, 'app');
+    mkdirSync(path.join(app, 'src'), { recursive: true });
+    git(app, 'init', '-q');
+    writeFileSync(path.join(app, 'README'), 'read me\n');
+    for (const name of worked)
+      writeFileSync(path.join(app, name), `of ${name}\nthe second line\nthird\n`);
+    git(app, 'add', '.');
+    git(app, 'commit', '-qm', 'first');
+    appendFileSync(path.join(app, 'src/f0.txt'), 'stashed\n');
+    git(app, 'stash', '-q');
+    appendFileSync(path.join(app, 'src/f0.txt'), 'staged\n');
+    git(app, 'add', '.');
+    for (const name of worked) appendFileSync(path.join(app, name), 'not staged\n');
+    writeFileSync(path.join(app, 'unknown.txt'), 'not known to git\n');
+    const before = readTree(workspace);
+    const here = fromHere(bench);
+    const { line, page } = await work(here, 'work at random', 'Worked at random.');
+    expect(line).toMatch(/\d+ files, \+\d+ −\d+/);
+    for (const words of ['<ins>edited</ins>', 'written 1']) expect(page).toContain(words);
+    await here.say('/undo');
+    await tap(here, await said(here, 'Take back what I did'), 'Undo the files');
+    await said(here, 'Done: ');
+    expect(readTree(workspace)).toEqual(before);
+  },
+);
+
+test(
+  'nothing of one person is on another’s page, and an undo of one leaves the other’s files',
+  { tags: 'long' },
+  async () => {
+    const bench = fromHere(open());
+    const pages: string[] = [];
+    for (const from of [phone, otherPhone]) {
+      const { page } = await work(bench, `work of ${from}`, `Worked for ${from}.`, from);
+      pages.push(page);
+    }
+    expect(pages[0]).toContain(`secret of ${phone}`);
+    expect(pages[1]).toContain(`secret of ${otherPhone}`);
+    expect(pages[0]).not.toContain(otherPhone);
+    expect(pages[1]).not.toContain(phone);
+    await bench.say('/undo', otherPhone);
+    const question = await said(bench, 'Take back what I did', otherPhone);
+    await tap(bench, question, 'Undo the files');
+    await said(bench, 'Done: 1 file removed.', otherPhone);
+    const names = [phone, otherPhone].map((from) => `own-${from.slice(1)}.txt`);
+    expect(existsSync(path.join(await workspaceOf(bench, phone), names[0] ?? ''))).toBe(true);
+    expect(existsSync(path.join(await workspaceOf(bench, otherPhone), names[1] ?? ''))).toBe(false);
   },
 );

@@ -1,6 +1,6 @@
 import type { ChangedFile, ChangedFiles } from '../../shared/store/changed-files.ts';
 import type { Held } from './held.ts';
-import { leftOut } from './listing.ts';
+import { isGitsOwn, leftOut } from './listing.ts';
 import type { Entry } from './listing.ts';
 import type { Counts } from './note.ts';
 import { parseRawDiff } from './raw-diff.ts';
@@ -20,6 +20,9 @@ const mostPatches = 200 * 1024;
 const mostPictures = 6;
 const largestPicture = 5 * 2 ** 20;
 const mostShown = 120 * 1024;
+
+/** How many places that are not looked into are named. */
+const mostUnseen = 30;
 
 /** Makes a small picture for a page (a data URL); undefined when it cannot be shown. */
 export type Thumbnail = (bytes: Buffer) => Promise<string | undefined>;
@@ -76,11 +79,20 @@ export async function findChanges(
   const [added, removed] = [sum('added'), sum('removed')];
   const counts = { files: changes.length, added, removed, ignored: changes.length - seen.length };
   const left = leftChanges(one, other).map(readable);
-  return { counts, page: { files, more: changes.length - files.length, added, removed, left } };
+  const unseen = unseenPlaces(other).map(readable);
+  const more = changes.length - files.length;
+  return { counts, page: { files, more, added, removed, left, unseen } };
 }
 
 const noChanges: Counts = { files: 0, added: 0, removed: 0, ignored: 0 };
-const emptyPage: Changes['page'] = { files: [], more: 0, added: 0, removed: 0, left: [] };
+const emptyPage: Changes['page'] = {
+  files: [],
+  more: 0,
+  added: 0,
+  removed: 0,
+  left: [],
+  unseen: [],
+};
 
 /** A path for people. */
 function readable(path: string): string {
@@ -117,6 +129,15 @@ function leftChanges(before: Held, after: Held): string[] {
   );
   const paths = new Set(sides.flatMap((side) => [...side.keys()]));
   return [...paths].filter((path) => sides[0]?.get(path) !== sides[1]?.get(path));
+}
+
+/** What is not looked into at all, such as the directories that tools fill. */
+function unseenPlaces({ manifest }: Held): string[] {
+  return [...manifest]
+    .flatMap(([path, { type, size }]) =>
+      type === leftOut && size === 0 && !isGitsOwn(path) ? [path] : [],
+    )
+    .slice(0, mostUnseen);
 }
 
 /** The changed paths that the nearest repository around them ignores. */

@@ -1,4 +1,5 @@
 import type { Log } from '../../shared/runtime/log.ts';
+import { keptFor } from '../../shared/store/changed-files.ts';
 import type { PageStore } from '../../shared/store/pages.ts';
 import { workspaceName, workspaceOf } from '../agent/homes/home.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
@@ -32,6 +33,8 @@ export type Change =
 export type WorkspaceCheckpoints = {
   /** As `Shadow.keep`. */
   keep(turn?: string): Promise<Kept>;
+  /** As `Shadow.leaveOpen`. */
+  leaveOpen(number: number): Promise<void>;
   /** How the workspace differs between two checkpoints. */
   changes(before: number, after: number): Promise<Changes>;
   /** Stores a page of changes and returns its address; undefined when there is no room. */
@@ -44,7 +47,7 @@ export type WorkspaceCheckpoints = {
    * is that before the conversation goes back, too.
    */
   go(change: Change, by: string, session?: string): Promise<WayBack>;
-  /** Forgets what is old. */
+  /** Forgets what is old or too much, when enough has been kept since the last time. */
   tidy(): Promise<void>;
 };
 
@@ -64,10 +67,9 @@ export type CheckpointParts = {
 /** How long one script may take (ms); a first checkpoint of 10,000 files takes 3 s. */
 const patienceMs = 60_000;
 
-/** How many checkpoints of a workspace are kept, for how long, and how much they may take (kB). */
-const mostCheckpoints = 200;
-const longestMs = 30 * 24 * 3600_000;
-const mostKilobytes = 512 * 1024;
+/** Old checkpoints are forgotten after so many new ones, or so many new bytes. */
+const tidyEvery = 25;
+const tidyBytes = 64 * 2 ** 20;
 
 export function createCheckpoints(parts: CheckpointParts): Checkpoints {
   const known = new Map<string, WorkspaceCheckpoints>();
@@ -108,11 +110,14 @@ function createWorkspaceCheckpoints(
       ? `data:${view.types[0] ?? 'image/jpeg'};base64,${small.toString('base64')}`
       : undefined;
   };
-  /** The work that does not count any more, the oldest first; of what comes back, the way back. */
-  const spansOf = async (change: Change): Promise<Span[]> => {
+  /**
+   * The work that does not count any more, the oldest first; of what comes back, the way back. What a
+   * step has left running has changed files until `now`.
+   */
+  const spansOf = async (change: Change, { number: now, base: open }: Kept): Promise<Span[]> => {
     const pairs: [number, number][] =
       change.way === 'undo'
-        ? change.steps.map(({ number, note }) => [note.base, number])
+        ? change.steps.map(({ number, note }) => [note.base, number === open ? now : number])
         : [[change.back.note.from, change.back.number]];
     const held = await shadow.read(pairs.flat());
     return pairs.flatMap((_, index): Span[] => {
@@ -135,8 +140,17 @@ function createWorkspaceCheckpoints(
   };
   const forPeople = (path: string): string => blank(Buffer.from(path, 'latin1').toString('utf8'));
 
+  /** The checkpoint at which old ones were looked for, and the bytes that were stored since. */
+  let [tidied, stored] = [-1, 0];
+
   return {
-    keep: shadow.keep,
+    async keep(turn) {
+      const kept = await shadow.keep(turn);
+      stored += kept.bytes;
+      if (tidied < 0) tidied = kept.number - (kept.number % tidyEvery);
+      return kept;
+    },
+    leaveOpen: shadow.leaveOpen,
     changes: (before, after) => findChanges(shadow, before, after, thumbnail),
     async page(name, { title, beyond }, { page }) {
       const text = blank(JSON.stringify({ ...page, title, beyond }));
@@ -147,11 +161,11 @@ function createWorkspaceCheckpoints(
     noteStep: shadow.annotate,
     steps: readAll,
     async preview(change) {
-      const { number } = await shadow.keep();
-      return (await wayOf(number, await spansOf(change))).way;
+      const kept = await shadow.keep();
+      return (await wayOf(kept.number, await spansOf(change, kept))).way;
     },
     async go(change, by, session) {
-      const { number: now } = await shadow.keep();
+      const kept = await shadow.keep();
       const { last } = await readAll();
       if (last?.note.by === by) {
         // An earlier attempt has gone the whole way, and ended before it could say so.
@@ -159,7 +173,7 @@ function createWorkspaceCheckpoints(
         if (!before || !after) throw new ShadowError('a checkpoint was not read');
         return (await wayOf(last.note.from, [{ before: after, after: before }])).way;
       }
-      const { way, held } = await wayOf(now, await spansOf(change));
+      const { way, held } = await wayOf(kept.number, await spansOf(change, kept));
       await shadow.goBack(held, {
         kind: 'back',
         at: new Date().toISOString(),
@@ -167,22 +181,26 @@ function createWorkspaceCheckpoints(
         steps:
           change.way === 'undo' ? change.steps.map(({ number }) => number) : change.back.note.steps,
         by,
-        from: now,
+        from: kept.number,
         ...(session === undefined ? {} : { session }),
       });
       return way;
     },
     async tidy() {
       const history = await shadow.history();
+      const longestMs = keptFor.days * 24 * 3600_000;
       const isOld = ({ note }: Numbered): boolean => Date.parse(note.at) < Date.now() - longestMs;
-      const first = history.slice(-mostCheckpoints).find((each) => !isOld(each));
-      let oldest = first?.number ?? 0;
+      const first = history.slice(-keptFor.checkpoints).find((each) => !isOld(each));
+      const newest = history.at(-1)?.number ?? 0;
+      let oldest = first?.number ?? newest;
+      const isDue = newest - tidied >= tidyEvery || stored > tidyBytes;
+      if (!isDue && oldest === history[0]?.number) return;
+      [tidied, stored] = [newest - (newest % tidyEvery), 0];
       // Half of what is left, and again, until it fits.
-      for (let kilobytes = await shadow.forget(oldest); kilobytes > mostKilobytes;) {
-        const newest = history.at(-1)?.number ?? 0;
+      for (let size = await shadow.forget(oldest); size > keptFor.megabytes * 1024;) {
         if (oldest >= newest) return;
         oldest = Math.max(oldest + 1, Math.ceil((oldest + newest) / 2));
-        kilobytes = await shadow.forget(oldest);
+        size = await shadow.forget(oldest);
       }
     },
   };

@@ -23,7 +23,7 @@ export function changeLine(
   name: string | undefined,
   url: string | undefined,
 ): string {
-  const seen = url === undefined ? '' : `: ${url}`;
+  const seen = url === undefined ? '' : ` · see it: ${url}`;
   return `${countWords(counts, name)}${seen} · /undo`;
 }
 

@@ -20,6 +20,9 @@ export const leftOut = 'o';
 /** A path of git's own data, in any spelling: git stores none of them. */
 const gitsOwn = /(?:^|\/)\.git(?:\/|$)/i;
 
+/** Whether a path is git's own data. */
+export const isGitsOwn = (path: string): boolean => gitsOwn.test(path);
+
 /** Parses a listing: `type mode size changed path`, each line ended by a NUL. */
 export function parseListing(output: Buffer): Listing {
   const entries = new Map<string, Entry>();

@@ -27,17 +27,21 @@ settle() {
   [ ! -e git/index.lock ] || rm -f git/index.lock
   [ -d git/objects ] || git init -q --template= || exit 74
   [ -d git/info ] || mkdir -p git/info
-  printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nhooksPath = /dev/null\\nfsmonitor = false\\nuntrackedCache = false\\nautocrlf = false\\nsafecrlf = false\\nsymlinks = true\\nfilemode = true\\nignorecase = false\\nprecomposeunicode = false\\nprotectNTFS = false\\nprotectHFS = false\\nlooseCompression = 1\\nquotePath = true\\n[gc]\\nauto = 0\\n[index]\\nversion = 4\\n' > git/config
+  printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\nhooksPath = /dev/null\\nfsmonitor = false\\nuntrackedCache = false\\npreloadIndex = false\\nautocrlf = false\\nsafecrlf = false\\nsymlinks = true\\nfilemode = true\\nignorecase = false\\nprecomposeunicode = false\\nprotectNTFS = false\\nprotectHFS = false\\nlooseCompression = 1\\nquotePath = true\\n[gc]\\nauto = 0\\n[index]\\nversion = 4\\n' > git/config
   printf '* -text -filter -ident -merge -working-tree-encoding -eol -crlf !diff\\n' > git/info/attributes
 }
 keep_base() {
   [ -n "$turn" ] || return 0
-  read -r known _ < base || known=
-  [ "$known" = "$turn" ] || { printf '%s %s\\n' "$turn" "$1" > base.new && mv base.new base; }
+  read -r known open < base || known= open=
+  [ "$known" != + ] || { set_base "$turn" "$open"; return 0; }
+  [ "$known" = "$turn" ] || set_base "$turn" "$1"
 } 2> /dev/null
+set_base() { printf '%s %s\\n' "$1" "$2" > base.new && mv base.new base; }
 base_of() {
   read -r known number < base || known=
-  if [ -n "$turn" ] && [ "$known" = "$turn" ]; then echo "$number"; else echo 0; fi
+  if [ -n "$turn" ] && [ "$known" = "$turn" ]; then echo "$number"
+  elif [ -z "$turn" ] && [ "$known" = + ]; then echo "$number"
+  else echo 0; fi
 } 2> /dev/null
 `;
 
@@ -46,13 +50,18 @@ const pruned =
   '-iname .git -o -name node_modules -o -name .cache -o -name __pycache__ -o -name .venv -o -name .pnpm-store -o -name .gradle -o -name .tox -o -name .mypy_cache -o -name .pytest_cache';
 
 /**
- * What is in the workspace, one line an entry, without following links or leaving the file system,
- * and the same of its directories alone, which takes no look at the files. A directory that has
- * changed within the last second is marked with the number of this process, so that it counts as
+ * What is in the workspace, one line an entry, without following links or leaving the file system. */
+const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o ! -perm /u=r -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
+
+/**
+ * Its directories alone, which takes no look at the files, and those that were found the last time,
+ * which takes no look at their entries: what comes or goes changes the directory around it. One that
+ * has changed within the last second is marked with the number of this process, so that it counts as
  * changed.
  */
-const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o ! -perm /u=r -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
-const directories = `find . -xdev -type d \\( \\( ${pruned} -o -path ./inbox \\) -prune -o \\( -newerct '1 second ago' -printf "$$ " , -printf '%C@ %m %P\\0' \\) \\) 2> /dev/null`;
+const state = `\\( -newerct '1 second ago' -printf "$$ " , -printf '%C@ %m %p\\0' \\)`;
+const directories = `find . -xdev -type d \\( \\( ${pruned} -o -path ./inbox \\) -prune -o -fprintf "$dir/places.new" '%p\\0' ${state} \\) > "$dir/directories.new" 2> /dev/null`;
+const knownDirectories = `find -files0-from "$dir/places" -maxdepth 0 ${state} 2> /dev/null`;
 
 /** The largest listing (bytes), of some 150,000 files; a larger workspace has no checkpoints. */
 const largestListing = 16 * 2 ** 20;
@@ -62,18 +71,18 @@ const largestListing = 16 * 2 ** 20;
  * if all are as they were, that is all. Else it is listed. Prints the number of the last
  * checkpoint, where the turn began, and `same`; or the size of the new listing, which follows, and
  * then the old one; or `back` when files were going back and the worker was ended. `$3`: the turn
- * whose beginning this is, or nothing.
+ * whose beginning this is, or nothing, and then the beginning is that of what goes on without a turn, if something does.
  */
 export const look = `${prelude}turn=$1
 [ ! -f git/refs/back ] || { echo "$last 0 back"; exit 0; }
 settle
 cd "$work" || exit 66
-${directories} > "$dir/directories.new"
-if [ "$last" -gt 0 ] && cmp -s "$dir/directories.new" "$dir/directories" && git diff-files --quiet; then
+if [ "$last" -gt 0 ] && [ -f "$dir/directories" ] && ${knownDirectories} | cmp -s - "$dir/directories" && git diff-files --quiet; then
   cd "$dir" && keep_base "$last"
   echo "$last $(base_of) same"
   exit 0
 fi
+${directories}
 ${list} > "$dir/new"
 cd "$dir" || exit 74
 size=$(stat -c %s new) && [ "$size" -le ${largestListing} ] || exit 67
@@ -109,7 +118,7 @@ keep_base "$number"
 rm -f directories
 [ "$last" -eq 0 ] || [ "$last" -eq "$number" ] || mv "list.$last" "list.$number"
 mv next "list.$number"
-[ -z "$isSettled" ] || mv directories.new directories
+[ -z "$isSettled" ] || { mv places.new places && mv directories.new directories; }
 rm -f input paths list.text refused new
 echo "$number $(base_of)"`;
 
@@ -121,6 +130,12 @@ commit=$(git commit-tree "refs/checkpoints/$last^{tree}") || exit 68
 git update-ref "refs/checkpoints/$number" "$commit" || exit 68
 mv "list.$last" "list.$number"
 echo "$number"`;
+
+/**
+ * Something of the turn goes on without it: the next turn begins at checkpoint `$3`, where this one has
+ * ended, and so has what is changed until then.
+ */
+export const leaveOpen = `${prelude}set_base + "$1"`;
 
 /** Prints each checkpoint's number and note. */
 export const history = `${prelude}[ -d git/objects ] || exit 0
@@ -193,7 +208,7 @@ cd "$dir" || exit 74
 number=$((last + 1))
 printf 'update refs/checkpoints/%s %s\\ndelete refs/back\\n' "$number" "$(git rev-parse refs/back)" | git update-ref --stdin || exit 68
 mv "list.$last" "list.$number"
-rm -f git/index.back paths
+rm -f git/index.back paths base
 echo "$number"`;
 
 /**
@@ -224,7 +239,7 @@ export const blob = `${prelude}[ "$(git cat-file -s "$1")" -le "$2" ] && git cat
  */
 export const ignored = `work=$2 repository=$3
 cd "$work/$repository" || exit 0
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 HOME=/nonexistent
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_ALLOW_PROTOCOL=none HOME=/nonexistent
 timeout 5 git -c core.fsmonitor=false -c core.hooksPath=/dev/null check-ignore -z --stdin 2> /dev/null || :`;
 
 /**

@@ -38,8 +38,11 @@ export class ShadowError extends Error {
   }
 }
 
-/** The number of a checkpoint, and that of the one at which the current step of the turn began. */
-export type Kept = { number: number; base: number };
+/**
+ * The number of a checkpoint, and that of the one at which the current step of the turn began; without a
+ * turn, of what goes on without one, and 0 when nothing does. `bytes` were stored anew.
+ */
+export type Kept = { number: number; base: number; bytes: number };
 
 /**
  * The checkpoints of a workspace, in a git repository of their own in the person's home. They are
@@ -53,6 +56,10 @@ export type Shadow = {
    * cut off.
    */
   keep(turn?: string): Promise<Kept>;
+  /**
+   * Something goes on after its turn: what it changes from this checkpoint on belongs to the next turn.
+   */
+  leaveOpen(number: number): Promise<void>;
   /** Adds a note, as a checkpoint with the same content as the last. */
   annotate(note: Note): Promise<number>;
   /** All notes, the oldest first. */
@@ -126,7 +133,7 @@ export function createShadow(
     const [, number, base, rest = ''] =
       /^(\d+) (\d+) (\w+)$/.exec(output.toString('latin1', 0, Math.max(end, 0))) ?? [];
     if (rest === '') throw new ShadowError('a listing was not read');
-    const kept = { number: Number(number), base: Number(base) };
+    const kept = { number: Number(number), base: Number(base), bytes: 0 };
     return { kept, rest, takenAt, listings: output.subarray(end + 1) };
   };
   const keep = async (turn: string): Promise<Kept> => {
@@ -153,7 +160,8 @@ export function createShadow(
       Buffer.concat([paths, manifest, note, writeListing(listed)]),
     );
     const [number = 0, base = 0] = output.toString('latin1').trim().split(' ').map(Number);
-    return { number, base };
+    const bytes = added.reduce((sum, path) => sum + (listing.get(path)?.size ?? 0), 0);
+    return { number, base, bytes };
   };
   const read = async (numbers: readonly number[]): Promise<Held[]> => {
     let rest = await call(scripts.contents, [...numbers]);
@@ -198,6 +206,7 @@ export function createShadow(
   };
   return {
     keep: (turn = '') => inTurn(() => keep(turn)),
+    leaveOpen: (at) => inTurn(async () => void (await call(scripts.leaveOpen, [at]))),
     annotate: (note) => inTurn(() => number(call(scripts.annotate, [], toNote(note)))),
     history: () => inTurn(history),
     read: (numbers) => inTurn(() => read(numbers)),

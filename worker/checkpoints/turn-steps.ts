@@ -17,6 +17,8 @@ export type TurnOfSteps = {
   asked: string;
   title: string;
   session: () => string | undefined;
+  /** Whether something of the turn goes on in the background. */
+  goesOn: () => Promise<boolean>;
 };
 
 /**
@@ -26,7 +28,8 @@ export type TurnOfSteps = {
 export type TurnSteps = {
   /**
    * Keeps the files as they are before the turn changes any; so does the first sign of a tool that
-   * may change some. A turn that goes on with an earlier run of it needs it at once.
+   * may change some. A turn that goes on with an earlier run of it needs it at once, and so does one about
+   * work in the background: what that has changed belongs to it.
    */
   begin(): void;
   /** The tool of this name may begin when that is done, or takes too long. Never rejects. */
@@ -50,9 +53,6 @@ export type TurnSteps = {
 /** How long a tool waits for the files to be kept (ms); 10,000 files take 3 s the first time. */
 const longestWaitMs = 10_000;
 
-/** How many checkpoints are made before old ones are forgotten. */
-const tidyEvery = 25;
-
 /** Steps of which nothing is kept. */
 const noSteps: TurnSteps = {
   begin: () => undefined,
@@ -67,7 +67,7 @@ type Found = { tools: number; number: number; step: Step; changes: Changes };
 
 export function createTurnSteps(
   checkpoints: Checkpoints | undefined,
-  { turn, conversation, asked, title, session }: TurnOfSteps,
+  { turn, conversation, asked, title, session, goesOn }: TurnOfSteps,
   log: Log,
 ): TurnSteps {
   if (!checkpoints) return noSteps;
@@ -94,7 +94,7 @@ export function createTurnSteps(
   const keepFirst = async (): Promise<{ workspace: WorkspaceCheckpoints; base: number }> => {
     const workspace = await checkpoints.of(conversation);
     const { number, base } = await workspace.keep(turn);
-    // An earlier run of the turn has changed something.
+    // An earlier run of the turn, or what goes on without one, has changed something.
     if (base !== number) tools += 1;
     return { workspace, base };
   };
@@ -136,6 +136,13 @@ export function createTurnSteps(
     return finding;
   };
   const begin = (): void => void (begun ??= keepFirst().catch(give));
+  /** What goes on changes files for the next turn. */
+  const leave = async (): Promise<void> => {
+    const start = await begun;
+    if (!start) return;
+    if (await goesOn()) await start.workspace.leaveOpen(found?.number ?? start.base);
+    if (found) await start.workspace.tidy();
+  };
   const line = async (): Promise<string | undefined> => {
     const start = await begun;
     if (!start || !found || found.number === said || found.step.counts.files === 0)
@@ -176,8 +183,7 @@ export function createTurnSteps(
     async end() {
       await findSoon();
       const text = await line().catch(give);
-      const start = await begun;
-      if (start && found && found.number % tidyEvery === 0) start.workspace.tidy().catch(give);
+      leave().catch(give);
       return text;
     },
   };

@@ -1,9 +1,11 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { ChoiceItem, Choices } from '../../shared/store/choices.ts';
+import type { Fence } from '../../shared/store/boxes/inbox.ts';
+import { isWorkId } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Change, WayBack, WorkspaceCheckpoints } from '../checkpoints/checkpoints.ts';
-import type { Numbered, Step, Steps } from '../checkpoints/note.ts';
+import type { Back, Numbered, Step, Steps } from '../checkpoints/note.ts';
 import { ShadowError } from '../checkpoints/shadow.ts';
 import { filesWord, listWords } from '../checkpoints/format-changes.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
@@ -29,6 +31,10 @@ export const undoCommands: Command[] = [
 
 /** How many files are named before a question. */
 const mostNamed = 12;
+
+/** How many files of one undo Claude is told, and of how many. */
+const mostTold = 30;
+const mostNotes = 5;
 
 const leftAsItIs = 'All right, I leave everything as it is.';
 
@@ -90,21 +96,24 @@ async function undo(
   // The question was about fewer changes than there are now.
   if (!isAgain && steps.at(-1)?.number !== Number(last)) return await askUndo(checkpoints, steps);
   const { conversation } = message;
-  const { session } = await parts.stores.conversations.read(conversation);
+  const { conversations } = parts.stores;
+  const { session = '', follows = '', rewind = '' } = await conversations.read(conversation);
   const withChat = what.toLowerCase() === 'both';
   const [step] = steps;
   // First, so that a repeated attempt does it as well.
   if (withChat && step)
-    await parts.stores.conversations.write(conversation, fence, {
+    await conversations.write(conversation, fence, {
       session: step.note.session,
       rewind: step.note.asked,
       follows: '',
     });
-  const way = await checkpoints.go(
-    { way: 'undo', steps },
-    message.id,
-    withChat ? session : undefined,
-  );
+  const way = await checkpoints
+    .go({ way: 'undo', steps }, message.id, withChat ? session : undefined)
+    .catch(async (error: unknown) => {
+      if (withChat) await conversations.write(conversation, fence, { session, follows, rewind });
+      throw error;
+    });
+  if (!withChat) await tellClaude(parts, message, fence, ['taken back with /undo', way]);
   const chat = withChat ? ' I have forgotten our conversation since then, too.' : '';
   return `Done: ${wayWords(way)}.${chat}${keptWords(way)}${beyondWords(steps)} “/redo” brings it back.`;
 }
@@ -117,8 +126,18 @@ async function redo(
   const { undone, last } = await checkpoints.steps();
   const [, wanted] = /^files (\d{1,9})$/i.exec(argument) ?? [];
   const isAgain = last?.note.by === message.id;
-  if (wanted !== undefined && isAgain)
-    return `Done: ${wayWords(await checkpoints.go({ way: 'redo', back: last }, message.id))}.`;
+  const bringBack = async (back: Numbered<Back>): Promise<string> => {
+    const { session } = back.note;
+    const hasChat = session !== undefined && session !== '';
+    const way = await checkpoints.go({ way: 'redo', back }, message.id, session);
+    // The conversation that comes back knows of no undo.
+    if (!hasChat) await tellClaude(parts, message, fence, ['brought back with /redo', way]);
+    if (hasChat)
+      await parts.stores.conversations.write(message.conversation, fence, { session, rewind: '' });
+    return `Done: ${wayWords(way)}.${keptWords(way)}`;
+  };
+  // What an earlier attempt at this message has brought back is not among what is undone.
+  if (wanted !== undefined && isAgain) return await bringBack(last);
   if (!undone)
     return wanted === undefined
       ? 'There is nothing to bring back.'
@@ -134,11 +153,31 @@ async function redo(
       ),
     };
   }
-  const way = await checkpoints.go(change, message.id);
-  const { session } = undone.note;
-  if (session !== undefined && session !== '')
-    await parts.stores.conversations.write(message.conversation, fence, { session, rewind: '' });
-  return `Done: ${wayWords(way)}.${keptWords(way)}`;
+  return await bringBack(undone);
+}
+
+/** Notes for Claude what it does not see: the next message tells it, once. */
+async function tellClaude(
+  { stores: { conversations } }: CommandParts,
+  { conversation }: Message,
+  fence: Fence,
+  [done, { changed, removed, restored }]: [done: string, way: WayBack],
+): Promise<void> {
+  const names = [
+    ...changed.map((name) => `${name} (as before)`),
+    ...removed.map((name) => `${name} (removed)`),
+    ...restored.map((name) => `${name} (back again)`),
+  ];
+  if (names.length === 0) return;
+  const more = names.length > mostTold ? ` and ${names.length - mostTold} more` : '';
+  const listed = names.slice(0, mostTold).map((name) => cut(name.replaceAll(/\s+/g, ' '), 100));
+  const words = `The person has ${done}: ${listed.join(', ')}${more}.`;
+  const { undone = '' } = await conversations.read(conversation);
+  const lines = undone.split('\n').filter((line) => line !== '' && line !== words);
+  // The last of them count.
+  await conversations.write(conversation, fence, {
+    undone: [...lines, words].slice(-mostNotes).join('\n'),
+  });
 }
 
 /** Asks whether these steps are to be taken back, with what that means. */
@@ -159,7 +198,10 @@ async function askUndo(
     text: `Take back ${tasks}? ${capital(wayWords(way))}:\n${namesOf(way)}${keptWords(way)}${beyondWords(steps)}`,
     choices: buttons(
       { id: `/undo files ${first.number} ${last.number}`, title: 'Undo the files' },
-      { id: `/undo both ${first.number} ${last.number}`, title: 'Files and chat' },
+      // What Claude has done without being asked has no place in the chat to go back to.
+      ...(isWorkId(first.note.asked)
+        ? []
+        : [{ id: `/undo both ${first.number} ${last.number}`, title: 'Files and chat' }]),
       { id: '/undo no', title: 'Leave it' },
     ),
   };

@@ -149,9 +149,13 @@ export function createTurnEvents(
       price,
     });
     dispatch.noteAnswered([...event.prompts, ...(event.covers ?? [])]);
-    // The session has what it was to carry over.
-    if (dispatch.known().follows !== undefined)
-      await conversations.write(conversation, fence, { follows: '' });
+    // The session has what it was to carry over, and knows what the person has taken back.
+    const { follows, undone } = dispatch.known();
+    const told = {
+      ...(follows !== undefined && { follows: '' }),
+      ...(undone !== undefined && isAsked && { undone: '' }),
+    };
+    if (Object.keys(told).length > 0) await conversations.write(conversation, fence, told);
     result.replies += replies.length;
     result.messages += event.prompts.length;
     // Booked usage is added at the turn's end, together with usage that led to no answer.

@@ -125,12 +125,14 @@ const longestTitle = 120;
 
 /** What a turn's step is called, and whose it is. */
 function turnOfSteps(
+  { background }: Pick<TurnDeps['stores'], 'background'>,
   { turn, conversation }: TurnContext,
   { session }: Dispatch,
   [first]: Message[],
 ): TurnOfSteps {
   const title = first && !first.work ? cut(withoutPrefix(first).text, longestTitle) : '';
-  return { turn, conversation, asked: first?.id ?? '', title, session };
+  const goesOn = async (): Promise<boolean> => (await background.list(conversation)).length > 0;
+  return { turn, conversation, asked: first?.id ?? '', title, session, goesOn };
 }
 
 /** Says what has changed, if no answer has; the person may be tapping meanwhile. */
@@ -228,7 +230,7 @@ async function workInbox(
     );
     const started = createTurnSteps(
       stores.checkpoints,
-      turnOfSteps(context, dispatch, granted.first),
+      turnOfSteps(stores, context, dispatch, granted.first),
       log,
     );
     steps = started;

@@ -92,6 +92,14 @@ export function createSteering(
   let reading: Promise<void> = Promise.resolve();
   /** The number of messages in the inbox at the last look, minus those answered since. */
   let expected = 0;
+  let isUndoneTold = false;
+
+  /** What Claude does not know of its files yet; '' when it knows. */
+  const undoneNote = (): string => {
+    const { undone } = dispatch.known();
+    if (isUndoneTold || undone === undefined) return '';
+    return `[${undone.replaceAll('\n', ' ')} Read a file again before you edit it, and leave this as it is unless the person asks for it.]`;
+  };
 
   /** Answers an unreadable message without passing it to Claude. */
   const sayInstead = async (id: string, text: string): Promise<void> => {
@@ -108,8 +116,10 @@ export function createSteering(
     for (const message of messages) {
       const tapped = await withSuggestion(ledger, withoutPrefix(message));
       const quoted = tapped.isSuggestion ? undefined : dispatch.quoted(message);
-      const parts = { ...media, home, workspace, before: quotation(quoted) };
-      const found = await toPrompt(tapped.message, parts, signal);
+      const before = [undoneNote(), quotation(quoted) ?? ''].filter(Boolean).join('\n');
+      const found = await toPrompt(tapped.message, { ...media, home, workspace, before }, signal);
+      // Claude hears of it with the first message that it gets.
+      if (!message.work && 'prompt' in found) isUndoneTold = true;
       await mailbox.deliver({ kind: 'read', message, quoted: quoted?.id, found });
     }
   };

@@ -117,7 +117,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
   let window: ReturnType<typeof watchWindow> | undefined;
   try {
     await createAgentFiles(home.user).makeDirectories([workspace]);
-    if (context.job.attemptsStarted > 1) steps.begin();
+    if (context.job.attemptsStarted > 1 || dispatch.isAboutWork()) steps.begin();
     if (!(await steering.begin(first))) return;
     typing.begin();
     const { hasTemplate } = settings;

@@ -125,7 +125,8 @@ export const keys = {
    * that wrote last, and when, if it is not the conversation's own; `wroteAt`, when the person last
    * wrote, which opens WhatsApp's 24-hour window; the session that a fresh one `follows` because
    * its history was refused, and these `renewals`; the message from which on it is to `rewind`;
-   * which of the project's own programs may run; `unspoken`, the answers to voice messages whose
+   * which files were `undone` without
+   * Claude knowing; which of the project's own programs may run; `unspoken`, the answers to voice messages whose
    * sound is still to be made; `failed`, the given-up messages, and `failedMeta`, when and in which
    * turn each was given up).
    */
