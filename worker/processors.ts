@@ -180,6 +180,11 @@ function turnChatOf(
   return {
     messenger,
     typing: createTyping(stores.redis, messenger),
-    writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
+    writeAnswer: createAnswerWriter({
+      pages,
+      publicUrl: config.PUBLIC_URL,
+      days: config.RETENTION_DAYS,
+      log,
+    }),
   };
 }

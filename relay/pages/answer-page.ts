@@ -1,15 +1,28 @@
 import type { Page } from '../../shared/store/pages.ts';
-import { escapeHtml, writeDocument } from './document.ts';
+import { copyScript } from './copy-script.ts';
+import { documentHeaders, escapeHtml, scriptedHeaders, writeDocument } from './document.ts';
 import type { Rendered } from './markdown.ts';
 
-/** The page of an answer. */
-export function answerPage({ written, expires }: Page, { title, body }: Rendered): string {
-  return writeDocument({
+/** The page of an answer, and its headers: one with code has the script that copies it. */
+export function answerPage(
+  { written, expires, form, asked = '' }: Page,
+  { title, body }: Rendered,
+): { html: string; headers: typeof documentHeaders } {
+  const hasCode = body.includes('<figure class="code');
+  const html = writeDocument({
     title: title || 'An answer',
     about: `<time datetime="${written.toISOString()}">${day(written)}, ${clock(written)} UTC</time>`,
-    body,
-    footer: `Anyone with this page’s address can read it until ${day(expires)}.`,
+    body: `${asked === '' ? '' : questionOf(asked)}${body}`,
+    footer: `Anyone who with this page’s address can read it until ${day(expires)}.`,
+    lang: form === 'changes' ? 'en' : 'und',
+    ...(hasCode ? { script: copyScript } : {}),
   });
+  return { html, headers: hasCode ? scriptedHeaders(copyScript, `'none'`) : documentHeaders };
+}
+
+/** What the person asked. */
+function questionOf(asked: string): string {
+  return `<p class="asked"><span lang="en">You asked</span> ${escapeHtml(asked)}</p>\n`;
 }
 
 /** A text that could not be rendered, as plain text. */

@@ -13,7 +13,7 @@ const policyOf = (form: `'none'` | `'self'`): string =>
   `default-src 'none'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; form-action ${form}; frame-ancestors 'none'`;
 
 /**
- * The headers of every page: no scripts, no external loads, no framing, no indexing by search
+ * The headers of every page without a script of ours: no scripts, no external loads, no framing, no indexing by search
  * engines, and no referrer to the sites it links to.
  */
 export const documentHeaders = {
@@ -24,17 +24,20 @@ export const documentHeaders = {
   'X-Robots-Tag': 'noindex, nofollow',
 };
 
-/** The same for a page with a form of ours and this one script. */
-export function scriptedHeaders(script: string): typeof documentHeaders {
+/** The same for a page with this one script, and with a form of ours if `form` is `'self'`. */
+export function scriptedHeaders(
+  script: string,
+  form: `'none'` | `'self'` = `'self'`,
+): typeof documentHeaders {
   return {
     ...documentHeaders,
-    'Content-Security-Policy': `${policyOf(`'self'`)}; script-src ${hashOf(script)}`,
+    'Content-Security-Policy': `${policyOf(form)}; script-src ${hashOf(script)}`,
   };
 }
 
 /**
  * Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML; `script`
- * is the text of a script at its end; `lang` is the language of the body, if it is known.
+ * is the text of a script at its end; `lang` is the language of the body: `und` when it is not known.
  */
 export function writeDocument({
   title,
@@ -42,7 +45,7 @@ export function writeDocument({
   body,
   footer,
   script,
-  lang,
+  lang = 'en',
 }: {
   title: string;
   about: string;
@@ -52,7 +55,7 @@ export function writeDocument({
   lang?: string;
 }): string {
   return `<!doctype html>
-<html${lang === undefined ? '' : ` lang="${lang}"`}>
+<html lang="${lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

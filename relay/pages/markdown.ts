@@ -1,5 +1,7 @@
 import { Marked } from 'marked';
 import { head } from '../../shared/runtime/cut.ts';
+import { writeContents } from './contents.ts';
+import type { Heading } from './contents.ts';
 import { escapeHtml } from './document.ts';
 import { highlight } from './highlight.ts';
 import { sanitize } from './sanitize.ts';
@@ -13,10 +15,10 @@ const longestTitle = 70;
 /**
  * Renders Markdown (GitHub's flavour) as HTML for a page without scripts: code is highlighted,
  * pictures become links, layout HTML is kept and any other HTML is shown as text. The title is the
- * first heading, or the first words. Throws the renderer's error when a text is nested too deeply.
+ * first heading, or the first words; a long text has its contents below it. Throws the renderer's error when a text is nested too deeply.
  */
 export function renderMarkdown(markdown: string): Rendered {
-  const [slugs, headings, paragraphs]: [Map<string, number>, string[], string[]] = [
+  const [slugs, headings, paragraphs]: [Map<string, number>, Heading[], string[]] = [
     new Map(),
     [],
     [],
@@ -26,8 +28,9 @@ export function renderMarkdown(markdown: string): Rendered {
     renderer: {
       heading({ tokens, depth }) {
         const plain = this.parser.parseInline(tokens, this.parser.textRenderer).trim();
-        headings.push(plain);
-        return `<h${depth} id="${addSlug(slugs, plain)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
+        const id = addSlug(slugs, plain);
+        headings.push({ depth, text: plain, id });
+        return `<h${depth} id="${id}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
       },
       paragraph({ tokens }) {
         if (paragraphs.length === 0)
@@ -52,7 +55,17 @@ export function renderMarkdown(markdown: string): Rendered {
     .parse(markdown, { async: false })
     .replaceAll('<table>', '<div class="table" tabindex="0"><table>')
     .replaceAll('</table>', '</table></div>');
-  return { title: shorten(headings[0] ?? paragraphs[0] ?? ''), body: sanitize(html) };
+  return {
+    title: shorten(headings[0]?.text ?? paragraphs[0] ?? ''),
+    body: withContents(sanitize(html), writeContents(markdown, headings)),
+  };
+}
+
+/** The contents stand behind the heading that a page begins with, else before everything. */
+function withContents(body: string, contents: string): string {
+  if (contents === '') return body;
+  const title = /^<h1[^>]*>[^]*?<\/h1>\n/.exec(body)?.[0] ?? '';
+  return `${title}${contents}${body.slice(title.length)}`;
 }
 
 function writeCode(text: string, lang: string | undefined): string {

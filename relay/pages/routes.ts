@@ -28,17 +28,24 @@ export function createPages(
       page && !page.grows
         ? Math.min(Math.floor((page.expires.getTime() - now()) / 1000), freshSeconds)
         : 0;
+    const { html, headers } = page
+      ? await write(page, renderer, log)
+      : { html: missingPage(), headers: documentHeaders };
     response
       .status(page ? 200 : 404)
-      .set(documentHeaders)
+      .set(headers)
       .set('Cache-Control', freshFor > 0 ? `private, max-age=${freshFor}` : 'private, no-store');
     if (request.method === 'HEAD') response.end();
-    else response.end(page ? await write(page, renderer, log) : missingPage());
+    else response.end(html);
   });
   return router;
 }
 
-async function write(page: Page, renderer: PageRenderer, log: Log): Promise<string> {
+async function write(
+  page: Page,
+  renderer: PageRenderer,
+  log: Log,
+): Promise<ReturnType<typeof answerPage>> {
   try {
     return answerPage(page, await renderer.render(page.markdown, page.form));
   } catch (error) {

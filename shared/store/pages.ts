@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { cut } from '../runtime/cut.ts';
 import { keys } from './redis/keys.ts';
 import { isPageToken, pageId, readPageAddress, signPageAddress } from './page-address.ts';
 import { createRedisMemory } from './redis/redis-memory.ts';
@@ -18,6 +19,8 @@ export type Page = {
   expires: Date;
   /** Absent for an answer. */
   form?: PageForm;
+  /** What the person asked, in their words. */
+  asked?: string;
   grows?: true;
 };
 
@@ -29,9 +32,14 @@ export type PageStore = {
   /**
    * Stores the page of an answer and returns its token; undefined if the page is too large, the
    * total size is used up, or Redis is 70 % full. Idempotent: the first page of an answer stays
-   * unchanged, and so does its token.
+   * unchanged, and so does its token. `asked` is the question that it answers; its beginning is kept.
    */
-  put(answer: string, markdown: string, form?: PageForm): Promise<string | undefined>;
+  put(
+    answer: string,
+    markdown: string,
+    form?: PageForm,
+    asked?: string,
+  ): Promise<string | undefined>;
   /**
    * Appends an entry to the page `id`, creating the page with the first entry, and returns the
    * page's token; undefined if the page, all pages together, or Redis as a whole has no room for
@@ -51,7 +59,7 @@ const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
 
 const putScript = loadScript(new URL('lua/put-page.lua', import.meta.url), {
   keys: ['page', 'pages', 'sizes'],
-  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes', 'form'],
+  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes', 'form', 'asked'],
 });
 
 const appendScript = loadScript(new URL('lua/append-to-page.lua', import.meta.url), {
@@ -67,6 +75,9 @@ const appendScript = loadScript(new URL('lua/append-to-page.lua', import.meta.ur
     'totalCapBytes',
   ],
 });
+
+/** The longest question on a page (characters). */
+const mostAsked = 400;
 
 /** Separates two entries of a growing page. */
 const separator = '\n\n---\n\n';
@@ -87,8 +98,9 @@ export function createPageStore(
   return {
     // Not fenced: a page depends on its answer alone, and its token is unknown until a fenced step
     // puts it into the outbox.
-    async put(answer, markdown, form = 'answer') {
-      const size = Buffer.byteLength(markdown);
+    async put(answer, markdown, form = 'answer', words = '') {
+      const asked = cut(words, mostAsked);
+      const size = Buffer.byteLength(markdown) + Buffer.byteLength(asked);
       if (size > caps.page) return undefined;
       const secret = await makeSecret(redis);
       const id = pageId(secret, answer);
@@ -103,6 +115,7 @@ export function createPageStore(
           expiryMs: expiryFrom(now()),
           capBytes: caps.total,
           form,
+          asked,
         },
       });
       return typeof kept === 'string'
@@ -141,7 +154,7 @@ export function createPageStore(
       const secret = await redis.getBuffer(keys.pageSecret);
       const address = secret ? readPageAddress(secret, token, now()) : undefined;
       if (!address) return undefined;
-      const { markdown, written, grows, form } = await redis.hgetall(keys.page(address.id));
+      const { markdown, written, grows, form, asked } = await redis.hgetall(keys.page(address.id));
       return markdown === undefined
         ? undefined
         : {
@@ -149,6 +162,7 @@ export function createPageStore(
             written: new Date(Number(written)),
             expires: new Date(address.expires),
             ...(form === 'changes' ? { form: 'changes' as const } : {}),
+            ...(asked === undefined || asked === '' ? {} : { asked }),
             ...(grows === '1' ? { grows: true as const } : {}),
           };
     },

@@ -1,8 +1,10 @@
+import path from 'node:path';
 import type { Browser } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderChanges } from '../../relay/pages/changes.ts';
 import type { ChangedFile, ChangedFiles } from '../../shared/store/changed-files.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
+import { findViolations } from '../support/axe.ts';
 import { findFaintTexts } from '../support/contrast.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { withRelay } from '../support/relay-bench.ts';
@@ -75,6 +77,9 @@ test('many files are folded, and endless ones do not take forever', () => {
   expect(body.match(/<code>/g)?.length).toBeLessThanOrEqual(12_000);
 });
 
+/** Where pictures of the pages go; none are taken without it. */
+const shots = process.env['SHOTS_DIR'];
+
 let browser: Browser;
 beforeAll(async () => {
   browser = await launchBrowser();
@@ -117,6 +122,7 @@ test(
       const token = await createPageStore(redis).put('changes', text, 'changes');
       const context = await browser.newContext({ javaScriptEnabled: false });
       const opened = await context.newPage();
+      const scripted = await browser.newPage();
       for (const width of [390, 1280])
         for (const colorScheme of ['light', 'dark'] as const) {
           await opened.setViewportSize({ width, height: 844 });
@@ -130,7 +136,17 @@ test(
           ).toBe(width);
           expect(await opened.evaluate(findFaintTexts), `${where}`).toEqual([]);
           await opened.locator('summary').last().click();
+          await scripted.setViewportSize({ width, height: 844 });
+          await scripted.emulateMedia({ colorScheme });
+          await scripted.goto(`${relayUrl}/page/${token}`);
+          expect(await findViolations(scripted), `${where}`).toEqual([]);
+          if (shots !== undefined)
+            await opened.screenshot({
+              path: path.join(shots, `changes-${width}-${colorScheme}.png`),
+              fullPage: true,
+            });
         }
+      await scripted.close();
       await context.close();
     });
   },

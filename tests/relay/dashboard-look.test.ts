@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import axe from 'axe-core';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
+import { findViolations } from '../support/axe.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { otherPhone, password, phone } from '../support/pipeline.ts';
@@ -95,17 +95,6 @@ async function fill(bench: RelayBench): Promise<{ failed: string; answered: stri
   );
   await redis.rpush(keys.wakes, 6612, 7100, 5900);
   return { failed, answered };
-}
-
-/** What axe finds in a page: each rule with its weight and the first place. */
-async function findViolations(page: Page): Promise<{ id: string; impact: string; at: string }[]> {
-  await page.evaluate(axe.source);
-  return await page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-    return violations.map(({ id, impact, nodes }) => {
-      return { id, impact: String(impact), at: nodes[0]?.html.slice(0, 200) ?? '' };
-    });
-  });
 }
 
 /** How far the page goes beyond the right edge (px). */

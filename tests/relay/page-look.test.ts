@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPageStore } from '../../shared/store/pages.ts';
+import { findViolations } from '../support/axe.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { findFaintTexts } from '../support/contrast.ts';
 import { withRelay } from '../support/relay-bench.ts';
@@ -23,9 +24,11 @@ async function withAnswer(
   text: string,
   options: BrowserContextOptions,
   use: (page: Page, seen: { requests: string[]; troubles: string[] }) => Promise<void>,
+  asked = '',
 ): Promise<void> {
   await withRelay({}, async ({ redis, relayUrl }) => {
-    const url = `${relayUrl}/page/${(await createPageStore(redis).put('answer', text)) ?? ''}`;
+    const token = await createPageStore(redis).put('answer', text, 'answer', asked);
+    const url = `${relayUrl}/page/${token ?? ''}`;
     const context = await browser.newContext(options);
     try {
       const page = await context.newPage();
@@ -49,6 +52,9 @@ async function withAnswer(
   });
 }
 
+/** Where pictures of the pages go; none are taken without it. */
+const shots = process.env['SHOTS_DIR'];
+
 const phone = { width: 390, height: 844 };
 const desk = { width: 1280, height: 800 };
 
@@ -56,42 +62,83 @@ test(
   'on a phone and at a desk, by day and by night it reads well, and what is wide scrolls by itself',
   { tags: 'long' },
   async () => {
-    await withAnswer(markdown, { viewport: phone }, async (page, seen) => {
-      expect(await page.title()).toBe('Why the login page broke on phones');
-      const ways = [
-        [phone, 'light'],
-        [phone, 'dark'],
-        [desk, 'light'],
-        [desk, 'dark'],
-      ] as const;
-      for (const [viewport, colorScheme] of ways) {
-        await page.setViewportSize(viewport);
-        await page.emulateMedia({ colorScheme });
-        const where = `at ${viewport.width} px, ${colorScheme}`;
-        expect(await page.evaluate(() => document.documentElement.scrollWidth), `on ${where}`).toBe(
-          viewport.width,
-        );
-        const [size, width] = await page
-          .locator('main > p')
-          .first()
-          .evaluate(
-            (element) =>
-              [Number.parseFloat(getComputedStyle(element).fontSize), element.clientWidth] as const,
+    await withAnswer(
+      markdown,
+      { viewport: phone },
+      async (page, seen) => {
+        expect(await page.title()).toBe('Why the login page broke on phones');
+        const ways = [
+          [phone, 'light'],
+          [phone, 'dark'],
+          [desk, 'light'],
+          [desk, 'dark'],
+        ] as const;
+        for (const [viewport, colorScheme] of ways) {
+          await page.setViewportSize(viewport);
+          await page.emulateMedia({ colorScheme });
+          const where = `at ${viewport.width} px, ${colorScheme}`;
+          expect(await findViolations(page), `on ${where}`).toEqual([]);
+          if (shots !== undefined)
+            await page.screenshot({
+              path: path.join(shots, `answer-${viewport.width}-${colorScheme}.png`),
+              fullPage: true,
+            });
+          expect(
+            await page.evaluate(() => document.documentElement.scrollWidth),
+            `on ${where}`,
+          ).toBe(viewport.width);
+          const [size, width] = await page
+            .locator('main > p:not(.asked)')
+            .first()
+            .evaluate(
+              (element) =>
+                [
+                  Number.parseFloat(getComputedStyle(element).fontSize),
+                  element.clientWidth,
+                ] as const,
+            );
+          expect(size, `on ${where}`).toBeGreaterThanOrEqual(16);
+          // So many characters in a line.
+          expect(width / (size * 0.5), `on ${where}`).toBeLessThanOrEqual(95);
+          const code = page.locator('pre').nth(1);
+          expect(
+            await code.evaluate((box) => box.scrollWidth > box.clientWidth),
+            `on ${where}`,
+          ).toBe(true);
+          expect(await page.evaluate(findFaintTexts), `on ${where}`).toEqual([]);
+          const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+          expect(light, `on ${where}`).toBe(
+            colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(16, 23, 28)',
           );
-        expect(size, `on ${where}`).toBeGreaterThanOrEqual(16);
-        // So many characters in a line.
-        expect(width / (size * 0.5), `on ${where}`).toBeLessThanOrEqual(95);
-        const code = page.locator('pre').nth(1);
-        expect(await code.evaluate((box) => box.scrollWidth > box.clientWidth), `on ${where}`).toBe(
-          true,
-        );
-        expect(await page.evaluate(findFaintTexts), `on ${where}`).toEqual([]);
-        const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-        expect(light, `on ${where}`).toBe(
-          colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(16, 23, 28)',
-        );
-      }
+        }
+        expect(seen.troubles).toEqual([]);
+      },
+      'why is the login page broken on mobile?',
+    );
+  },
+);
+
+test(
+  'code is copied as it is by its button, the contents lead to their headings, and without script the page has neither harm nor button',
+  { tags: 'long' },
+  async () => {
+    const options = { viewport: phone, permissions: ['clipboard-read', 'clipboard-write'] };
+    await withAnswer(markdown, options, async (page, seen) => {
+      const button = page.getByRole('button', { name: 'Copy' }).nth(1);
+      await button.click();
+      await page.getByRole('button', { name: 'Copied' }).waitFor();
+      const copied = await page.evaluate(() => navigator.clipboard.readText());
+      expect(markdown).toContain(`\`\`\`ts\n${copied}\n\`\`\``);
+      await page.getByRole('link', { name: 'What I measured' }).click();
+      const heading = page.getByRole('heading', { name: 'What I measured' });
+      expect(await heading.evaluate((element) => element.getBoundingClientRect().top)).toBeLessThan(
+        100,
+      );
       expect(seen.troubles).toEqual([]);
+    });
+    await withAnswer(markdown, { viewport: phone, javaScriptEnabled: false }, async (page) => {
+      await page.getByRole('heading', { name: 'What I measured' }).waitFor();
+      expect(await page.locator('button').count()).toBe(0);
     });
   },
 );
@@ -172,6 +219,7 @@ test(
           troubles: [],
         });
       },
+      attacks.join('\n'),
     );
   },
 );

@@ -23,6 +23,28 @@ test('headings have an address of their own, and a table of contents leads to it
   );
 });
 
+test('a text over three screens has contents of its two highest ranks behind its title; a shorter one has none', () => {
+  const part = (name: string): string =>
+    `## ${name}\n\n${'Some words here. '.repeat(90)}\n\n### In it\n\n#### Deep`;
+  const parts = ['Why <b>x</b> & “y”', 'What', 'How', 'When', 'Where'].map(part);
+  const long = body(`# Title\n\n${parts.join('\n\n')}`);
+  expect(long).toMatch(/^<h1 id="title">Title<\/h1>\n<nav class="contents" aria-label="Contents">/);
+  expect(long).toContain(
+    '<li><a href="#why-bxb--y">Why &lt;b&gt;x&lt;/b&gt; &amp; “y”</a></li><li class="below"><a href="#in-it">In it</a></li><li><a href="#what">What</a></li><li class="below"><a href="#in-it-1">In it</a></li>',
+  );
+  expect(long).not.toContain('>Deep</a>');
+  // More than a few are folded.
+  expect(long).toContain('<details><summary>Contents</summary>');
+  const flat = ['Über', 'B', 'C']
+    .map((name) => `## ${name}\n\n${'word '.repeat(900)}`)
+    .join('\n\n');
+  expect(body(flat)).toMatch(
+    /^<nav class="contents" aria-label="Contents"><details open><summary>Contents<\/summary><ul><li><a href="#%C3%BCber">Über</,
+  );
+  expect(body(['# Title', '## A', '## B', '## C', 'short'].join('\n\n'))).not.toContain('<nav');
+  expect(body(`# Title\n\n## A\n\n${'word '.repeat(3000)}`)).not.toContain('<nav');
+});
+
 test('code is highlighted when its language is named and known, and stays as it is otherwise', () => {
   expect(body('```ts\nconst a = 1 < 2;\n```')).toBe(
     '<figure class="code"><figcaption>ts</figcaption><pre tabindex="0"><code><span class="hljs-keyword">const</span> a = <span class="hljs-number">1</span> &lt; <span class="hljs-number">2</span>;</code></pre></figure>',

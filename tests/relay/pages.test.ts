@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { copyScript } from '../../relay/pages/copy-script.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
@@ -31,7 +33,7 @@ async function read(
   return { status: response.status, headers: response.headers, html: await response.text() };
 }
 
-test('a page is served whole, by GET and HEAD, with headers that let it run and load nothing', async () => {
+test('a page is served whole, by GET and HEAD, with headers that let it load nothing and run only what copies code', async () => {
   await withRelay({}, async (bench) => {
     const url = `${bench.relayUrl}/page/${await putPage(bench, markdown)}`;
     // A busy machine may not render it in time, which shows its plain text.
@@ -41,10 +43,15 @@ test('a page is served whole, by GET and HEAD, with headers that let it run and 
       return shown.html.includes('<title>Why the login page broke on phones</title>') && shown;
     });
     expect(html).toContain('<span class="hljs-addition">+  min-height: 100dvh;</span>');
-    expect(html.match(/<script|<img|<iframe|\son\w+=|javascript:/g)).toBeNull();
+    const own = `<script>${copyScript}</script>`;
+    expect(html.split(own)).toHaveLength(2);
+    expect(html.replace(own, '').match(/<script|<img|<iframe|\son\w+=|javascript:/g)).toBeNull();
+    const digest = createHash('sha256').update(copyScript).digest('base64');
     expect(html).toMatch(/<time datetime="[^"]+">\d+ \w+ \d{4}, \d\d:\d\d UTC<\/time>/);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(headers.get('content-security-policy')).toMatch(
+    const policy = headers.get('content-security-policy') ?? '';
+    expect(policy.endsWith(`; script-src 'sha256-${digest}'`)).toBe(true);
+    expect(policy.replace(/; script-src [^;]*$/, '')).toMatch(
       /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
     );
     expect(headers.get('cache-control')).toBe('private, max-age=3600');
@@ -62,6 +69,21 @@ test('a page is served whole, by GET and HEAD, with headers that let it run and 
       '',
       headers.get('content-security-policy'),
     ]);
+  });
+});
+
+test('a page names the question as text and how long its link lives; without code it has no script', async () => {
+  await withRelay({}, async ({ redis, relayUrl }) => {
+    const asked = `Why?\n<script>alert(1)</script>${' and why'.repeat(100)}`;
+    const token = await createPageStore(redis).put('answer', 'Because.', 'answer', asked);
+    const { headers, html } = await read(`${relayUrl}/page/${token ?? ''}`);
+    expect(html).toContain(
+      '<p class="asked"><span lang="en">You asked</span> Why? &lt;script&gt;alert(1)&lt;/script&gt; and why',
+    );
+    expect(html).toContain('…</p>');
+    expect(html).toMatch(/can read it, until \d+ \w+ \d{4}\./);
+    expect(html).not.toContain('<script');
+    expect(headers.get('content-security-policy')).not.toContain('script-src');
   });
 });
 

@@ -16,13 +16,13 @@ const silent = createLog('test', 'silent');
 /** Runs a writer on a store of pages in a Redis of its own. */
 async function withWriter(
   use: (
-    write: (answer: string, markdown: string) => Promise<string[]>,
+    write: (answer: string, markdown: string, asked?: string) => Promise<string[]>,
     pages: PageStore,
   ) => Promise<void>,
 ): Promise<void> {
   await withRedis(async (redis) => {
     const pages = createPageStore(redis);
-    await use(createAnswerWriter({ pages, publicUrl, log: silent }), pages);
+    await use(createAnswerWriter({ pages, publicUrl, days: 30, log: silent }), pages);
   });
 }
 
@@ -40,15 +40,16 @@ test('an answer of up to three messages is sent as messages, a blank one as none
 test('a longer one is its opening and a link, to a page of the whole', async () => {
   await withWriter(async (write, pages) => {
     const markdown = writeMarkdown(9000);
-    const [opening = '', link = '', ...more] = await write('answer', markdown);
+    const [opening = '', link = '', ...more] = await write('answer', markdown, 'what is it');
     expect(more).toEqual([]);
     expect(opening.length).toBeGreaterThan(messageLimit / 2);
     expect(opening.length).toBeLessThanOrEqual(messageLimit);
     expect(format(markdown).startsWith(opening.replace(/\n```$/, ''))).toBe(true);
     expect(link).toMatch(
-      /^That is the beginning\. Read it all here, about \d+ min:\nhttps:\/\/relay\.example\/page\/[\w-]{50}$/,
+      /^That is the beginning\. Read it all here, about \d+ min \(the link works for 30 days\):\nhttps:\/\/relay\.example\/page\/[\w-]{50}$/,
     );
-    expect((await pages.find(link.slice(-50)))?.markdown).toBe(markdown);
+    const page = await pages.find(link.slice(-50));
+    expect([page?.markdown, page?.asked]).toEqual([markdown, 'what is it']);
     expect(await write('answer', markdown)).toEqual([opening, link]);
     expect((await write('another', markdown))[1]).not.toBe(link);
   });
@@ -71,9 +72,9 @@ test('when its page cannot be kept, an answer is sent in as many messages as it 
   const lines: string[] = [];
   const log = createLog('worker', 'info', { write: (line) => void lines.push(line) });
   const markdown = writeMarkdown(9000);
-  expect(await createAnswerWriter({ pages: full, publicUrl, log })('answer', markdown)).toEqual(
-    chunk(format(markdown)),
-  );
+  expect(
+    await createAnswerWriter({ pages: full, publicUrl, days: 1, log })('answer', markdown),
+  ).toEqual(chunk(format(markdown)));
   expect(lines.filter((line) => line.includes('no room for a page'))).toHaveLength(1);
 });
 

@@ -120,7 +120,8 @@ export function createTurnEvents(
     await screenshots.sendUnsent(steering.wordsOf(event.prompts));
     // A turn that has sent something needs no closing words; a turn that has sent nothing must not
     // end in silence.
-    const written = await chat.writeAnswer(event.id, await textOf(event));
+    const asked = [...steering.wordsOf(event.prompts), ...(event.about ?? [])].filter(Boolean);
+    const written = await chat.writeAnswer(event.id, await textOf(event), asked.join(' / '));
     // Claude may have nothing to say about its work in the background.
     const isAsked = event.prompts.some((id) => !isWorkId(id));
     const texts = written.length > 0 || sent.any() || isDone || !isAsked ? written : ['Done.'];
