@@ -51,7 +51,7 @@ const schema = z
     ANSWER_MINUTES: v.ANSWER_MINUTES.default(30),
     QUESTION_HOLD_MINUTES: v.QUESTION_HOLD_MINUTES.default(3),
     SUGGESTIONS: v.SUGGESTIONS.default(false),
-    CHECKPOINTS: v.CHECKPOINTS.default(false),
+    CHECKPOINTS: v.CHECKPOINTS.default(true),
     MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),

@@ -57,7 +57,7 @@ export function renderChanges(json: string): Rendered {
   };
 }
 
-const keptNote = `<p class="soft">“/undo” in the chat shows what would go back, and asks. Earlier versions are kept for up to ${keptFor.days} days: the last ${keptFor.checkpoints}, as long as they take less than ${keptFor.megabytes} MB.</p>`;
+const keptNote = `<p class="soft kept">“/undo” in the chat shows what would go back, and asks. Earlier versions are kept for up to ${keptFor.days} days: the last ${keptFor.checkpoints}, as long as they take less than ${keptFor.megabytes} MB.</p>`;
 
 function note(words: string, items: string[]): string {
   if (items.length === 0) return '';
@@ -76,7 +76,7 @@ const kinds: Record<ChangedFile['kind'], string> = {
 };
 
 const reasons: Record<NonNullable<ChangedFile['why']>, string> = {
-  ignored: 'git ignores this file, so only its name is shown.',
+  ignored: 'Git ignores this file, so only its name is shown.',
   binary: 'Not a text, so there is nothing to compare.',
   large: 'Too large to be kept: only its name is shown.',
   cut: 'The rest of this file is too long for the page.',

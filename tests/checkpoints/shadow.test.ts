@@ -17,6 +17,7 @@ import { doomed, git, runHere, takeBack, withCheckpoints } from '../support/chec
 import type { Fate } from '../support/checkpoint-bench.ts';
 import { editAtRandom } from '../support/random-edits.ts';
 import { createRandom } from '../support/random.ts';
+import type { RunScript } from '../../worker/checkpoints/shadow.ts';
 import { readTree } from '../support/tree.ts';
 
 /** Edits, takes back and brings back; each time the tree must be the same, byte for byte. */
@@ -120,7 +121,15 @@ test('nothing of the person’s repositories, attributes or settings runs or con
       chmodSync(path.join(app, '.git/hooks', hook), 0o755);
     }
     const own = readTree(path.join(app, '.git'));
-    const checkpoints = shadow();
+    // The person's own settings, where a program would look for them.
+    const home = path.dirname(workspace);
+    writeFileSync(
+      path.join(home, '.gitconfig'),
+      `[core]\nfsmonitor = touch ${trap}\nhooksPath = ${app}/.git/hooks\nautocrlf = true\n[diff]\nexternal = touch ${trap}\n[filter "trap"]\nclean = touch ${trap}; cat\nsmudge = touch ${trap}; cat\n`,
+    );
+    const asThePerson: RunScript = (script, words, input) =>
+      runHere(`export HOME='${home}' XDG_CONFIG_HOME='${home}'\n${script}`, words, input);
+    const checkpoints = shadow(asThePerson);
     const { number: first } = await checkpoints.keep();
     // Also what a command of the person's puts into the shadow repository itself.
     const kept = path.join(directory, 'git');
@@ -167,8 +176,8 @@ test('a turn begins where it began, also for the run that goes on with it', asyn
   await withCheckpoints(async ({ workspace, shadow }) => {
     const { number } = await shadow().keep('turn-1');
     change(workspace);
-    expect(await shadow().keep('turn-1')).toEqual({ number: number + 1, base: number });
-    expect(await shadow().keep('turn-2')).toEqual({ number: number + 1, base: number + 1 });
+    expect(await shadow().keep('turn-1')).toMatchObject({ number: number + 1, base: number });
+    expect(await shadow().keep('turn-2')).toMatchObject({ number: number + 1, base: number + 1 });
   });
 });
 

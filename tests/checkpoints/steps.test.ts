@@ -183,6 +183,6 @@ test('the line says how much, and names a single file', () => {
   expect(of(1)).toBe('a.ts, +120 −34');
   expect(of(3, 1)).toBe('2 files, +120 −34, and 1 file that git ignores');
   expect(of(2, 2)).toBe('2 files that git ignores');
-  expect(changeLine(counts, 'a.ts', 'https://x')).toBe('a.ts, +1 −0: https://x · /undo');
+  expect(changeLine(counts, 'a.ts', 'https://x')).toBe('a.ts, +1 −0 · see it: https://x · /undo');
   expect(listWords(['a', 'b', 'c'])).toBe('a, b and c');
 });

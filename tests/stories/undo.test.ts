@@ -92,7 +92,7 @@ const hears: Story = {
 };
 
 const open = holdOpen<StoryBench>((use) =>
-  withStory({ stories: [works, knows, hears], environment: { CHECKPOINTS: '1' } }, use),
+  withStory({ stories: [works, knows, hears] }, use),
 );
 
 /** Where the checkpoints of a workspace are. */

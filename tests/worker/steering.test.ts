@@ -25,6 +25,7 @@ function bench(finds: string[][] = [], isWanted = false) {
   const dispatch = {
     quoted: () => undefined,
     snapshot: () => ({ givenUp: [] }),
+    known: () => ({ undone: 'One.\nTwo.' }),
     waiting: () => 1,
     async look(_busy: boolean, isClosed?: boolean) {
       looks.push({ isClosed });
@@ -53,9 +54,13 @@ function bench(finds: string[][] = [], isWanted = false) {
     if (event.kind === 'answered') await steering.move();
   };
   const passed: string[] = [];
+  const texts: string[] = [];
   const input: { isClosed: boolean } = { isClosed: false };
   const reading = (async () => {
-    for await (const { id } of steering.prompts as AsyncIterable<Prompt>) passed.push(id);
+    for await (const { id, text } of steering.prompts as AsyncIterable<Prompt>) {
+      passed.push(id);
+      texts.push(text);
+    }
     input.isClosed = true;
   })();
   return {
@@ -63,6 +68,7 @@ function bench(finds: string[][] = [], isWanted = false) {
     steering,
     looks,
     passed,
+    texts,
     input,
     reading,
     /** Handles everything that waits, and what it leads to. */
@@ -86,6 +92,14 @@ test('nothing is looked for while the first messages are read, and then once', a
   await run();
   expect(passed).toEqual(['a', 'b']);
   expect(looks).toEqual([{ isClosed: false }]);
+});
+
+test('what was taken back is told with the first message of a turn, on one line', async () => {
+  const { steering, texts, run } = bench();
+  const begun = steering.begin([messageOf('a'), messageOf('b')]);
+  await run();
+  await begun;
+  expect(texts).toEqual([expect.stringMatching(/^\[One\. Two\. Read a file .*\]\na$/), 'b']);
 });
 
 test('what comes in while an answer is handled still belongs to the turn', async () => {

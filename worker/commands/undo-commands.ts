@@ -52,7 +52,7 @@ async function withCheckpoints(
   const { conversation } = call.message;
   const { checkpoints } = parts.stores;
   if (!checkpoints)
-    return 'Nothing can be taken back here: the owner has not switched it on (CHECKPOINTS=1).';
+    return 'Nothing can be taken back here: the owner has switched it off (CHECKPOINTS=0).';
   if (/^no$/i.test(call.argument)) return leftAsItIs;
   if (call.busy)
     return {
