@@ -358,6 +358,7 @@ export const notForTheChat: Record<string, string[]> = {
     'worker/schedules/request.ts',
     'worker/schedules/tools.ts',
     'worker/turn/steering.ts',
+    'worker/commands/undo-note.ts',
   ],
   'the log and the terminal': [
     'relay/people/allow-list.ts',

@@ -8,6 +8,7 @@ import type { Change, WayBack, WorkspaceCheckpoints } from '../checkpoints/check
 import type { Back, Numbered, Step, Steps } from '../checkpoints/note.ts';
 import { ShadowError } from '../checkpoints/shadow.ts';
 import { filesWord, listWords } from '../checkpoints/format-changes.ts';
+import { noteForClaude } from './undo-note.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
 
 /** Taking back what was changed, and bringing it back. */
@@ -31,10 +32,6 @@ export const undoCommands: Command[] = [
 
 /** How many files are named before a question. */
 const mostNamed = 12;
-
-/** How many files of one undo Claude is told, and of how many. */
-const mostTold = 30;
-const mostNotes = 5;
 
 const leftAsItIs = 'All right, I leave everything as it is.';
 
@@ -113,7 +110,7 @@ async function undo(
       if (withChat) await conversations.write(conversation, fence, { session, follows, rewind });
       throw error;
     });
-  if (!withChat) await tellClaude(parts, message, fence, ['taken back with /undo', way]);
+  if (!withChat) await tellClaude(parts, message, fence, ['undo', way]);
   const chat = withChat ? ' I have forgotten our conversation since then, too.' : '';
   return `Done: ${wayWords(way)}.${chat}${keptWords(way)}${beyondWords(steps)} “/redo” brings it back.`;
 }
@@ -131,7 +128,7 @@ async function redo(
     const hasChat = session !== undefined && session !== '';
     const way = await checkpoints.go({ way: 'redo', back }, message.id, session);
     // The conversation that comes back knows of no undo.
-    if (!hasChat) await tellClaude(parts, message, fence, ['brought back with /redo', way]);
+    if (!hasChat) await tellClaude(parts, message, fence, ['redo', way]);
     if (hasChat)
       await parts.stores.conversations.write(message.conversation, fence, { session, rewind: '' });
     return `Done: ${wayWords(way)}.${keptWords(way)}`;
@@ -161,23 +158,10 @@ async function tellClaude(
   { stores: { conversations } }: CommandParts,
   { conversation }: Message,
   fence: Fence,
-  [done, { changed, removed, restored }]: [done: string, way: WayBack],
+  [kind, way]: [kind: Change['way'], way: WayBack],
 ): Promise<void> {
-  const names = [
-    ...changed.map((name) => `${name} (as before)`),
-    ...removed.map((name) => `${name} (removed)`),
-    ...restored.map((name) => `${name} (back again)`),
-  ];
-  if (names.length === 0) return;
-  const more = names.length > mostTold ? ` and ${names.length - mostTold} more` : '';
-  const listed = names.slice(0, mostTold).map((name) => cut(name.replaceAll(/\s+/g, ' '), 100));
-  const words = `The person has ${done}: ${listed.join(', ')}${more}.`;
   const { undone = '' } = await conversations.read(conversation);
-  const lines = undone.split('\n').filter((line) => line !== '' && line !== words);
-  // The last of them count.
-  await conversations.write(conversation, fence, {
-    undone: [...lines, words].slice(-mostNotes).join('\n'),
-  });
+  await conversations.write(conversation, fence, { undone: noteForClaude(undone, kind, way) });
 }
 
 /** Asks whether these steps are to be taken back, with what that means. */

@@ -2,6 +2,7 @@ import { mutationsOf } from '../mutation.ts';
 
 const shadow = 'tests/checkpoints/shadow.test.ts';
 const steps = 'tests/checkpoints/steps.test.ts';
+const commands = 'tests/checkpoints/undo-commands.test.ts';
 
 /** What keeps earlier versions of files whole, and an undo from taking more than it may. */
 export const checkpoints = [
@@ -50,6 +51,66 @@ export const checkpoints = [
       { named: 'begins where it began' },
     ],
   ]),
+  ...mutationsOf('worker/checkpoints/scripts.ts', commands, [
+    [
+      'the next turn begins where what went on began',
+      '[ "$known" != + ] || {',
+      '[ "$known" = never ] && {',
+      { named: 'belongs to the next one' },
+    ],
+    [
+      'what went back is not the work of the next turn',
+      'rm -f git/index.back paths base',
+      'rm -f git/index.back paths',
+      { named: 'belongs to the next one' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/checkpoints.ts', commands, [
+    [
+      'what goes on goes back with its own step',
+      'number === open ? now : number',
+      'number',
+      { named: 'goes back with its own' },
+    ],
+    [
+      'a tap that is worked again finds what it has done',
+      'if (last?.note.by === by) {',
+      'if (last?.note.by === ` ${by}`) {',
+      { named: 'Claude is told' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/turn-steps.ts', commands, [
+    [
+      'an answer does not wait for a checkpoint',
+      'if (isFinding || tools > seen || found?.tools !== tools) return undefined;',
+      'await finding;',
+      { named: 'does not wait' },
+    ],
+    [
+      'what goes on after a turn is noted',
+      'if (await goesOn())',
+      'if (false)',
+      { named: 'does not wait' },
+    ],
+  ]),
+  ...mutationsOf('worker/commands/undo-commands.ts', commands, [
+    ['nothing goes back while Claude works', 'if (call.busy)', 'if (false)'],
+    ['nor while something runs in the background', 'if (tasks.length > 0)', 'if (false)'],
+    ['Claude is told what went back', 'undone: noteForClaude(undone, kind, way)', 'undone'],
+    [
+      'the chat stays when the files cannot go back',
+      'if (withChat) await conversations.write(conversation, fence, { session, follows, rewind });',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/steering.ts', 'tests/worker/steering.test.ts', [
+    [
+      'Claude is told once',
+      'if (isUndoneTold || undone === undefined) return',
+      'if (undone === undefined) return',
+      { named: 'what was taken back' },
+    ],
+  ]),
   ...mutationsOf('worker/checkpoints/held.ts', steps, [
     [
       'what is not kept is not replaced',
@@ -69,6 +130,24 @@ export const checkpoints = [
       'note.base >= oldest && !note.isEmpty',
       '!note.isEmpty',
     ],
+  ]),
+  ...mutationsOf('relay/pages/answer-page.ts', 'tests/relay/pages.test.ts', [
+    [
+      'the question on a page is text',
+      '${escapeHtml(asked)}',
+      '${asked}',
+      { named: 'names the question' },
+    ],
+    [
+      'a page without code has no script',
+      "const hasCode = body.includes('<figure class=\"code');",
+      'const hasCode = true;',
+      { named: 'names the question' },
+    ],
+  ]),
+  ...mutationsOf('relay/pages/contents.ts', 'tests/relay/page-markdown.test.ts', [
+    ['a heading is text in the contents', '>${escapeHtml(text)}</a>', '>${text}</a>'],
+    ['a short page has no contents', 'screensOf(markdown) <= mostScreens', 'false'],
   ]),
   ...mutationsOf('relay/pages/changes.ts', 'tests/relay/changes-page.test.ts', [
     [
