@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { beyondFiles, mayChangeFiles } from '../../worker/checkpoints/beyond.ts';
 import { revert } from '../../worker/checkpoints/held.ts';
 import type { Held } from '../../worker/checkpoints/held.ts';
-import { excess } from '../../worker/checkpoints/listing.ts';
+import { excess, remembered } from '../../worker/checkpoints/listing.ts';
 import type { Entry } from '../../worker/checkpoints/listing.ts';
 import { readSteps } from '../../worker/checkpoints/note.ts';
 import type { Note, Numbered } from '../../worker/checkpoints/note.ts';
@@ -115,6 +115,19 @@ test('the largest files are left out first when there is too much', () => {
     ['middle', entry(40)],
   ]);
   expect([...excess(listing, [...listing.keys()], 100)]).toEqual(['big']);
+});
+
+test('a file that may change again within the tick of its last change is remembered as unknown', () => {
+  const file = (changed: string): Entry => ({ type: 'f', mode: '644', size: 3, changed });
+  const listing = new Map([
+    ['young', file('999.95')],
+    ['old', file('999.5')],
+    ['too large', file('1')],
+  ]);
+  const sizes = [...remembered(listing, 1_000_000, new Set(['too large']))].map(
+    ([path, { size }]) => `${path} ${size}`,
+  );
+  expect(sizes).toEqual(['young -1', 'old 3', 'too large -1']);
 });
 
 test('git’s raw form is read with renames, binaries, and entries that became something else', () => {
