@@ -13,7 +13,7 @@ export function answerPage(
     title: title || 'An answer',
     about: `<time datetime="${written.toISOString()}">${day(written)}, ${clock(written)} UTC</time>`,
     body: `${asked === '' ? '' : questionOf(asked)}${body}`,
-    footer: `Anyone who with this page’s address can read it until ${day(expires)}.`,
+    footer: `Anyone with this page’s address can read it until ${day(expires)}.`,
     lang: form === 'changes' ? 'en' : 'und',
     ...(hasCode ? { script: copyScript } : {}),
   });

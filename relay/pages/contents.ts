@@ -6,7 +6,7 @@ export type Heading = { depth: number; text: string; id: string };
 /** What a phone of 390 by 844 shows at once: characters in a line, and lines. */
 const [lineLength, screenLines] = [42, 30];
 
-/** A text over so many screens has contents, if it has at least so many headings for them. */
+/** A text over this many screens has contents, if it has at least this many headings for them. */
 const mostScreens = 3;
 const leastHeadings = 3;
 

@@ -81,7 +81,7 @@ test('a page names the question as text and how long its link lives; without cod
       '<p class="asked"><span lang="en">You asked</span> Why? &lt;script&gt;alert(1)&lt;/script&gt; and why',
     );
     expect(html).toContain('…</p>');
-    expect(html).toMatch(/can read it, until \d+ \w+ \d{4}\./);
+    expect(html).toMatch(/can read it until \d+ \w+ \d{4}\./);
     expect(html).not.toContain('<script');
     expect(headers.get('content-security-policy')).not.toContain('script-src');
   });

@@ -67,7 +67,7 @@ export type CheckpointParts = {
 /** How long one script may take (ms); a first checkpoint of 10,000 files takes 3 s. */
 const patienceMs = 60_000;
 
-/** Old checkpoints are forgotten after so many new ones, or so many new bytes. */
+/** Old checkpoints are deleted after this many new ones, or this many new bytes. */
 const tidyEvery = 25;
 const tidyBytes = 64 * 2 ** 20;
 
@@ -93,7 +93,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
   };
 }
 
-function createWorkspaceCheckpoints(
+export function createWorkspaceCheckpoints(
   shadow: Shadow,
   {
     pages,

@@ -1,13 +1,14 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import type { WayBack } from '../checkpoints/checkpoints.ts';
 
-/** How many files of one undo Claude is told, and of how many undos. */
+/** The note for Claude names at most this many files of an undo, and this many undos. */
 const mostTold = 30;
 const mostNotes = 5;
 
 /**
- * Adds to what Claude is told with the person's next message, one line an undo: `way` says what the
- * person did, `undone` is what it is to be told already. The same undo is told once, the last ones count.
+ * Adds an undo to the note that Claude gets with the person's next message, one line for each: `way`
+ * says what the person did, `undone` is the note so far. The same undo stands there once; the newest
+ * ones stay.
  */
 export function noteForClaude(
   undone: string,

@@ -45,8 +45,8 @@ export const checkpoints = [
     ],
     [
       'a turn that goes on begins where it began',
-      '[ "$known" = "$turn" ] || { printf',
-      '{ printf',
+      '[ "$known" = "$turn" ] || set_base',
+      'set_base',
       { named: 'begins where it began' },
     ],
   ]),
