@@ -100,3 +100,31 @@ test('what is allowed always is this very key in this very session, and nothing 
     ]).toEqual([false, true, true]);
   });
 });
+
+test('of what another version has stored of questions and permissions the rest is read', async () => {
+  await withTurn(async (redis) => {
+    const key = keys.conversation(conversation);
+    const answer = { text: 'Which?', words: ['Blue'], by: 'SM1' };
+    const open = { id: 'q', kind: 'drawing', text: 'x', labels: [], multiple: false, deadline: 1 };
+    const questions = { turn: 'turn', open, answers: { a: answer, b: { by: 7 }, c: null } };
+    const grants = [{ of: 'later' }, { session: 's', key: 'key', name: 'ls' }];
+    await redis.hset(key, {
+      questions: JSON.stringify(questions),
+      allowed: JSON.stringify(grants),
+    });
+    const same = await takeUp(redis);
+    expect([same.open(), same.answerTo('a'), same.answerTo('b'), same.answerers()]).toEqual([
+      undefined,
+      answer,
+      undefined,
+      ['SM1'],
+    ]);
+    // It answered a question of an ended turn, and is no prompt.
+    expect((await takeUp(redis, 'next')).left).toEqual(['SM1']);
+    const context = { conversation, fence };
+    const allowed = createAlwaysAllowed(createConversations(redis), context, () => 's');
+    expect(await allowed.has('key')).toBe(true);
+    await redis.hset(key, 'allowed', '{"of":"later"}');
+    expect(await allowed.has('key')).toBe(false);
+  });
+});

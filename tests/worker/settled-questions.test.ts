@@ -64,4 +64,7 @@ test('what a conversation has stored is read, and what cannot be read counts as 
   expect(parseSettled(JSON.stringify(settled))).toEqual(settled);
   for (const stored of [undefined, '', '{', '{}', '[{"id":1}]', 'null'])
     expect(parseSettled(stored)).toEqual([]);
+  // Of entries that another version has written the others are read.
+  const later = [{ id: 'p' }, { id: 'q', words: 'Yes', at: 5, missed: { kind: 'drawing' } }, null];
+  expect(parseSettled(JSON.stringify(later))).toEqual([{ id: 'q', words: 'Yes', at: 5 }]);
 });

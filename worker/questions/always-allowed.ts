@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { cut } from '../../shared/runtime/cut.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
 import type { Conversations } from '../../shared/store/conversation.ts';
 import { showLine } from './shown-text.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-const Allowed = z.array(z.object({ session: z.string(), key: z.string(), name: z.string() }));
-type Allowed = z.infer<typeof Allowed>;
+const One = z.object({ session: z.string(), key: z.string(), name: z.string() });
+type Allowed = z.infer<typeof One>[];
 
 /** Limit per conversation; the oldest entry is dropped, and asked about again. */
 const most = 100;
@@ -58,10 +59,8 @@ export function namesOfAllowed(stored: string | undefined, session: string | und
     .map(({ name }) => name);
 }
 
+/** Entry by entry: what another version has written otherwise is asked about again. */
 function parseAllowed(stored: string | undefined): Allowed {
-  try {
-    return Allowed.safeParse(JSON.parse(stored ?? '[]')).data ?? [];
-  } catch {
-    return [];
-  }
+  const entries = parseJson(stored ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? []) : [];
 }

@@ -40,14 +40,23 @@ export const afterwards = 'afterwards';
 
 /**
  * A turn's questions as the conversation stores them: a worker that takes over the turn continues
- * with them.
+ * with them. What another version has written otherwise is left out: an answer of that kind is asked
+ * for again.
  */
 const Asked = z.object({
   turn: z.string(),
-  open: OpenQuestion.optional(),
-  answers: z.record(z.string(), Answer),
+  open: OpenQuestion.optional().catch(undefined),
+  answers: z.record(z.string(), z.unknown()).transform(readable),
 });
 type Asked = z.infer<typeof Asked>;
+
+function readable(answers: Record<string, unknown>): Record<string, Answer> {
+  const read = Object.entries(answers).flatMap(([id, one]): [string, Answer][] => {
+    const { data } = Answer.safeParse(one);
+    return data ? [[id, data]] : [];
+  });
+  return Object.fromEntries(read);
+}
 
 /**
  * The questions of one turn and their answers, stored at each change. Every change throws

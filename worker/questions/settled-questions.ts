@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Choices } from '../../shared/store/choices.ts';
 import { cut } from '../../shared/runtime/cut.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
 import { questionKinds } from './question.ts';
 
 /**
@@ -16,11 +17,14 @@ const Missed = z.object({
 });
 export type Missed = z.infer<typeof Missed>;
 
-const Settled = z.array(
-  z.object({ id: z.string(), words: z.string(), at: z.number(), missed: Missed.optional() }),
-);
+const One = z.object({
+  id: z.string(),
+  words: z.string(),
+  at: z.number(),
+  missed: Missed.optional().catch(undefined),
+});
 /** Questions that no longer wait, oldest first, each with its outcome; `at` is ms since 1970. */
-export type Settled = z.infer<typeof Settled>;
+export type Settled = z.infer<typeof One>[];
 
 /**
  * How many of its last questions a conversation stores, and for how long (ms); a button stays
@@ -35,13 +39,10 @@ const longest = 60;
 /** Length limit for the text of a repeated question (UTF-16 units). */
 const longestText = 200;
 
-/** Parses a conversation's stored value. */
+/** Parses a conversation's stored value, entry by entry: another version may have written some. */
 export function parseSettled(stored: string | undefined): Settled {
-  try {
-    return Settled.safeParse(JSON.parse(stored ?? '[]')).data ?? [];
-  } catch {
-    return [];
-  }
+  const entries = parseJson(stored ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? []) : [];
 }
 
 /** Adds a question to the list. */

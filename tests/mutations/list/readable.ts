@@ -179,4 +179,39 @@ export const readable = [
       { named: 'set back' },
     ],
   ]),
+  ...mutationsOf(
+    'worker/questions/settled-questions.ts',
+    'tests/worker/settled-questions.test.ts',
+    [
+      [
+        'a settled question of another version hides no other one',
+        'entries.flatMap((one) => One.safeParse(one).data ?? [])',
+        '(One.array().safeParse(entries).data ?? [])',
+      ],
+      [
+        'what was missed of another version leaves the outcome',
+        'missed: Missed.optional().catch(undefined)',
+        'missed: Missed.optional()',
+      ],
+    ],
+  ),
+  ...mutationsOf('worker/questions/always-allowed.ts', 'tests/worker/asked-questions.test.ts', [
+    [
+      'a permission of another version takes no other one away',
+      'entries.flatMap((one) => One.safeParse(one).data ?? [])',
+      '(One.array().safeParse(entries).data ?? [])',
+    ],
+  ]),
+  ...mutationsOf('worker/questions/asked-questions.ts', 'tests/worker/asked-questions.test.ts', [
+    [
+      'an open question of another version leaves the answers',
+      'OpenQuestion.optional().catch(undefined)',
+      'OpenQuestion.optional()',
+    ],
+    [
+      'an answer of another version leaves the others',
+      'z.record(z.string(), z.unknown()).transform(readable)',
+      'z.record(z.string(), Answer)',
+    ],
+  ]),
 ];
