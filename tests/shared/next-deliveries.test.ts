@@ -198,6 +198,11 @@ test('a reply whose numbers cannot be read holds up neither an urgent one nor Tw
       await redis.hset(keys.reply('a'), { status: 'sent', sid: 'sid-a', repeats: 'many' });
       await redis.hdel(keys.reply('a'), 'failedSid');
     }
+    // One without a place that can be read comes first of the usual ones.
+    expect(await waiting()).toEqual(['c', 'd', 'a', 'b']);
+    await redis.hset(keys.reply('b'), { status: 'sent', sid: 'sid-b' });
+    expect(await ledger.note('b', conversation, 'sid-b', 'failed', 'later', 1)).toBe('again');
+    expect(await waiting()).toEqual(['c', 'd', 'a', 'b']);
     await deliveries.close();
   });
 });

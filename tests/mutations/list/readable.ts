@@ -22,15 +22,19 @@ export const readable = [
     [
       'a place that cannot be read stops no other reply',
       `(tonumber(otherSeq or '0') or 0) > own`,
-      `tonumber(otherSeq or '0') > own`,
+      `(tonumber(otherSeq or '0') or 9) > own`,
     ],
-    ['nor its own', `local own = tonumber(seq or '0') or 0`, `local own = tonumber(seq or '0')`],
+    [
+      'nor its own',
+      `local own = tonumber(seq or '0') or 0`,
+      `local own = tonumber(seq or '0') or 9`,
+    ],
   ]),
   ...mutationsOf('shared/store/redis/functions/failure.lua', nextDeliveries, [
     [
       'a late failure of a reply whose repeats cannot be read is noted',
       `local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0') or 0`,
-      `local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0')`,
+      `local repeats = tonumber(redis.call('HGET', reply, 'repeats') or '0') or 9`,
     ],
   ]),
   ...mutationsOf('shared/store/reply.ts', nextDeliveries, [
@@ -43,8 +47,8 @@ export const readable = [
   ...mutationsOf('shared/store/boxes/lua/snapshot.lua', opening, [
     [
       'attempts that cannot be read begin anew',
-      `if not isWhole(redis.call('HGET', attempts, id) or '0') then`,
-      'if false then',
+      `redis.call('HDEL', attempts, id) end`,
+      `redis.call('HSET', attempts, id, '7') end`,
     ],
     ['attempts of another form begin anew', `['ok'] ~= 'hash' then`, `['ok'] == 'none' then`],
   ]),
