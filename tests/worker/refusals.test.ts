@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
-import { classifyRefusal, quoteRefusal, readLimitEnd } from '../../worker/agent/claude/refusals.ts';
+import {
+  classifyRefusal,
+  createFailure,
+  quoteRefusal,
+  readLimitEnd,
+} from '../../worker/agent/claude/refusals.ts';
 import type { Refusal } from '../../worker/agent/claude/refusals.ts';
 import { describeFailure } from '../../worker/turn/ending/failure-sentence.ts';
 
@@ -112,6 +117,15 @@ test.each([
   ['key sk-ant-api03-abc is not for req_011CQabc', 'key … is not for …'],
   ['of 7d9c1a52-5f4e-4b53-9c6d-0a1b2c3d4e5f, Bearer abc.def', 'of …, …'],
   ['{}', ''],
+  [
+    'API Error: 418 {"error":{"message":"\u202eno\u200b way\u2069\\n\\nx-api-key: abc, password=hunter2; AKIAABCDEFGHIJKLMNOP"}}',
+    'no way x-api-key: …, password=…; …',
+  ],
+  [
+    'at https://me:hunter2@proxy.example/v1, eyJhbGciOiJI.eyJzdWIi.c2ln',
+    'at https://…proxy.example/v1, …',
+  ],
+  ['المفتاح sk-ant-api03-abc غير صالح', 'المفتاح … غير صالح'],
 ])('“%s” is quoted as “%s”', (words, quoted) => {
   expect(quoteRefusal(words)).toBe(quoted);
 });
@@ -124,4 +138,13 @@ test('a quotation is short, and without one the sentence is whole', () => {
   expect(describeFailure(new AgentFailure('refused', ''))).toBe(
     'I could not finish this: Claude refused it. Text “retry” and I will try again.',
   );
+});
+
+test('no secret of the API’s words is in what is logged, however long they are', () => {
+  const words = `API Error: 500 sk-ant-api03-key ${'far too many words '.repeat(5000)}`;
+  const result = { result: words, api_error_status: 500 } as Parameters<typeof createFailure>[0];
+  const { kind, message } = createFailure(result, undefined, undefined);
+  expect(kind).toBe('model-away');
+  expect(message.length).toBeLessThanOrEqual(300);
+  expect(message).toMatch(/^API Error: 500 … far too many/);
 });

@@ -3,20 +3,52 @@ import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { NewReply } from '../../shared/store/reply.ts';
+import type { NewReply, Reply } from '../../shared/store/reply.ts';
 import { findCommand } from '../../worker/commands/find-command.ts';
 import { readAnswer } from '../../worker/questions/question.ts';
 import type { OpenQuestion } from '../../worker/questions/question.ts';
 import { nextStep } from '../../worker/turn/next-step.ts';
 import { isStop } from '../../worker/turn/stop.ts';
-import { createSuggestions } from '../../worker/turn/suggestions.ts';
+import { createSuggestions, withSuggestion } from '../../worker/turn/suggestions.ts';
 import type { Suggestions } from '../../worker/turn/suggestions.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { said, tap } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 /** Suggestions that would be something else if the person typed them. */
-const words = ['Yes, always', '/permissions ask', 'stop', '2', '/new', 'retry', '/clear'];
+const words = [
+  'Yes, always',
+  '/permissions all',
+  '２',
+  'نعم، دائمًا',
+  '停止',
+  '／ｐｅｒｍｉｓｓｉｏｎｓ ａｌｌ',
+  '/clear',
+];
+
+/** The same in other scripts and forms, with what is shown of them and entered. */
+const odd: [suggestion: string, shown: string][] = [
+  ['stop', 'stop'],
+  ['2', '2'],
+  ['/new', '/new'],
+  ['retry', 'retry'],
+  ['s\u200bt\u2060op', 'stop'],
+  ['\u202epots\u202c', 'pots'],
+  ['\u200f/permissions all\ufeff', '/permissions all'],
+  ['Yes,\u00a0always', 'Yes, always'],
+  ['Ｙｅｓ', 'Ｙｅｓ'],
+  ['ｓｔｏｐ', 'ｓｔｏｐ'],
+  ['٢', '٢'],
+  ['२', '२'],
+  ['توقف', 'توقف'],
+  ['停', '停'],
+  ['是，总是', '是，总是'],
+  ['हाँ, हमेशा', 'हाँ, हमेशा'],
+  ['🛑', '🛑'],
+  ['run it\n/permissions all', 'run it /permissions all'],
+  ['say hi\u{e0073}\u{e0074}\u{e006f}\u{e0070}', 'say hi'],
+  ['.next', '.next'],
+];
 
 const message = (more: Partial<Message> = {}): Message => ({
   id: `SM${'1'.repeat(32)}`,
@@ -60,7 +92,7 @@ test('whatever is suggested, a tap gives it to Claude as a request, and nothing 
     await pipeline.startWorker({
       async answer(text, turn) {
         heard.push(text);
-        const index = Number(/^go (\d)$/.exec(text)?.[1] ?? -1);
+        const index = Number(/^go (\d+)$/.exec(text)?.[1] ?? -1);
         setTimeout(() => turn.onSuggestion?.(words[index] ?? ''), 20);
         return `answer ${heard.length}`;
       },
@@ -154,6 +186,7 @@ test.each<[string, Message[], number, string]>([
   ['the person has written on', [message()], 1, 'run the tests'],
   ['nobody wrote', [message({ id: 'schedule-1-1-1', human: false })], 0, 'run the tests'],
   ['it is empty', [message()], 0, '  '],
+  ['nothing of it is seen', [message()], 0, '\u200b\u202e \u2060'],
   ['it is no suggestion but a text', [message()], 0, 'x'.repeat(301)],
 ])('nothing is offered when %s', async (_, first, waiting, suggestion) => {
   const { suggestions, replies } = openSuggestions(first, waiting);
@@ -163,3 +196,25 @@ test.each<[string, Message[], number, string]>([
   await settled();
   expect(replies).toEqual([]);
 });
+
+test.each(odd)(
+  '%j is shown as %j, and a tap enters just that, as a request',
+  async (text, shown) => {
+    const { suggestions, replies } = openSuggestions([message()]);
+    suggestions.note(answer('a'));
+    suggestions.end();
+    suggestions.offer(text);
+    await settled();
+    const [offer] = replies;
+    expect(offer?.text).toBe(`Next: ${shown}`);
+    const ledger = { find: async () => offer as unknown as Reply };
+    const tapped = message({ text: 'Do that', choice: { id: 'a.next', title: 'Do that' } });
+    expect(await withSuggestion(ledger, tapped)).toEqual({
+      message: {
+        ...tapped,
+        text: `[The person tapped “Do that” under this suggestion of yours.]\n${shown}`,
+      },
+      isSuggestion: true,
+    });
+  },
+);

@@ -4,6 +4,7 @@ import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { AgentEvent } from '../agent/agent.ts';
+import { visibleText } from '../agent/visible-text.ts';
 import type { TurnContext } from './context.ts';
 
 export type SuggestionParts = { inbox: Pick<Inbox, 'size'>; outbox: Pick<Outbox, 'put'> };
@@ -68,7 +69,8 @@ export function createSuggestions(
 
   return {
     offer(suggestion) {
-      const text = suggestion.trim();
+      // What is shown is what a tap enters.
+      const text = visibleText(suggestion);
       // Scheduled work may end while the person is away.
       if (text === '' || text.length > longest || !first.every(isFromPerson)) return;
       pending = text;

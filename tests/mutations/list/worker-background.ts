@@ -171,5 +171,20 @@ export const backgroundWork = [
       `(limit && (kind === 'broken' || kind === 'model-away'))`,
       'limit !== undefined',
     ],
+    [
+      'the log has no secret of the API’s words',
+      'cutLines(withoutSecrets(words), mostLogged)',
+      'cutLines(words, mostLogged)',
+      { test: 'tests/worker/refusals.test.ts' },
+    ],
+    [
+      'nothing hidden is quoted',
+      'const said = visibleText(plain)',
+      'const said = plain',
+      { test: 'tests/worker/refusals.test.ts' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/suggestions.ts', 'tests/worker/suggestions.test.ts', [
+    ['a tap enters what was shown', 'visibleText(suggestion)', 'suggestion.trim()'],
   ]),
 ];

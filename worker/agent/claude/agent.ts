@@ -1,6 +1,6 @@
 import { AgentFailure } from '../agent.ts';
 import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
-import type { BackgroundListener, BackgroundTask } from '../background.ts';
+import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../background.ts';
 import type { AgentUsers } from '../homes/agent-users.ts';
 import type { Home } from '../homes/home.ts';
 import { createAgentPlatform } from '../sandbox/platform.ts';
@@ -14,6 +14,7 @@ import { isTakenAway, workInSession } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
 import type { GroupLease } from '../sandbox/group-lease.ts';
 import { createIdleSessions } from './idle-sessions.ts';
+import type { IdleSessions } from './idle-sessions.ts';
 import { createProcessPool } from './pool.ts';
 import type { LiveSession } from './session.ts';
 import { createMachineWatch } from '../sandbox/machine-watch.ts';
@@ -177,11 +178,6 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       },
     });
   };
-  /** All sessions that have a process, those at work first. */
-  const sessions = (): { conversation: string; live: LiveSession }[] => [
-    ...[...working].map(([live, conversation]) => ({ conversation, live })),
-    ...idle.kept(),
-  ];
   /** Takes the idle process kept for the turn's session, if there is one. */
   const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
     await preparing.get(turn.conversation);
@@ -280,33 +276,12 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await preparing.get(conversation);
       await idle.release(conversation);
     },
-    background: {
-      listen(next) {
-        listener = next;
-      },
-      busy: () => sessions().flatMap(({ conversation, live }) => (live.isBusy ? conversation : [])),
+    background: createBackgroundControl({
+      listen: (next) => void (listener = next),
       mostSessions: () => options.pool.maxLive,
-      async end(conversation, session, task) {
-        const found = sessions().find(
-          ({ conversation: of, live: { id, background } }) =>
-            of === conversation && id === session && background.some((known) => known.id === task),
-        );
-        if (!found) return false;
-        return await found.live.endTask(task).then(
-          () => true,
-          () => false,
-        );
-      },
-      async dismiss(conversation) {
-        // A turn at work ends at its next step, and its process with it.
-        const tasks = [...working].flatMap(([live, of]) =>
-          of === conversation
-            ? live.background.map(({ id }) => live.endTask(id).catch(() => undefined))
-            : [],
-        );
-        await Promise.all([idle.release(conversation), ...tasks]);
-      },
-    },
+      working: () => sessionsAtWork(working),
+      idle,
+    }),
     async stop() {
       stopped = true;
       await Promise.all([prewarmed.stop(), ...preparing.values()]);
@@ -316,6 +291,49 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       groups?.end();
       if (!options.session.reader) await reader.stop();
       await platform.close();
+    },
+  };
+}
+
+/** A process, and the conversation that it works for. */
+type Session = { conversation: string; live: LiveSession };
+
+const sessionsAtWork = (working: ReadonlyMap<LiveSession, string>): Session[] =>
+  [...working].map(([live, conversation]) => ({ conversation, live }));
+
+/** What is done about work in the background, over the processes at work and the idle ones. */
+function createBackgroundControl({
+  listen,
+  mostSessions,
+  working,
+  idle,
+}: Pick<BackgroundControl, 'listen' | 'mostSessions'> & {
+  working: () => Session[];
+  idle: Pick<IdleSessions, 'kept' | 'release'>;
+}): BackgroundControl {
+  const sessions = (): Session[] => [...working(), ...idle.kept()];
+  const end = ({ live }: Session, task: string): Promise<boolean> =>
+    live.endTask(task).then(
+      () => true,
+      () => false,
+    );
+  return {
+    listen,
+    mostSessions,
+    busy: () => sessions().flatMap(({ conversation, live }) => (live.isBusy ? conversation : [])),
+    async end(conversation, session, task) {
+      const found = sessions().find(
+        ({ conversation: of, live: { id, background } }) =>
+          of === conversation && id === session && background.some((known) => known.id === task),
+      );
+      return found !== undefined && (await end(found, task));
+    },
+    async dismiss(conversation) {
+      // A turn at work ends at its next step, and its process with it.
+      const tasks = working()
+        .filter((session) => session.conversation === conversation)
+        .flatMap((session) => session.live.background.map(({ id }) => end(session, id)));
+      await Promise.all([idle.release(conversation), ...tasks]);
     },
   };
 }

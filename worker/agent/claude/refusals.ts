@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
 import { AgentFailure } from '../agent.ts';
 import type { FailureKind } from '../agent.ts';
+import { visibleText } from '../visible-text.ts';
 
 /** What Claude Code reports about a failed request, all of it optional. */
 export type Refusal = {
@@ -116,11 +117,17 @@ export function readLimitEnd(words: string): Date | undefined {
   return Number.isNaN(end.getTime()) ? undefined : end;
 }
 
+/** How much of a refusal's words is logged (characters). */
+const mostLogged = 300;
+
+const withoutSecrets = (words: string): string => words.replaceAll(secret, '…');
+
 /** How much of a refusal's words is quoted (characters). */
 const mostQuoted = 160;
 
 /** What must not be quoted: keys, bearer tokens, and ids that tell the person nothing. */
-const secret = /\b(?:sk-[\w-]+|Bearer\s+\S+|(?:req|org|msg|toolu)_\w+|[\w+/=-]{32,})/g;
+const secret =
+  /\b(?:sk-[\w-]+|(?:Bearer|Basic)\s+\S+|(?:req|org|msg|toolu)_\w+|A[KS]IA[A-Z0-9]{12,}|eyJ[\w-]+\.\S+|[\w+/=-]{32,})|(?<=\b(?:[\w-]*key|token|secret|password)["']?\s*[=:]\s*)[^\s,;]+|(?<=:\/\/)[^\s/@]+@/gi;
 
 const ApiBody = z.object({ error: z.object({ message: z.string() }) });
 
@@ -128,8 +135,8 @@ const ApiBody = z.object({ error: z.object({ message: z.string() }) });
 export function quoteRefusal(words: string): string {
   const [, before = '', body] = /^([^{]*)(\{.*)?$/s.exec(words) ?? [];
   const plain = (body === undefined ? undefined : messageOf(body)) ?? before;
-  const said = plain.replace(/^API Error:\s*(?:\d{3}\b)?\s*/, '').replaceAll(secret, '…');
-  return cut(said.trim().replace(/\.$/, ''), mostQuoted);
+  const said = visibleText(plain).replace(/^API Error:\s*(?:\d{3}\b)?\s*/, '');
+  return cut(withoutSecrets(said).trim().replace(/\.$/, ''), mostQuoted);
 }
 
 function messageOf(json: string): string | undefined {
@@ -173,13 +180,14 @@ export function createFailure(
   const refusal = { status, type, error: trouble?.error, apiError, terminalReason, words };
   const kind = classifyRefusal(refusal);
   const requestId = trouble?.requestId;
-  if (kind === 'budget') return new AgentFailure(kind, cutLines(words, 300));
+  // The log and the dashboard show it.
+  const logged = cutLines(withoutSecrets(words), mostLogged);
+  if (kind === 'budget') return new AgentFailure(kind, logged);
   if (kind === 'refused')
     return new AgentFailure(kind, quoteRefusal(words), undefined, { status, requestId });
   // A limit that was reached before says nothing of a failure that has a cause of its own.
   const isLimit = kind === 'usage-limit' || (limit && (kind === 'broken' || kind === 'model-away'));
-  if (!isLimit)
-    return new AgentFailure(kind, cutLines(words, 300), undefined, { status, requestId });
+  if (!isLimit) return new AgentFailure(kind, logged, undefined, { status, requestId });
   const end = limit?.resetsAt === undefined ? readLimitEnd(words) : new Date(limit.resetsAt * 1000);
-  return new AgentFailure('usage-limit', cutLines(words, 300), end, { status, requestId });
+  return new AgentFailure('usage-limit', logged, end, { status, requestId });
 }
