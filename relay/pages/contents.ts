@@ -6,11 +6,11 @@ export type Heading = { depth: number; text: string; id: string };
 /** What a phone of 390 by 844 shows at once: characters in a line, and lines. */
 const [lineLength, screenLines] = [42, 30];
 
-/** A text over this many screens has contents, if it has at least this many headings for them. */
+/** Contents are for a text over three screens with at least three headings for them. */
 const mostScreens = 3;
 const leastHeadings = 3;
 
-/** So many entries at most; more than a few are folded. */
+/** The most entries, and the most that are not folded. */
 const mostEntries = 60;
 const fewEntries = 8;
 

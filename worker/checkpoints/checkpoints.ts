@@ -67,7 +67,7 @@ export type CheckpointParts = {
 /** How long one script may take (ms); a first checkpoint of 10,000 files takes 3 s. */
 const patienceMs = 60_000;
 
-/** Old checkpoints are deleted after this many new ones, or this many new bytes. */
+/** The number of new checkpoints, and the new bytes, after which old ones are deleted. */
 const tidyEvery = 25;
 const tidyBytes = 64 * 2 ** 20;
 

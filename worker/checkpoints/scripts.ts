@@ -55,7 +55,7 @@ const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbo
 
 /**
  * Its directories alone, which takes no look at the files, and those that were found the last time,
- * which takes no look at their entries: what comes or goes changes the directory around it. One that
+ * which takes no look at their entries: what comes or goes changes the directory around it. A directory that
  * has changed within the last second is marked with the number of this process, so that it counts as
  * changed.
  */

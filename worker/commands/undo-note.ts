@@ -1,13 +1,13 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import type { WayBack } from '../checkpoints/checkpoints.ts';
 
-/** The note for Claude names at most this many files of an undo, and this many undos. */
+/** The most files of an undo that Claude hears of, and the most undos. */
 const mostTold = 30;
 const mostNotes = 5;
 
 /**
- * Adds an undo to the note that Claude gets with the person's next message, one line for each: `way`
- * says what the person did, `undone` is the note so far. The same undo stands there once; the newest
+ * Adds an undo to the note that Claude gets with the person's next message, one line each: `way`
+ * says what the person did, and `undone` is the note so far. The same undo stands in it once; the newest
  * ones stay.
  */
 export function noteForClaude(

@@ -45,8 +45,8 @@ export const checkpoints = [
     ],
     [
       'a turn that goes on begins where it began',
-      '[ "$known" = "$turn" ] || set_base',
-      'set_base',
+      '[ "$known" = "$turn" ] || set_base "$turn" "$1"',
+      'set_base "$turn" "$1"',
       { named: 'begins where it began' },
     ],
   ]),
