@@ -19,15 +19,14 @@ export async function deploy(options: DeployOptions, parts: DeployParts): Promis
     return;
   }
   const done = await runWith(prepared, say);
-  // The step that wakes the VM runs each time and changes nothing.
-  say(done.length <= 1 ? '\nEverything was there already.' : '\nSidepocket is up.');
+  say(done.length === 0 ? '\nEverything was there already.' : '\nSidepocket is up.');
   sayByHand(prepared, say);
   say(`Now write to ${prepared.number ?? 'your number'} on WhatsApp.`);
 }
 
 /**
- * Runs the steps. Shows a generated password once it is set, even if a later step fails: it cannot
- * be read back.
+ * Runs the steps. Shows generated passwords once they are set, even if a later step fails: they
+ * cannot be read back.
  */
 async function runWith(prepared: Prepared, say: (line: string) => void): Promise<string[]> {
   try {
@@ -37,6 +36,11 @@ async function runWith(prepared: Prepared, say: (line: string) => void): Promise
     if (password !== undefined)
       say(
         `\nThe dashboard: ${prepared.publicUrl}/admin/queues\nIts password, shown only now: ${password}`,
+      );
+    const key = prepared.madeSnapshotPassword();
+    if (key !== undefined)
+      say(
+        `\nWithout the snapshots’ password nothing can read them: keep a copy elsewhere. It is shown only now: ${key}`,
       );
   }
 }

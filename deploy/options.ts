@@ -1,5 +1,6 @@
 import { WrongUsage, readArguments } from '../shared/runtime/command-line.ts';
 import { PersonAddress } from '../shared/runtime/person-address.ts';
+import type { WantedComputers } from './computers/computer.ts';
 import type { NetworkChoice } from './networks.ts';
 
 export type DeployOptions = {
@@ -16,12 +17,16 @@ export type DeployOptions = {
   /** The network for new apps; undefined to detect it. */
   network: NetworkChoice | undefined;
   renew: string[];
+  additions: Additions;
 };
+
+/** What goes beyond a system of one computer: further ones, and a bucket for snapshots. */
+export type Additions = { computers: WantedComputers; storage: boolean };
 
 export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to date. Safe to run again at any time; goes on where it was cut off.
 
   npm run deploy -- [--dry-run] [--prefix NAME] [--region iad] [--org personal] [--redis own|upstash|URL] [--url URL] [--hello NUMBER] [--renew NAME]
-                        [--network own|organization]
+                        [--network own|organization] [--vm NAME] [--vms COUNT] [--storage]
 
   --dry-run       show the plan and do nothing; works without fly and without an account
   --prefix NAME   begins the names of the apps: NAME-relay, NAME-vm, NAME-redis. Without it the system that is there is taken,
@@ -34,6 +39,10 @@ export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to
   --network WHICH the private network of apps that are created: own (the default of a new system, reached by nothing else of
                   yours) or organization; see docs/operations.md
   --renew NAME    set this secret again, such as ANTHROPIC_API_KEY; can be given several times
+  --vm NAME       have a further computer with a disk of its own, the home NAME; can be given several times. It gets the
+                  settings of the first one. npm run teardown -- --vm NAME takes it away
+  --vms COUNT     have so many computers in all
+  --storage       make a bucket at Tigris, billed through Fly, and save people's files in it
   --help          show this
 
 Values are taken from the environment and from a file .env; what is missing is asked for. Secrets go to Fly by standard input.
@@ -51,10 +60,13 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
     hello: { type: 'string' },
     network: { type: 'string' },
     renew: { type: 'string', multiple: true },
+    vm: { type: 'string', multiple: true },
+    vms: { type: 'string' },
+    storage: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   });
   if (values.help) return 'help';
-  const { redis, url, hello, network, region } = values;
+  const { redis, url, hello, network, region, vms } = values;
   if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis))
     throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
   if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url))
@@ -70,6 +82,8 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
     throw new WrongUsage('--network takes own or organization.');
   if (region !== undefined && !/^[a-z]{3}$/.test(region))
     throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
+  if (vms !== undefined && !/^[1-9]\d?$/.test(vms))
+    throw new WrongUsage('--vms takes how many computers there are in all, from 1 to 99.');
   return {
     dryRun: values['dry-run'] === true,
     prefix: values.prefix,
@@ -80,5 +94,9 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
     hello: greeted,
     network,
     renew: values.renew ?? [],
+    additions: {
+      computers: { named: values.vm ?? [], total: vms === undefined ? undefined : Number(vms) },
+      storage: values.storage === true,
+    },
   };
 }

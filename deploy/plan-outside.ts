@@ -55,24 +55,43 @@ function planRelayAnswers({ publicUrl, names, patience }: OutsidePlan): Step {
  * proxy, the secret.
  */
 const wakeProgram =
-  "import('node:process').then(({env})=>fetch(env.WAKE_URL+'/wake',{method:'POST',headers:{authorization:'Bearer '+env.WAKE_SECRET}}))" +
-  '.then(r=>{console.log(r.status);process.exit(r.ok?0:1)},e=>{console.error(e.cause?e.cause.message:e.message);process.exit(1)})';
+  "import('node:process').then(({env})=>fetch(env.WAKE_URL+'/wake',{method:'POST',headers:{authorization:'Bearer '+env.WAKE_SECRET}}))";
 
-function planWake({ fly, names, patience }: OutsidePlan): Step {
-  const command = [
-    'ssh',
-    'console',
-    '--app',
-    names.relay,
-    '--quiet',
-    '--command',
-    `node -e "${wakeProgram}"`,
-  ];
+function planWake(plan: OutsidePlan): Step {
+  const { vm, relay } = plan.names;
   return {
-    what: `the relay wakes ${names.vm}`,
+    what: `the relay wakes ${vm}`,
     takes: [
-      `POST http://${names.vm}.flycast/wake, from the relay’s machine (fly ssh console --app ${names.relay})`,
+      `POST http://${vm}.flycast/wake, from the relay’s machine (fly ssh console --app ${relay})`,
     ],
+    ...runOnRelay(plan, vm, wakeProgram, plan.patience),
+  };
+}
+
+/** A call to a computer from the relay's machine; `what` is the caller's. It runs each time. */
+export function planCallFromRelay(
+  plan: Pick<OutsidePlan, 'fly' | 'names'>,
+  { app, url }: { app: string; url: string },
+  patience: Patience,
+): Omit<Step, 'what'> {
+  return {
+    takes: [`GET ${url}, from the relay’s machine (fly ssh console --app ${plan.names.relay})`],
+    ...runOnRelay(plan, app, `fetch('${url}')`, patience),
+  };
+}
+
+/** Runs a request on the relay's machine until it is answered; `app` is whose log to look at. */
+function runOnRelay(
+  { fly, names }: Pick<OutsidePlan, 'fly' | 'names'>,
+  app: string,
+  request: string,
+  patience: Patience,
+): Pick<Step, 'isDone' | 'run' | 'onlyLooks'> {
+  const program = `${request}.then(r=>{console.log(r.status);process.exit(r.ok?0:1)},e=>{console.error(e.cause?e.cause.message:e.message);process.exit(1)})`;
+  const words = ['ssh', 'console', '--app', names.relay, '--quiet', '--command'];
+  const command = [...words, `node -e "${program}"`];
+  return {
+    onlyLooks: true,
     isDone: async () => false,
     async run() {
       for (
@@ -86,7 +105,7 @@ function planWake({ fly, names, patience }: OutsidePlan): Step {
         } catch (error) {
           if (Date.now() > deadline)
             throw new Error(
-              `${error instanceof Error ? error.message.replace(formatCommand(command), 'the call') : String(error)}\nSee: fly logs --app ${names.vm}`,
+              `${error instanceof Error ? error.message.replace(formatCommand(command), 'the call') : String(error)}\nSee: fly logs --app ${app}`,
               { cause: error },
             );
         }

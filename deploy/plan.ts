@@ -3,9 +3,11 @@ import { formatCommand } from './fly.ts';
 import type { FlyAccount } from './fly-account.ts';
 import { isPublic } from './fly-account.ts';
 import type { Names, Role } from './names.ts';
-import { formatImport, fromUpstash } from './secret-plan.ts';
-import type { RedisChoice, SecretPlan } from './secret-plan.ts';
+import { formatImport, fromFirst, fromStorage, fromUpstash } from './secret-plan.ts';
+import type { RedisChoice, SecretPlan, SecretValue } from './secret-plan.ts';
 import type { Step } from './step.ts';
+import { planBucket } from './storage.ts';
+import type { Storage } from './storage.ts';
 import { createUpstash } from './upstash.ts';
 
 export type FlyPlan = {
@@ -20,11 +22,21 @@ export type FlyPlan = {
   /** The expected image tag of each app. */
   labels: Record<Role, string>;
   secrets: SecretPlan;
+  /** The bucket for snapshots of people's homes that this run makes; undefined for none. */
+  storage: Storage | undefined;
+  /** Reads a variable of the first computer's machine, while it is awake. */
+  readFirst: (name: string) => Promise<string>;
   /** The existing apps; apps created by this run are added. */
   existing: Set<string>;
   /** The apps whose secrets this run has set or tried to set; this run adds to it. */
-  touched: Set<Role>;
+  touched: Set<string>;
 };
+
+/** An app and the part that it is: each computer is an app of its own. */
+export type App = { name: string; role: Role };
+
+/** Secrets of an app that are set in one step. */
+export type AppSecrets = { app: string; values: Record<string, SecretValue> };
 
 /** The volumes that the fly.*.toml files mount. */
 export const volumes = {
@@ -32,20 +44,39 @@ export const volumes = {
   vm: { name: 'data', sizeGb: 10 },
 } as const;
 
-/** All steps on Fly, from nothing to three running apps. */
-export function planFly(plan: FlyPlan): Step[] {
-  const parts: Role[] = plan.redis.kind === 'own' ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
+/**
+ * All steps on Fly, from nothing to three running apps. `ahead` are secrets of further computers that
+ * come before those of the three: while one of these lacks its part, the next run makes all anew.
+ */
+export function planFly(plan: FlyPlan, ahead: AppSecrets[] = []): Step[] {
+  const { names, secrets } = plan;
+  const roles: Role[] = plan.redis.kind === 'own' ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
+  const parts = roles.map((role): App => ({ name: names[role], role }));
   return [
-    ...parts.map((role) => planApp(plan, role)),
+    ...parts.map((app) => planApp(plan, app)),
     ...(plan.redis.kind === 'upstash' ? [planUpstash(plan)] : []),
-    ...(plan.redis.kind === 'own' ? [planVolume(plan, 'redis')] : []),
-    planVolume(plan, 'vm'),
+    ...(plan.storage ? [planBucket(plan.fly, plan.organization, plan.storage)] : []),
+    ...(plan.redis.kind === 'own' ? [planVolume(plan, names.redis, 'redis')] : []),
+    planVolume(plan, names.vm, 'vm'),
     planPublicAddress(plan),
-    planFlycast(plan),
-    ...plan.secrets.order
-      .filter((role) => parts.includes(role))
-      .map((role) => planSecretsOf(plan, role)),
-    ...parts.map((role) => planDeploy(plan, role)),
+    planFlycast(plan, names.vm),
+    ...ahead.map((one) => planSecretsOf(plan, one)),
+    ...secrets.order
+      .filter((role) => roles.includes(role))
+      .map((role) => planSecretsOf(plan, { app: names[role], values: secrets.toSet[role] })),
+    ...parts.map((app) => planDeploy(plan, app)),
+  ];
+}
+
+/** The steps on Fly from nothing to one more running computer. */
+export function planMachine(plan: FlyPlan, secrets: AppSecrets): Step[] {
+  const app: App = { name: secrets.app, role: 'vm' };
+  return [
+    planApp(plan, app),
+    planVolume(plan, app.name, 'vm'),
+    planFlycast(plan, app.name),
+    planSecretsOf(plan, secrets),
+    planDeploy(plan, app),
   ];
 }
 
@@ -74,8 +105,7 @@ function flyStep(
   };
 }
 
-function planApp(plan: FlyPlan, role: Role): Step {
-  const app = plan.names[role];
+function planApp(plan: FlyPlan, { name: app }: App): Step {
   const create = ['apps', 'create', app, '--org', plan.organization, ...inNetwork(plan)];
   return {
     what: `the app ${app} exists`,
@@ -112,8 +142,8 @@ function planUpstash(plan: FlyPlan): Step {
   };
 }
 
-function planVolume(plan: FlyPlan, role: 'redis' | 'vm'): Step {
-  const [app, { name, sizeGb }] = [plan.names[role], volumes[role]];
+function planVolume(plan: FlyPlan, app: string, role: 'redis' | 'vm'): Step {
+  const { name, sizeGb } = volumes[role];
   const create = [
     'volumes',
     'create',
@@ -164,8 +194,7 @@ function planPublicAddress(plan: FlyPlan): Step {
   }
 }
 
-function planFlycast(plan: FlyPlan): Step {
-  const app = plan.names.vm;
+function planFlycast(plan: FlyPlan, app: string): Step {
   const allocate = ['ips', 'allocate-v6', '--private', '--app', app, ...inNetwork(plan)];
   return flyStep(
     plan,
@@ -176,8 +205,7 @@ function planFlycast(plan: FlyPlan): Step {
   );
 }
 
-function planSecretsOf(plan: FlyPlan, role: Role): Step {
-  const [app, values] = [plan.names[role], plan.secrets.toSet[role]];
+function planSecretsOf(plan: FlyPlan, { app, values }: AppSecrets): Step {
   const command = ['secrets', 'import', '--app', app, '--stage'];
   return {
     what: `${app} has its secrets`,
@@ -186,13 +214,22 @@ function planSecretsOf(plan: FlyPlan, role: Role): Step {
     async run() {
       const resolved: Record<string, string> = {};
       for (const [name, value] of Object.entries(values))
-        resolved[name] = typeof value === 'string' ? value : await urlAtUpstash(plan);
+        resolved[name] = await resolve(plan, name, value);
       // Recorded before the call: if fly fails after the request, the secrets may be set all the
       // same.
-      plan.touched.add(role);
+      plan.touched.add(app);
       await plan.fly.run(command, { input: formatImport(resolved) });
     },
   };
+}
+
+async function resolve(plan: FlyPlan, name: string, value: SecretValue): Promise<string> {
+  if (value === fromUpstash) return await urlAtUpstash(plan);
+  if (value === fromFirst) return await plan.readFirst(name);
+  if (value !== fromStorage) return value;
+  const made = plan.storage?.made[name];
+  if (made === undefined) throw new Error(`The new bucket has given no ${name}.`);
+  return made;
 }
 
 async function urlAtUpstash(plan: FlyPlan): Promise<string> {
@@ -214,8 +251,8 @@ const reach: Record<Role, readonly string[]> = {
   vm: ['--flycast'],
 };
 
-function planDeploy(plan: FlyPlan, role: Role): Step {
-  const [app, label] = [plan.names[role], plan.labels[role]];
+function planDeploy(plan: FlyPlan, { name: app, role }: App): Step {
+  const label = plan.labels[role];
   // Without --ha=false Fly creates two machines; these apps must run on one each.
   const deploy = [
     'deploy',
@@ -235,7 +272,7 @@ function planDeploy(plan: FlyPlan, role: Role): Step {
     what: `${app} runs this version (${label})`,
     takes: [formatCommand(deploy)],
     async isDone() {
-      if (!plan.existing.has(app) || plan.touched.has(role)) return false;
+      if (!plan.existing.has(app) || plan.touched.has(app)) return false;
       const machines = await plan.account.machines(app);
       if (machines.length === 0 || machines.some((machine) => machine.tag !== label)) return false;
       return !(await plan.account.secrets(app)).some((secret) => secret.staged);

@@ -21,18 +21,24 @@ import type { Fly } from './fly.ts';
 import { createFlyAccount } from './fly-account.ts';
 import type { FlyAccount } from './fly-account.ts';
 import { namesFor } from './names.ts';
+import { chooseComputers, findComputers } from './computers/computer.ts';
+import type { Computer } from './computers/computer.ts';
+import { planComputerSecrets } from './computers/computer-secrets.ts';
+import { createEnvironmentReader, planComputers } from './computers/plan-computers.ts';
 import type { Names, Role } from './names.ts';
 import { chooseNetwork, describeNetwork, findNetwork } from './networks.ts';
 import type { NetworkLook } from './networks.ts';
 import { WrongUsage } from '../shared/runtime/command-line.ts';
 import type { DeployOptions } from './options.ts';
 import { planFly } from './plan.ts';
+import type { FlyPlan } from './plan.ts';
 import type { Patience } from './plan-outside.ts';
 import { planOutside } from './plan-outside.ts';
 import { planSecrets } from './secret-plan.ts';
 import type { SecretPlan } from './secret-plan.ts';
 import { passedOn, settings } from './settings.ts';
 import { labelSources } from './source-label.ts';
+import { chooseStorage, nameBucket, storageSecrets, withoutStorage } from './storage.ts';
 import type { Step } from './step.ts';
 import { createTwilioAccount } from './twilio-account.ts';
 
@@ -60,6 +66,8 @@ export type Prepared = {
   isKnown: boolean;
   /** The dashboard's password, if this run generated it and has set it or tried to. */
   madePassword(): string | undefined;
+  /** The same of the password of snapshots. */
+  madeSnapshotPassword(): string | undefined;
 };
 
 const renewable = new Set<string>([
@@ -109,33 +117,57 @@ export async function prepare(options: DeployOptions, parts: DeployParts): Promi
   const { twilio, messenger } = connectTwilio(answers, parts);
   if (twilio && !options.dryRun) await checkAnswers(answers, twilio, parts.say);
 
+  const hasStorage = await chooseStorage(
+    { isWanted: options.additions.storage, isFirstTime: have.vm.size === 0 },
+    answers,
+    have.vm,
+    asking,
+  );
+  const given = answers.SNAPSHOT_PASSWORD;
+  if (!hasStorage && answers.SNAPSHOT_REPOSITORY === undefined)
+    if (!have.vm.has('SNAPSHOT_REPOSITORY')) parts.say(withoutStorage);
   const secrets = planSecrets({ names, publicUrl, redis, have, values: answers, renew });
-  const labels = {
-    redis: await labelSources(parts.root, 'redis'),
-    relay: await labelSources(parts.root, 'relay'),
-    vm: await labelSources(parts.root, 'vm'),
-  };
-  const touched = new Set<Role>();
+  if (hasStorage) Object.assign(secrets.toSet.vm, storageSecrets(answers));
+  const touched = new Set<string>();
   const number = PhoneNumber.safeParse(answers.TWILIO_WHATSAPP_NUMBER).data;
+  const plan: FlyPlan = {
+    fly: parts.fly,
+    account,
+    names,
+    organization,
+    network,
+    region,
+    redis,
+    labels: {
+      redis: await labelSources(parts.root, 'redis'),
+      relay: await labelSources(parts.root, 'relay'),
+      vm: await labelSources(parts.root, 'vm'),
+    },
+    secrets,
+    storage: hasStorage ? { bucket: nameBucket(names), made: {} } : undefined,
+    readFirst: createEnvironmentReader(parts.fly, names.vm),
+    touched,
+    existing: new Set(existing.apps.keys()),
+  };
+  const computers = chooseComputers(
+    names,
+    findComputers(names, existing.apps.keys()),
+    options.additions.computers,
+  );
+  const planned = await planSecretsOfAll(computers, plan, { have: have.vm, answers, renew });
+  sayPlacement(computers, { have, answers, say: parts.say });
   return {
     names,
     publicUrl,
     number,
     isKnown: existing.isKnown,
     steps: [
-      ...planFly({
-        fly: parts.fly,
-        account,
-        names,
-        organization,
-        network,
-        region,
-        redis,
-        labels,
-        secrets,
-        touched,
-        existing: new Set(existing.apps.keys()),
-      }),
+      ...planFly(
+        plan,
+        planned.flatMap(({ computer: { app }, ahead }) =>
+          Object.keys(ahead).length > 0 ? [{ app, values: ahead }] : [],
+        ),
+      ),
       ...planOutside({
         fly: parts.fly,
         names,
@@ -146,10 +178,59 @@ export async function prepare(options: DeployOptions, parts: DeployParts): Promi
         hello: options.hello,
         patience: parts.patience,
       }),
+      ...planComputers(plan, planned, parts.patience),
     ],
     madePassword: () =>
-      touched.has('relay') && !answers.ADMIN_PASSWORD ? passwordIn(secrets) : undefined,
+      touched.has(names.relay) && !answers.ADMIN_PASSWORD ? passwordIn(secrets) : undefined,
+    madeSnapshotPassword() {
+      const made = secrets.toSet.vm['SNAPSHOT_PASSWORD'];
+      return hasStorage && given === undefined && touched.has(names.vm) && typeof made === 'string'
+        ? made
+        : undefined;
+    },
   };
+}
+
+type PlannedSecrets = ReturnType<typeof planComputerSecrets> & { computer: Computer };
+
+async function planSecretsOfAll(
+  computers: readonly Computer[],
+  { account, existing, secrets }: FlyPlan,
+  first: { have: ReadonlySet<string>; answers: Answers; renew: ReadonlySet<string> },
+): Promise<PlannedSecrets[]> {
+  const { answers, renew } = first;
+  const planned: PlannedSecrets[] = [];
+  for (const computer of computers) {
+    const have = existing.has(computer.app)
+      ? new Set((await account.secrets(computer.app)).map(({ name }) => name))
+      : undefined;
+    const base = { toSet: secrets.toSet.vm, have: first.have };
+    planned.push({
+      computer,
+      ...planComputerSecrets({ computer, first: base, have, answers, renew }),
+    });
+  }
+  return planned;
+}
+
+/** Says that more computers alone change nothing, where nothing sends people to them. */
+function sayPlacement(
+  computers: readonly Computer[],
+  {
+    have,
+    answers,
+    say,
+  }: { have: Record<Role, ReadonlySet<string>>; answers: Answers; say: (line: string) => void },
+): void {
+  const isPlaced =
+    have.vm.has('HOME_PEOPLE') ||
+    have.relay.has('PLACEMENT') ||
+    answers.HOME_PEOPLE !== undefined ||
+    answers.PLACEMENT !== undefined;
+  if (computers.length > 0 && !isPlaced)
+    say(
+      'Everybody stays on the first computer until PLACEMENT=own gives each person one, or HOME_PEOPLE says how many people a computer takes; put either into the environment or a file .env.',
+    );
 }
 
 function standIn(say: (line: string) => void): Names {

@@ -15,7 +15,11 @@ export type RedisChoice =
  * Placeholder for the address of an Upstash database, which is unknown until the database exists.
  */
 export const fromUpstash = Symbol('the address that Upstash gives');
-export type SecretValue = string | typeof fromUpstash;
+/** Placeholder for what a bucket gives that this run makes. */
+export const fromStorage = Symbol('what the bucket gives');
+/** Placeholder for what the first computer has: Fly does not return it. */
+export const fromFirst = Symbol('what the first computer has');
+export type SecretValue = string | typeof fromUpstash | typeof fromStorage | typeof fromFirst;
 
 export type SecretPlan = {
   /** The secrets to set, by app and name; an app that needs nothing has an empty record. */

@@ -7,6 +7,8 @@ export type Step = {
    * value.
    */
   takes: string[];
+  /** It runs each time and changes nothing. */
+  onlyLooks?: boolean;
   /** Checks the actual state, not a record of ours. */
   isDone(): Promise<boolean>;
   run(): Promise<void>;
@@ -19,7 +21,7 @@ export class StepFailed extends Error {
 
 /**
  * Runs the unfinished steps in order and reports each on a line. @throws StepFailed at the first
- * failure. @returns the steps done.
+ * failure. @returns the steps done that have changed something.
  */
 export async function runSteps(
   steps: readonly Step[],
@@ -34,7 +36,7 @@ export async function runSteps(
       }
       say(`… ${step.what}`);
       await step.run();
-      done.push(step.what);
+      if (!step.onlyLooks) done.push(step.what);
       say(`✓ ${step.what}`);
     } catch (error) {
       throw new StepFailed(

@@ -45,7 +45,9 @@ function block(text: string, ...names: string[]): string {
   return names.reduce((rest, name, depth) => {
     const indent = '  '.repeat(depth);
     return (
-      new RegExp(`^${indent}${name}:\\n((?:${indent}  .*\\n|\\s*\\n)*)`, 'm').exec(rest)?.[1] ?? ''
+      new RegExp(`^${indent}${name}:(?: &[\\w-]+)?\\n((?:${indent}  .*\\n|\\s*\\n)*)`, 'm').exec(
+        rest,
+      )?.[1] ?? ''
     );
   }, text);
 }
@@ -377,22 +379,50 @@ test('in compose the VM shares no network with the relay, Redis leads nowhere, a
       )
     );
   };
-  const [redis, relay, vm, simulator] = ['redis', 'relay', 'vm', 'simulator'].map(networksOf);
+  const [redis, relay, vm, second, simulator] = [
+    'redis',
+    'relay',
+    'vm',
+    'second-vm',
+    'simulator',
+  ].map(networksOf);
   expect(relay?.filter((name) => vm?.includes(name))).toEqual([]);
-  expect(redis).toEqual(['relay-redis', 'vm-redis']);
+  expect(second?.filter((name) => [relay, vm].flat().includes(name))).toEqual([]);
+  expect(redis).toEqual(['relay-redis', 'vm-redis', 'second-vm-redis']);
   for (const name of redis ?? [])
     expect(block(compose, 'networks')).toContain(`  ${name}: { internal: true }`);
-  for (const part of [relay, vm]) {
+  for (const part of [relay, vm, second]) {
     expect(part?.filter((name) => redis?.includes(name))).toHaveLength(1);
     expect(
       part?.filter((name) => !redis?.includes(name) && simulator?.includes(name)),
     ).toHaveLength(1);
   }
   // Both reach it by the name that their addresses have.
-  for (const name of ['front', 'internet'])
+  for (const name of ['front', 'internet', 'second-internet'])
     expect(block(compose, 'services', 'simulator', 'networks')).toContain(
       `${name}: { aliases: [twilio.simulator.localhost] }`,
     );
+});
+
+test('in compose a second VM is as the first one, with a home, a disk and keys of its own, and only when it is asked for', () => {
+  const second = block(compose, 'services', 'second-vm');
+  expect(compose).toMatch(/^ {2}vm: &vm\n/m);
+  expect(block(compose, 'services', 'vm')).toContain('    environment: &vm-environment\n');
+  expect(second).toMatch(/^ {4}<<: \*vm\n {4}profiles: \[second\]\n/);
+  expect(second).toContain('    environment:\n      <<: *vm-environment\n');
+  expect(environmentOf('second-vm')).toEqual({
+    WORKER_ID: 'second',
+    HOME_NAME: '${SECOND_HOME_NAME:-second}',
+    ...Object.fromEntries(
+      ['HOME_PEOPLE', 'WAKE_ADDRESS', 'WAKE_SECRET', 'GITHUB_TOKEN'].map((name) => [
+        name,
+        `\${SECOND_${name}:-}`,
+      ]),
+    ),
+  });
+  expect(block(compose, 'services', 'vm')).toContain('    volumes:\n      - data:/data\n');
+  expect(second).toContain('    volumes:\n      - second-data:/data\n');
+  expect(block(compose, 'volumes')).toContain('  second-data:\n');
 });
 
 /** Runs docker/redis.sh with an entry point that only shows what it is given. */

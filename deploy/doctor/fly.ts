@@ -1,9 +1,11 @@
 import { isPublic } from '../fly-account.ts';
 import type { FlyAccount, Machine } from '../fly-account.ts';
+import { findComputers } from '../computers/computer.ts';
 import type { Names, Role } from '../names.ts';
 import { describeNetwork, findNetwork } from '../networks.ts';
 import type { NetworkLook } from '../networks.ts';
 import { volumes } from '../plan.ts';
+import type { App } from '../plan.ts';
 import { settings } from '../settings.ts';
 import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -30,9 +32,11 @@ export async function checkFly(look: FlyLook): Promise<Finding[]> {
   for (const role of roles)
     found.push(
       ...(existing.has(names[role])
-        ? await checkApp(look, role)
+        ? await checkApp(look, { name: names[role], role })
         : [problem(names[role], 'there is no such app', again)]),
     );
+  for (const { app } of findComputers(names, existing.keys()))
+    found.push(...(await checkApp(look, { name: app, role: 'vm' }, ofComputer)));
   found.push(judgeNetwork(await findNetwork(look.account, names, existing)));
   return found;
 }
@@ -50,14 +54,17 @@ function judgeNetwork(look: NetworkLook): Finding {
     : unchecked('Network', said);
 }
 
-async function checkApp(look: FlyLook, role: Role): Promise<Finding[]> {
-  const app = look.names[role];
-  const machines = await look.account.machines(app);
+async function checkApp(
+  { account, labels }: FlyLook,
+  { name: app, role }: App,
+  further: readonly string[] = [],
+): Promise<Finding[]> {
+  const machines = await account.machines(app);
   return [
-    judgeMachines(app, role, machines, look.labels[role]),
-    ...(role === 'relay' ? [] : [await checkVolume(look, role)]),
-    await checkSecrets(look.account, app, role, machines.length > 0),
-    ...(await checkAddresses(look.account, app, role)),
+    judgeMachines(app, role, machines, labels[role]),
+    ...(role === 'relay' ? [] : [await checkVolume(account, app, role)]),
+    await checkSecrets(account, { name: app, role }, machines.length > 0, further),
+    ...(await checkAddresses(account, app, role)),
   ];
 }
 
@@ -89,8 +96,12 @@ function judgeMachines(
   return ok(app, isAsleep ? `is asleep; it has ${version}` : `runs ${version}`);
 }
 
-async function checkVolume({ account, names }: FlyLook, role: 'redis' | 'vm'): Promise<Finding> {
-  const [app, { name }] = [names[role], volumes[role]];
+async function checkVolume(
+  account: FlyAccount,
+  app: string,
+  role: 'redis' | 'vm',
+): Promise<Finding> {
+  const { name } = volumes[role];
   const found = (await account.volumes(app)).filter((volume) => volume.name === name);
   if (found.length === 0) return problem(`${app}’s volume`, 'missing, so nothing is kept', again);
   const [volume] = found;
@@ -107,11 +118,14 @@ const made: Record<Role, readonly string[]> = {
   vm: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_SECRET'],
 };
 
+/** What a computer beside the first one requires as well. */
+const ofComputer = ['HOME_NAME', 'WAKE_ADDRESS'];
+
 async function checkSecrets(
   account: FlyAccount,
-  app: string,
-  role: Role,
+  { name: app, role }: App,
   isDeployed: boolean,
+  further: readonly string[],
 ): Promise<Finding> {
   const about = `${app}’s secrets`;
   const secrets = await account.secrets(app);
@@ -121,7 +135,7 @@ async function checkSecrets(
     .map(({ name }) => name);
   const isMissing = (name: string): boolean =>
     !names.has(name) && !(name === 'ANTHROPIC_API_KEY' && names.has('CLAUDE_CODE_OAUTH_TOKEN'));
-  const missing = [...made[role], ...owners].filter(isMissing);
+  const missing = [...made[role], ...further, ...owners].filter(isMissing);
   if (missing.length > 0) return problem(about, `missing: ${missing.join(', ')}`, again);
   // Before the first deployment, every secret is staged.
   const staged = secrets.filter((secret) => secret.staged && isDeployed).map(({ name }) => name);

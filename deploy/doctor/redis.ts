@@ -7,6 +7,7 @@ import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { judgeClock } from './clock.ts';
+import { checkComputers } from './computers.ts';
 import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';
 
@@ -45,6 +46,7 @@ async function look(redis: Redis): Promise<Finding[]> {
     ...judgeServer(info),
     ...judgeKeeping(info, await readFsync(redis)),
     ...(await compareClocks(redis)),
+    ...(await checkComputers(redis)),
   ];
 }
 

@@ -4,6 +4,7 @@ import { PhoneNumber } from '../../shared/runtime/phone-number.ts';
 import { readEnvironment } from '../answers.ts';
 import type { Asking } from '../asking.ts';
 import { choosePublicUrl, findExisting, findNames } from '../prompts.ts';
+import { findComputers } from '../computers/computer.ts';
 import { formatCommand } from '../fly.ts';
 import type { Fly } from '../fly.ts';
 import { createFlyAccount } from '../fly-account.ts';
@@ -37,7 +38,10 @@ export async function tearDown(options: TeardownOptions, parts: TeardownParts): 
     throw new SetupError(
       'There is no Sidepocket in this account. If its names begin otherwise, say how with --prefix.',
     );
-  const apps = [names.vm, names.relay, names.redis].filter((app) => existing.apps.has(app));
+  const computers = findComputers(names, existing.apps.keys()).map(({ app }) => app);
+  const apps = [...computers, names.vm, names.relay, names.redis].filter((app) =>
+    existing.apps.has(app),
+  );
   const hasUpstash =
     !existing.apps.has(names.redis) && (await createUpstash(fly, names.redis).url()) !== undefined;
   const publicUrl = await choosePublicUrl(options.url, names, existing, account);
@@ -66,12 +70,13 @@ function sayLosses(
   say(
     `This destroys ${[...apps, ...(hasUpstash ? [`${names.redis} at Upstash`] : [])].join(', ')}, and with them for good:`,
   );
-  if (apps.includes(names.vm))
+  if (apps.some((app) => app.startsWith(names.vm)))
     say(
-      '  the VM’s volume with its snapshots: Claude’s sessions, the workspaces with everything that is not pushed, pictures and files',
+      '  the VMs’ volumes with their snapshots: Claude’s sessions, the workspaces with everything that is not pushed, pictures and files',
     );
   if (apps.includes(names.redis) || hasUpstash)
     say('  Redis: what waits for an answer or to be sent, schedules, the history of turns');
+  say('A bucket that --storage has made stays: see “fly storage list”.');
   say('How to keep a copy: docs/operations.md, “Backup and restore”.\n');
 }
 

@@ -209,6 +209,7 @@ test.skipIf(!hasTerminal)(
         ['What does Claude run on', '\r'],
         ['An API key of Anthropic', 'secret-model-key\r'],
         ['A GitHub token', '\r'],
+        ['Shall people’s files', '\r'],
       ] as const;
       const command = `${process.execPath} ${path.join(root, 'deploy/main.ts')} --url ${bench.outside.url}`;
       const { code, screen } = await runAtTerminal(

@@ -2,6 +2,8 @@ import { chmod, chown, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { judgeComputers } from '../../deploy/doctor/computers.ts';
+import type { SeenHome } from '../../deploy/doctor/computers.ts';
 import { checkHomes } from '../../deploy/doctor/homes.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -58,3 +60,35 @@ test.skipIf(!isRoot)(
     }
   },
 );
+
+test('each computer is judged by what Redis knows of its home; a single one is not', () => {
+  const home = (name: string, change: Partial<SeenHome> = {}): SeenHome => ({
+    name,
+    suffix: `@${name}`,
+    address: `http://${name}.flycast`,
+    takes: undefined,
+    people: 1,
+    version: '1.0.0',
+    dead: undefined,
+    helper: undefined,
+    isAwake: false,
+    ...change,
+  });
+  const first = home('one', { suffix: '', address: undefined });
+  expect(judgeComputers([first])).toEqual([]);
+  expect(judgeComputers([first, home('two', { takes: 4, isAwake: true })])).toEqual([
+    { about: 'Computer one', status: 'ok', detail: '1 people; asleep' },
+    { about: 'Computer two', status: 'ok', detail: '1 of 4 people; awake' },
+  ]);
+  const details = (...homes: SeenHome[]): string[] =>
+    judgeComputers([first, ...homes])
+      .filter(({ status }) => status === 'problem')
+      .map(({ about, detail }) => `${about}: ${detail}`);
+  expect(details(home('two', { address: undefined }))).toEqual([
+    'Computer two: no worker of it lives, and it has no WAKE_ADDRESS at which it could be woken',
+  ]);
+  expect(details(home('two', { dead: '2026-11-30T09:00:00.000Z', helper: 'one' }))).toEqual([
+    'Computer two: it has not come up since 2026-11-30T09:00:00.000Z; “one” sends for it',
+  ]);
+  expect(details(home('two', { version: '0.9.0' }))).toHaveLength(2);
+});

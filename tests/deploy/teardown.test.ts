@@ -1,4 +1,7 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { takeComputerAway } from '../../deploy/teardown/computer.ts';
 import { parseTeardownOptions } from '../../deploy/teardown/options.ts';
 import { tearDown } from '../../deploy/teardown/teardown.ts';
 import { prefix, withDeploy } from '../support/deploy-bench.ts';
@@ -14,7 +17,10 @@ async function takeDown(
   if (options === 'help') throw new Error('the test asks for help');
   const say = (line: string): void => void (output += `${line}\n`);
   const parts = { fly: bench.account, environment, asking: undefined, say };
-  const error = await tearDown(options, parts).then(
+  const { computer } = options;
+  const taking =
+    computer === undefined ? tearDown(options, parts) : takeComputerAway(computer, options, parts);
+  const error = await taking.then(
     () => undefined,
     (thrown: Error) => thrown,
   );
@@ -106,6 +112,50 @@ test('a webhook that leads elsewhere, and other apps, are left alone; a database
     expect(Object.keys(bench.fly.apps)).toEqual(['my-blog']);
     expect(Object.keys(bench.fly.databases)).toEqual(['another']);
     expect((await webhookOf(bench))?.callback_url).toBe('https://elsewhere.example.com/hook');
+  });
+});
+
+test('one computer goes once its people have moved; while they cannot, or by mistake, nothing is destroyed', async () => {
+  await withDeploy({}, async (bench) => {
+    const [east, west] = ['east', 'west'].map((home) => `${prefix}-vm-${home}`);
+    for (const app of [east, west]) bench.fly.flycast[`http://${app}.flycast`] = bench.outside.url;
+    await bench.deploy(['--vm', 'east', '--vm', 'west']);
+    // What the people command of the relay's image does here.
+    const drain = path.join(bench.sources, 'relay', 'people', 'main.ts');
+    await mkdir(path.dirname(drain), { recursive: true });
+    const ends = async (program: string): Promise<void> => await writeFile(drain, program);
+    const args = ['--vm', 'east', '--prefix', prefix];
+    await ends(
+      `console.log('2 people cannot move: every other computer is full.'); process.exit(1)`,
+    );
+    const refused = await takeDown(bench, [...args, '--yes']);
+    expect(refused.error?.message).toMatch(
+      /nobody has files on “east”[^]*2 people cannot move[^]*Nothing was destroyed[^]*--force/,
+    );
+    expect((await takeDown(bench, args)).error?.message).toContain('Say --yes');
+    const planned = await takeDown(bench, [...args, '--dry-run']);
+    expect(planned.output).toContain('node relay/people/main.ts drain east');
+    for (const [wrong, sentence] of [
+      ['north', 'there are: east, west'],
+      ['vm', 'The first one goes with the whole system'],
+    ] as const)
+      expect((await takeDown(bench, ['--vm', wrong, '--yes'])).error?.message).toContain(sentence);
+    expect(Object.keys(bench.fly.apps)).toHaveLength(5);
+    expect(() => parseTeardownOptions(['--force'])).toThrow('--force goes with --vm');
+
+    await ends(`process.exit(process.argv[2] === 'drain' && process.argv[3] === 'east' ? 0 : 1)`);
+    bench.fly.trouble = { on: `apps destroy ${east}`, when: 'before', times: 1 };
+    expect((await takeDown(bench, [...args, '--yes'])).error?.name).toBe('StepFailed');
+    expect((await takeDown(bench, [...args, '--yes'])).error).toBeUndefined();
+    expect(Object.keys(bench.fly.apps)).not.toContain(east);
+    await ends('process.exit(1)');
+    const forced = await takeDown(bench, ['--vm', 'west', '--force', '--yes']);
+    expect(forced.error).toBeUndefined();
+    expect(forced.output).toContain('lost for good, except for what a snapshot holds');
+    expect(Object.keys(bench.fly.apps)).toHaveLength(3);
+    await bench.deploy(['--vm', 'east']);
+    expect((await takeDown(bench, ['--yes'])).error).toBeUndefined();
+    expect(bench.fly.apps).toEqual({});
   });
 });
 

@@ -50,7 +50,7 @@ export type DeployChange = {
 
 /** What changes something; everything else that fly is asked is a look. */
 export const isChange = (argv: readonly string[]): boolean =>
-  /^(apps (create|destroy)|volumes create|ips allocate|secrets import|deploy|redis (create|destroy))\b/.test(
+  /^(apps (create|destroy)|volumes create|ips allocate|secrets import|deploy|redis (create|destroy)|storage create)\b/.test(
     argv.join(' '),
   );
 

@@ -40,6 +40,8 @@ export type FlyState = {
   apps: Record<string, FakeApp>;
   /** Databases at Upstash, with their addresses. */
   databases: Record<string, string>;
+  /** Buckets at Tigris, with the secrets of their keys, which are shown once. */
+  buckets: Record<string, string>;
   /** App names that belong to somebody else. */
   taken: string[];
   /** What stands behind a Flycast name, since there is no proxy here. */
@@ -58,6 +60,7 @@ export const emptyFly = (): FlyState => ({
   organizations: ['personal'],
   apps: {},
   databases: {},
+  buckets: {},
   taken: [],
   flycast: {},
   trouble: null,
@@ -94,6 +97,7 @@ const commands: Record<string, Record<string, boolean>> = {
   },
   'redis status': {},
   'redis destroy': { yes: false },
+  'storage create': { name: true, org: true, yes: false, app: true, public: false },
   'ssh console': { app: true, quiet: false, command: true },
   deploy: {
     config: true,
@@ -314,6 +318,15 @@ async function act(
         throw new Refused('Error: input: Could not resolve add_on');
       delete state.databases[name];
       return `Your Redis database ${name} was destroyed\n`;
+    case 'storage create': {
+      const bucket = String(flags['name']);
+      if (!flags['yes'] || !state.organizations.includes(String(flags['org'])))
+        throw new Refused('Error: prompt: non interactive');
+      if (state.buckets[bucket] !== undefined)
+        throw new Refused('Error: input: Name has already been taken');
+      const key = (state.buckets[bucket] = `tsec_secret-of-${bucket}`);
+      return `Your project (${bucket}) is ready. See details and next steps with: https://fly.io/docs/reference/tigris/\n\nSet one or more of the following secrets on your target app.\nAWS_ACCESS_KEY_ID: tid_${bucket}\nAWS_ENDPOINT_URL_S3: https://fly.storage.tigris.dev\nAWS_REGION: auto\nAWS_SECRET_ACCESS_KEY: ${key}\nBUCKET_NAME: ${bucket}\n`;
+    }
     default:
       throw new Refused(`Error: the fake has no ${command}`);
   }
@@ -379,12 +392,17 @@ async function runInside(
     ...Object.fromEntries(Object.entries(app.secrets).map(([name, { value }]) => [name, value])),
   };
   const behind = state.flycast[env['WAKE_URL'] ?? ''];
-  const child = spawn('sh', ['-c', command], {
+  const reaching = Object.entries(state.flycast).reduce(
+    (text, [address, url]) => text.replaceAll(`${address}/`, `${url}/`),
+    command,
+  );
+  const child = spawn('sh', ['-c', reaching], {
     env: {
       PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`,
       ...env,
       ...(behind ? { WAKE_URL: behind } : {}),
     },
+    cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
