@@ -22,6 +22,7 @@ import { bootWorker } from './process/boot.ts';
 import type { Boot, BootParts } from './process/boot.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createHelping } from './process/helping.ts';
+import { createDiskBeat } from './process/disk-beat.ts';
 import { createLease } from './process/lease.ts';
 import { listenToWorkers } from './process/listening.ts';
 import { openHttpServer } from './process/http.ts';
@@ -98,6 +99,9 @@ export async function runWorker(
       boot,
       place,
       helped: () => helping.homes(),
+      disk: createDiskBeat(config.DATA_DIR, config.WORKER_ID, {
+        freshMs: parts.times.lease.renewMs / 2,
+      }),
       times: parts.times.lease,
       log,
       running,

@@ -1,16 +1,22 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { SetupError } from '../../shared/runtime/errors.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import type { Beat } from '../../shared/store/homes/beats.ts';
 import { homeNameFrom } from '../../shared/store/homes/home-name.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { fitsHosts, wakeHostsOf } from '../../relay/wake/wake-hosts.ts';
+import { countBoot } from '../../worker/process/boot-number.ts';
+import { createDiskBeat, createDiskWatch } from '../../worker/process/disk-beat.ts';
 import { takePlace } from '../../worker/process/home-disk.ts';
 import type { HomeNames, Place } from '../../worker/process/home-disk.ts';
+import { createLease } from '../../worker/process/lease.ts';
+import type { Lease } from '../../worker/process/lease.ts';
+import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import { withRedis } from '../support/redis.ts';
 
 type Boot = (disk: string, names: Partial<HomeNames>, worker?: string) => Promise<Place>;
@@ -79,6 +85,87 @@ test('a second live disk of a home does not start; a first home is one that has 
     expect((await boot('new disk', { asked: 'home' })).suffix).toBe('');
     await redis.del(keys.heartbeat);
     expect((await boot('fork', { asked: 'home' }, 'v')).suffix).toBe('');
+  });
+});
+
+/** A worker’s lease on a disk, as of the given moment: each renewal finds its mark old enough for a new one. */
+async function leaseOn(
+  redis: Redis,
+  dataDir: string,
+  worker: string,
+  startedAt: number,
+): Promise<Lease & { isFenced: () => boolean }> {
+  let [fenced, moment] = [false, startedAt];
+  const lease = createLease({
+    redis,
+    worker,
+    boot: await countBoot(redis, worker),
+    place: { name: 'home', suffix: '' },
+    disk: createDiskBeat(dataDir, worker, { freshMs: 3600_000, now: () => (moment += 3600_000) }),
+    times: { renewMs: 3600_000, holdMs: 60_000 },
+    running: createRunningJobs(),
+    log: createLog('test', 'silent'),
+    listener: {
+      recover: async () => undefined,
+      onStranded: async () => undefined,
+      onLostWork: () => undefined,
+      onMemory: () => undefined,
+      onFenced: () => (fenced = true),
+    },
+  });
+  return { ...lease, isFenced: () => fenced };
+}
+
+test('a copy of a live disk has its name and id and is refused all the same; one that is made of a resting disk yields when the other is first', async () => {
+  await withDisks(async (boot, redis, directory) => {
+    const [disk, copy] = ['a', 'copy'].map((name) => path.join(directory, name)) as [
+      string,
+      string,
+    ];
+    await boot('a', { asked: 'home' }, 'one');
+    const [one, other] = [
+      await leaseOn(redis, disk, 'one', 1),
+      await leaseOn(redis, disk, 'other', 2),
+    ];
+    for (let round = 0; round < 5; round += 1)
+      for (const lease of [one, other]) await lease.renew();
+    expect([one, other].map((lease) => lease.isFenced())).toEqual([false, false]);
+    // A worker on the same disk starts; the copy, which has all marks until now, a moment later not.
+    await cp(disk, copy, { recursive: true });
+    expect((await boot('a', {}, 'third')).name).toBe('home');
+    for (let round = 0; round < 3; round += 1) await one.renew();
+    await expect(boot('copy', {}, 'forked')).rejects.toThrow('as after a volume was forked');
+    await other.stop();
+
+    // Both have come up at the same time: each sees that the other leaves no mark here.
+    const forked = await leaseOn(redis, copy, 'forked', 3);
+    for (let round = 0; round < 6 && !forked.isFenced(); round += 1)
+      for (const lease of [one, forked]) await lease.renew();
+    expect([one, forked].map((lease) => lease.isFenced())).toEqual([false, true]);
+    await one.stop();
+    await redis.del(keys.lease('forked'));
+    expect((await boot('copy', {}, 'forked')).name).toBe('home');
+  });
+});
+
+test('a disk has a worker’s last three marks, and a look that takes longer than a mark stays accuses no other worker', async () => {
+  await withDisks(async (boot, _redis, directory) => {
+    await boot('a', {});
+    const disk = path.join(directory, 'a');
+    const beat = createDiskBeat(disk, 'one', { freshMs: 0 });
+    const marks = [await beat.renew(), await beat.renew(), await beat.renew(), await beat.renew()];
+    const strange = createDiskBeat(disk, 'other', { freshMs: 1000 });
+    const beatsOf = (mark = ''): Beat[] => [{ worker: 'one', mark, since: 1 }];
+    const found = await Promise.all(marks.map((mark) => strange.strangerAmong(beatsOf(mark))));
+    expect(found.map((one) => one?.worker)).toEqual(['one', undefined, undefined, undefined]);
+    expect(await strange.renew()).toBe(await strange.renew());
+    let [moment, tookMs] = [0, 1000];
+    const watch = createDiskWatch(strange, 'other', () => (moment += tookMs));
+    const look = async (): Promise<unknown> =>
+      await (await watch.mark()).stranger(beatsOf(marks[0]));
+    expect([await look(), await look()]).toEqual([undefined, { worker: 'one', isFirst: true }]);
+    tookMs = 1001;
+    expect([await look(), await look()]).toEqual([undefined, undefined]);
   });
 });
 

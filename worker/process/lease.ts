@@ -3,6 +3,8 @@ import { keys, ofHome, prefix } from '../../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { longestPauseMs } from '../../shared/store/reply.ts';
+import { parseBeat } from '../../shared/store/homes/beats.ts';
+import type { Beat } from '../../shared/store/homes/beats.ts';
 import { suffixOf } from '../../shared/store/homes/routes.ts';
 import { helpedQueues, queuesOf } from '../../shared/store/vm-state.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -10,6 +12,8 @@ import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
 import { runScript } from '../../shared/store/redis/script.ts';
 import { loadScript } from '../../shared/store/redis/script-file.ts';
 import { ownerOf } from './boot-number.ts';
+import { createDiskWatch } from './disk-beat.ts';
+import type { DiskBeat } from './disk-beat.ts';
 import type { Place } from './home-disk.ts';
 import { lockMs } from './queue-worker.ts';
 import type { RunningJobs } from './running-jobs.ts';
@@ -58,6 +62,7 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'background',
     'record',
     'helps',
+    'beats',
   ],
   args: [
     'ownWorker',
@@ -73,6 +78,8 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'lockMs',
     'longestWaitMs',
     'home',
+    'mark',
+    'since',
   ],
   rest: 'queues',
 });
@@ -89,6 +96,7 @@ const Renewal = z.union([
     z.array(z.string()),
     z.number(),
     z.array(z.string().transform(suffixOf)),
+    z.array(z.tuple([z.string(), z.string()])),
   ]),
 ]);
 
@@ -112,7 +120,7 @@ export type LeaseListener = {
   onHelps?(homes: HomeSuffix[]): void;
   /** Receives Redis's memory usage. */
   onMemory(use: MemoryUse): void;
-  /** Called once, when a newer boot of this worker has taken over. */
+  /** Called once, when a newer boot of this worker has taken over, or a worker on another disk is first. */
   onFenced(): void;
 };
 
@@ -124,6 +132,8 @@ export type LeaseParts = {
   /** The home of the worker, by default the first, and the homes that it sends for now. */
   place?: Place;
   helped?: () => HomeSuffix[];
+  /** The worker's mark on its disk. */
+  disk?: DiskBeat;
   times: LeaseTimes;
   /** The jobs running in this worker. */
   running: RunningJobs;
@@ -131,11 +141,16 @@ export type LeaseParts = {
   log: Log;
 };
 
+function beatsOf(others: [worker: string, beat: string][]): Beat[] {
+  return others.flatMap(([worker, text]) => parseBeat(worker, text) ?? []);
+}
+
 /** The lease of a numbered boot. The first `renew` takes it. */
 export function createLease(parts: LeaseParts): Lease {
   const { redis, worker, boot, times, running, listener, log } = parts;
   const { place = { name: '', suffix: '' }, helped = () => [] } = parts;
   const home = place.suffix;
+  const disk = parts.disk && createDiskWatch(parts.disk, worker);
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -143,7 +158,13 @@ export function createLease(parts: LeaseParts): Lease {
   let renewedAt = -Infinity;
   let cursor = '0';
 
+  const end = (): void => {
+    fenced = true;
+    clearInterval(timer);
+    listener.onFenced();
+  };
   const renew = async (): Promise<void> => {
+    const marked = await disk?.mark();
     const found = await runScript(redis, renewScript, {
       keys: {
         lease: keys.lease(worker),
@@ -155,6 +176,7 @@ export function createLease(parts: LeaseParts): Lease {
         background: keys.background,
         record: keys.home(place.name),
         helps: ofHome(keys.helps, home),
+        beats: keys.beats(place.name),
       },
       args: {
         ownWorker: worker,
@@ -170,6 +192,8 @@ export function createLease(parts: LeaseParts): Lease {
         lockMs,
         longestWaitMs: 2 * longestPauseMs,
         home,
+        mark: marked?.mark ?? '',
+        since: parts.disk?.since ?? 0,
       },
       rest: [...queuesOf(home), ...helped().flatMap(helpedQueues)],
     });
@@ -182,13 +206,15 @@ export function createLease(parts: LeaseParts): Lease {
     if (ended.length > 0)
       log.warn({ jobs: ended.length }, 'another worker took over jobs: aborted them here');
     if (renewal[0] === 'fenced') {
-      fenced = true;
-      clearInterval(timer);
       log.error({ worker, boot }, 'a newer boot of this worker has taken over');
-      listener.onFenced();
-      return;
+      return end();
     }
-    const [, freed, next, stranded, used, most, , hasLostWork, helps] = renewal;
+    const [, freed, next, stranded, used, most, , hasLostWork, helps, others] = renewal;
+    const stranger = await marked?.stranger(beatsOf(others));
+    if (stranger) {
+      log.error({ home: place.name, other: stranger.worker }, 'two disks serve one home');
+      if (stranger.isFirst) return end();
+    }
     listener.onHelps?.(helps);
     cursor = next;
     if (used !== '') listener.onMemory({ usedBytes: Number(used), mostBytes: most });

@@ -4,6 +4,8 @@ import type { HomeSuffix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
+import { readBeats } from './beats.ts';
+import type { Beat } from './beats.ts';
 import { suffixOf } from './routes.ts';
 
 /**
@@ -63,6 +65,8 @@ export type HomeRegistry = {
     home: { name: string; id: string; worker: string; mayBeFirst: boolean },
     facts: HomeFacts,
   ): Promise<Registration>;
+  /** The workers of a home that live, with what they leave on their disk. */
+  beats(name: string): Promise<Beat[]>;
   /** Notes that a home's computer does not come up; another home sends for it until it is back. */
   declareDead(home: { name: string; suffix: HomeSuffix }): Promise<Death>;
   /** All homes, the first at the head and the others by age. */
@@ -155,6 +159,7 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
         isReplaced: reply[2] === 'replaced',
       };
     },
+    beats: (name) => readBeats(redis, name),
     async declareDead({ name, suffix }) {
       const found = Found.parse(
         await runScript(redis, deadScript, {

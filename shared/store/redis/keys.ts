@@ -257,7 +257,11 @@ export const keys = {
   home: (name: string): string => `${prefix}:home:${name}`,
   helps: `${prefix}:helps`,
   /**
-   * STRING of each home that expires: the last sign of life of any of its workers. Without it the
+   * HASH of each home that expires: by worker, its boot, since when it runs (ms since 1970), and the
+   * mark that it has left last on its disk.
+   */
+  beats: (home: string): string => `${prefix}:beats:${home}`,
+  /** STRING of each home that expires: the last sign of life of any of its workers. Without it the
    * VM is asleep, dead or not yet deployed.
    */
   heartbeat: `${prefix}:heartbeat`,

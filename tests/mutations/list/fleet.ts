@@ -79,6 +79,26 @@ export const fleet = [
     ],
     ['a computer without a name goes on as the first', '(await registry.first()) ?? ', ''],
   ]),
+  ...mutationsOf('worker/process/home-disk.ts', disk, [
+    ['a copy of a live disk is refused', '(await look()) && (await look())', 'false'],
+  ]),
+  ...mutationsOf('worker/process/disk-beat.ts', disk, [
+    ['a mark is renewed', 'if (now() - markedAt < freshMs)', 'if (marks.length > 0)'],
+    ['a mark that is being replaced counts', 'const keptMarks = 3;', 'const keptMarks = 1;'],
+    ['of two disks the later one ends', 'other.since < own.since;', 'true;'],
+    [
+      'a look that took long says nothing',
+      'if (now() - begun > disk.freshMs) return undefined;',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/process/lua/renew.lua', disk, [
+    [
+      'the marks of who is gone say nothing',
+      `if redis.call('GET', prefix .. ':lease:' .. worker) ~= string.match(beat, '^%d+') then`,
+      'if false then',
+    ],
+  ]),
   ...mutationsOf('relay/wake/wake-hosts.ts', disk, [
     [
       'a wake address leads nowhere else',

@@ -12,10 +12,12 @@
 -- A delivery that is delayed for more than `longestWaitMs` is due: the clock was set back meanwhile.
 -- The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
 -- the `cursor` is the position among the conversations, of which a `batch` is checked; `home` is what
--- the names of the home's queues end in. A home that was noted as dead is back with this.
--- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps
+-- the names of the home's queues end in. A home that was noted as dead is back with this. `mark` is
+-- what this worker has left last on its disk, '' for none, and `since` when it began: the other workers
+-- of the home get it and return theirs.
+-- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps, beats
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
--- args: longestWaitMs, home
+-- args: longestWaitMs, home, mark, since
 -- rest: queues
 -- uses: stranded, lost-work, home
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
@@ -83,5 +85,18 @@ for _, conversation in ipairs(found[2]) do
     stranded[#stranded + 1] = conversation
   end
 end
+if mark ~= '' then
+  redis.call('HSET', beats, ownWorker, ownBoot .. ' ' .. since .. ' ' .. mark)
+  redis.call('PEXPIRE', beats, holdMs)
+end
+local known, others = redis.call('HGETALL', beats), {}
+for index = 1, #known, 2 do
+  local worker, beat = known[index], known[index + 1]
+  if redis.call('GET', prefix .. ':lease:' .. worker) ~= string.match(beat, '^%d+') then
+    redis.call('HDEL', beats, worker)
+  elseif worker ~= ownWorker then
+    others[#others + 1] = { worker, beat }
+  end
+end
 local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps) }
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), others }
