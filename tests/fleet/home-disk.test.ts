@@ -141,10 +141,14 @@ test('a copy of a live disk has its name and id and is refused all the same; one
     const forked = await leaseOn(redis, copy, 'forked', 3);
     for (let round = 0; round < 6 && !forked.isFenced(); round += 1)
       for (const lease of [one, forked]) await lease.renew();
+    for (let round = 0; round < 3; round += 1) await one.renew();
     expect([one, forked].map((lease) => lease.isFenced())).toEqual([false, true]);
     await one.stop();
     await redis.del(keys.lease('forked'));
     expect((await boot('copy', {}, 'forked')).name).toBe('home');
+    const late = await leaseOn(redis, copy, 'late', 4);
+    for (let round = 0; round < 3; round += 1) await late.renew();
+    expect(late.isFenced()).toBe(false);
   });
 });
 

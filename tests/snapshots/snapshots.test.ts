@@ -5,6 +5,7 @@ import type { Home } from '../../worker/agent/homes/home.ts';
 import { fit } from '../../worker/snapshots/inventory.ts';
 import { linksOut } from '../../worker/snapshots/leads-out.ts';
 import { nameLeftOut } from '../../worker/snapshots/left-out.ts';
+import { createRepository } from '../../worker/snapshots/repository.ts';
 import type { Repository } from '../../worker/snapshots/repository.ts';
 import { RefusedSnapshot, finishSwap, restoreHome } from '../../worker/snapshots/restore.ts';
 import { takeSnapshot } from '../../worker/snapshots/take.ts';
@@ -58,6 +59,23 @@ test('a link leads out by its target, by way of other links, and not when it lea
   // By its words alone the second stays within.
   expect(out({ 'a/b': '..', c: 'a/b/../x' })).toEqual(['c']);
   expect(out({ a: 'b', b: 'a', c: `${home}/../x` })).toEqual(['c']);
+});
+
+test('only a complete snapshot counts, and the newest of those before a moment', async () => {
+  const listed = [
+    { id: 'first', time: '2026-11-30T10:00:00Z', tags: ['complete'] },
+    { id: 'cut', time: '2026-11-30T12:00:00Z' },
+    { id: 'second', time: '2026-11-30T11:00:00Z', tags: ['other', 'complete'] },
+  ];
+  const { newest } = createRepository({
+    run: async () => JSON.stringify(listed),
+    start: () => {
+      throw new Error('nothing is read');
+    },
+  });
+  expect((await newest('p-1'))?.id).toBe('second');
+  expect((await newest('p-1', Date.UTC(2026, 10, 30, 11)))?.id).toBe('first');
+  expect(await newest('p-1', Date.UTC(2026, 10, 30, 10))).toBeUndefined();
 });
 
 test('what does not fit is left out: the largest files first, and a few are named', () => {
@@ -140,6 +158,29 @@ test.skipIf(noRoot !== '')(
       ]);
       await take(plain, home, noon + second);
       expect((await plain.newest('p-1'))?.at).toBe(noon + second);
+    });
+  },
+);
+
+test.skipIf(noRestic !== '' || !isRoot)(
+  `what restic itself has of a tar that ended early is never restored${noRestic}`,
+  { tags: 'long' },
+  async () => {
+    await withSnapshotBench(async ({ directory, disk: makeDisk, repository, restic }) => {
+      const disk = await makeDisk('one');
+      const home = await disk.home('p-1');
+      await disk.sh(home, 'mkdir home; echo whole > home/a');
+      await take(repository, home, noon);
+      const program = path.join(directory, 'dies');
+      await writeFile(program, '#!/bin/sh\ntar "$@" | head -c 3000\nkill -9 $$\n', { mode: 0o755 });
+      const programAt = (word: string): string => (word === 'tar' ? program : word);
+      const broken = { ...home, user: home.user && { ...home.user, programAt } };
+      await disk.sh(home, 'seq 5000 > home/a');
+      await expect(take(repository, broken, noon + second)).rejects.toThrow(/^tar ended with/);
+      expect(JSON.parse(await restic('p-1', ['snapshots', '--json']))).toHaveLength(2);
+      expect((await repository.newest('p-1'))?.at).toBe(noon);
+      await restore(repository, disk, home);
+      expect(await disk.sh(home, 'cat home/a')).toBe('whole');
     });
   },
 );
@@ -258,6 +299,15 @@ test.skipIf(noLinux !== '')(
       const { snapshot } = await take(plain, home, noon, { limits: { bytes: 1e9, files: 30 } });
       expect(snapshot).toMatchObject({ files: 30 });
       expect(snapshot?.leftOut).toBe('workspaces/1/many (15 entries), home, home/b, zoo, zoo/c');
+      await disk.sh(home, 'rm -r workspaces; seq 5000 > zoo/large; echo said > claude/a');
+      const sized = await take(plain, home, noon + second, { limits: { bytes: 100, files: 30 } });
+      expect(sized.snapshot).toMatchObject({ bytes: 5, leftOut: 'zoo/large' });
+      const other = await makeDisk('other');
+      const there = await other.home('p-1');
+      await restore(plain, other, there);
+      expect(await other.sh(there, 'cat claude/a; find . -type f | sort')).toBe(
+        'said\n./claude/a\n./home/b\n./zoo/c',
+      );
     });
   },
 );

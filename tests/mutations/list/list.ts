@@ -12,6 +12,7 @@ import { secrets } from './secrets.ts';
 import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
 import { sending } from './shared-sending.ts';
+import { snapshots } from './snapshots.ts';
 import { agent } from './worker-agent.ts';
 import { backgroundWork } from './worker-background.ts';
 import { turns } from './worker-turns.ts';
@@ -34,4 +35,5 @@ export const mutations: readonly Mutation[] = [
   ...checkpoints,
   ...fleet,
   ...readable,
+  ...snapshots,
 ];
