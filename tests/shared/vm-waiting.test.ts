@@ -38,3 +38,21 @@ test('who waits for the computer are those whose turn is due; all messages count
     }
   });
 });
+
+test('a home is needed for what it sends and says for one that does not come up, and not for that one’s turns', async () => {
+  await withRedis(async (redis) => {
+    const [vm, now] = [createVmState(redis), Date.now()];
+    const needs = async (): Promise<boolean> => (await vm.need(now)).work;
+    await redis.sadd(keys.helps, '@east');
+    await redis.lpush(keys.waitingJobs('turns@east'), 'T');
+    expect(await needs()).toBe(false);
+    for (const queue of ['deliveries@east', 'schedules@east']) {
+      await redis.lpush(keys.waitingJobs(queue), 'D');
+      expect(await needs()).toBe(true);
+      await redis.del(keys.waitingJobs(queue));
+    }
+    await redis.lpush(keys.waitingJobs('deliveries@east'), 'D');
+    await redis.del(keys.helps);
+    expect(await needs()).toBe(false);
+  });
+});

@@ -117,6 +117,7 @@ export const fleet = [
       'a helper wakes for the home that it helps',
       `look(prefix .. ':' .. queue .. home .. ':', soon)`,
       'local _ = soon',
+      { test: 'tests/shared/vm-waiting.test.ts' },
     ],
   ]),
 ];

@@ -2,6 +2,15 @@ import { mutationsOf } from '../mutation.ts';
 
 const taken = 'tests/snapshots/snapshots.test.ts';
 const restored = 'tests/snapshots/restores.test.ts';
+/** The tests that hold them, by what their names begin with. */
+const brings = { named: 'restic brings' };
+const early = { named: 'a tar that ends early' };
+const limit = { named: 'entries beyond the limit' };
+const fit = { named: 'what does not fit' };
+const refused = { named: 'a snapshot that no home' };
+const killed = { named: 'a worker that is killed' };
+const leads = { named: 'a link leads out' };
+const needs = { named: 'a home is restored when' };
 const scheduled = 'tests/snapshots/schedule.test.ts';
 
 /** What keeps a snapshot whole, and a home that comes back safe. */
@@ -11,22 +20,39 @@ export const snapshots = [
       'a tar that ends early makes no complete snapshot',
       'if (code !== 0 && code !== 1) throw',
       'if (false) throw',
+      early,
     ],
-    ['what has not changed is not stored', 'if (inventory.digest === digest)', 'if (false)'],
-    ['a repository is made at the first snapshot', 'await repository.make(home.person);', ''],
-    ['a whole snapshot is marked', 'await repository.complete(home.person, id);', ''],
-    ['a hard link is a file', '--hard-dereference ', ''],
-    ['what cannot be read is named', '...inventory.leftOut, ...unread', '...inventory.leftOut'],
+    [
+      'what has not changed is not stored',
+      'if (inventory.digest === digest)',
+      'if (false)',
+      brings,
+    ],
+    [
+      'a repository is made at the first snapshot',
+      'await repository.make(home.person);',
+      '',
+      brings,
+    ],
+    ['a whole snapshot is marked', 'await repository.complete(home.person, id);', '', limit],
+    ['a hard link is a file', '--hard-dereference ', '', brings],
+    [
+      'what cannot be read is named',
+      '...inventory.leftOut, ...unread',
+      '...inventory.leftOut',
+      brings,
+    ],
   ]),
   ...mutationsOf('worker/snapshots/inventory.ts', taken, [
-    ['entries beyond the limit are left out', 'if (entries.length < most) {', 'if (true) {'],
-    ['the largest files make room', 'other.bytes - one.bytes', 'one.bytes - other.bytes'],
+    ['entries beyond the limit are left out', 'if (entries.length < most) {', 'if (true) {', limit],
+    ['the largest files make room', 'other.bytes - one.bytes', 'one.bytes - other.bytes', fit],
     [
       'bytes beyond the limit are left out',
       'fit(list.entries, limits.bytes)',
       'fit(list.entries, Infinity)',
+      limit,
     ],
-    ['caches are left out', "...excludedNames.map((name) => ['-name', name]),", ''],
+    ['caches are left out', "...excludedNames.map((name) => ['-name', name]),", '', brings],
   ]),
   ...mutationsOf('worker/snapshots/repository.ts', taken, [
     [
@@ -37,47 +63,57 @@ export const snapshots = [
     ],
   ]),
   ...mutationsOf('worker/snapshots/restore.ts', taken, [
-    ['special files are refused', 'await refuseSpecial(home, directory);', ''],
-    ['hard links are refused', ' && find . -type f -links +1 -print -quit', ''],
+    ['special files are refused', 'await refuseSpecial(home, directory);', '', refused],
+    ['hard links are refused', ' && find . -type f -links +1 -print -quit', '', refused],
     [
       'names that lead out are refused',
       '/Removing leading|Member name contains/.test(said)',
       'false',
+      refused,
     ],
     [
       'links that lead out are removed',
       'const links = await removeLinksOut(home, directory);',
       'const links: string[] = [];',
+      brings,
     ],
     [
       'what is restored is noted before it is swapped in',
       'await notes.write(person, { ...note, at: waiting, digest: undefined, untold });',
       '',
+      killed,
     ],
     [
       'an earlier home is set aside',
       'if (!(await place.hasFiles(home, old))) await place.remove(home, old);',
       'await place.remove(home, old);',
+      killed,
     ],
     [
       'a failed restore leaves nothing',
       'await place.remove(home, staging(home.person)).catch(() => undefined);',
       '',
+      refused,
     ],
   ]),
   ...mutationsOf('worker/snapshots/leads-out.ts', taken, [
-    ['a way up leads out', 'if (at.pop() === undefined) return true;', 'at.pop();'],
-    ['a neighbour’s home is outside', '`${directory}${path.sep}`', 'directory'],
-    ['a loop ends', 'if (hops > mostHops) return false;', 'if (hops > mostHops) return true;'],
+    ['a way up leads out', 'if (at.pop() === undefined) return true;', 'at.pop();', leads],
+    ['a neighbour’s home is outside', '`${directory}${path.sep}`', 'directory', leads],
+    [
+      'a loop ends',
+      'if (hops > mostHops) return false;',
+      'if (hops > mostHops) return true;',
+      leads,
+    ],
   ]),
   ...mutationsOf('worker/snapshots/restores.ts', restored, [
-    ['a home behind its snapshot is restored', 'onDisk < inRedis', 'false'],
+    ['a home behind its snapshot is restored', 'onDisk < inRedis', 'false', needs],
     [
       'an unknown empty home is looked up',
       "onDisk === undefined && isEmpty ? 'look'",
       "false ? 'look'",
+      needs,
     ],
-    ['a person hears of a restore once', '({ ...note, untold: undefined })', 'note'],
   ]),
   ...mutationsOf('worker/snapshots/schedule.ts', scheduled, [
     [
