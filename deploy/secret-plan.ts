@@ -43,7 +43,7 @@ export type SecretNeeds = {
 };
 
 /** 192 random bits in letters, digits, `-` and `_` only, so that URLs need no escaping. */
-const makeSecret = (): string => randomBytes(24).toString('base64url');
+export const makeSecret = (): string => randomBytes(24).toString('base64url');
 
 /** Plans the missing secrets and their values. */
 export function planSecrets({

@@ -1,7 +1,7 @@
 import { SetupError } from '../../shared/runtime/errors.ts';
 import { WrongUsage } from '../../shared/runtime/command-line.ts';
 import type { Asking } from '../asking.ts';
-import { findExisting, findNames } from '../choices.ts';
+import { findExisting, findNames } from '../prompts.ts';
 import { findComputers } from '../computers/computer.ts';
 import type { Computer } from '../computers/computer.ts';
 import { formatCommand } from '../fly.ts';
