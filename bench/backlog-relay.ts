@@ -58,7 +58,13 @@ const keeper = createVmKeeper({
   tellOwner: async () => undefined,
   homes: stores.homes,
   routes: createRoutes(''),
-  wake: { url: config.WAKE_URL, secret: config.WAKE_SECRET, hosts: [], deadMs: hour },
+  wake: {
+    url: config.WAKE_URL,
+    secret: config.WAKE_SECRET,
+    hosts: [],
+    rescue: async () => ({ moved: [], waiting: 0 }),
+    deadMs: hour,
+  },
   typing: createTyping(redis, messenger),
 });
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);

@@ -50,6 +50,7 @@ import type { Stores } from '../shared/store/stores.ts';
 import { createRoutes } from '../shared/store/homes/routes.ts';
 import { createTellNoHome } from './people/no-home.ts';
 import type { TellNoHome } from './people/no-home.ts';
+import { createRescue } from './wake/rescue.ts';
 import { wakeHostsOf } from './wake/wake-hosts.ts';
 import { createVmKeeper } from './wake/vm.ts';
 import type { VmKeeper } from './wake/vm.ts';
@@ -144,6 +145,7 @@ export async function runRelay(
         secret: config.WAKE_SECRET,
         hosts: wakeHostsOf(config.WAKE_HOSTS, config.WAKE_URL),
         deadMs: config.HOME_DEAD_MINUTES * 60_000,
+        rescue: createRescue({ stores, placement: config.PLACEMENT, log }),
       },
       typing: createTyping(redis, messenger),
     });

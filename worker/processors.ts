@@ -27,6 +27,7 @@ import type { Processor } from './process/queue-worker.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedules/processor.ts';
+import type { Mover } from './moving/mover.ts';
 import { createSecretDesk } from './secrets/secret-desk.ts';
 import type { TurnChat, TurnDeps, TurnMedia, TurnSettings, TurnStores } from './turn/deps.ts';
 import { createTurnProcessor } from './turn/processor.ts';
@@ -38,10 +39,12 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'homeOf' | 'place'>;
+  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'noteNames' | 'homeOf' | 'place'>;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
+  /** Takes on the move of a person whose turn begins. */
+  mover: Pick<Mover, 'see'>;
   log: Log;
 };
 
@@ -128,7 +131,7 @@ function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
   };
 }
 
-function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): TurnStores {
+function turnStoresOf({ config, stores, boot, reader, mover, log }: ProcessorParts): TurnStores {
   const { redis, memory, people } = stores;
   const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
   return {
@@ -147,6 +150,7 @@ function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): Tu
     }),
     snapshots: createSnapshots(redis, boot.place.suffix),
     homeOf: boot.homeOf,
+    onMoving: mover.see,
     secrets: createSecretDesk({
       people,
       personOf: boot.personOf,
@@ -155,6 +159,7 @@ function turnStoresOf({ config, stores, boot, reader, log }: ProcessorParts): Tu
       sealed: createSealedSecrets(redis),
       publicUrl: config.PUBLIC_URL,
       shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+      noteNames: boot.noteNames,
     }),
   };
 }

@@ -9,7 +9,9 @@ import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import { announceWork } from '../shared/store/redis/pubsub.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
+import { keys } from '../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
 import { createStores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
@@ -38,6 +40,7 @@ import { createOnStranded } from './process/stranded.ts';
 import { createWorkerSleep } from './process/worker-sleep.ts';
 import { watchThaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
+import { createMover } from './moving/mover.ts';
 import { workspaceName } from './agent/homes/home.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import { createSnapshotListener } from './snapshots/listener.ts';
@@ -112,6 +115,7 @@ export async function runWorker(
         onLostWork: () => background?.recover(),
         onHelps: (homes) => helping.follow(homes),
         onMemory: stores.memory.note,
+        onRevived: () => void mover.fence(),
         onFenced: parts.onFenced,
       },
     });
@@ -123,10 +127,21 @@ export async function runWorker(
     });
     shutdown.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
-    const control = listenToWorkers({ redis, home, claims, arrivals, turns, lease, log });
+    const control = listenToWorkers({
+      redis,
+      home,
+      claims,
+      arrivals,
+      turns,
+      lease,
+      interrupt: (conversations) => interruptTurns(workers.get(turns.name), redis, conversations),
+      log,
+    });
     shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
+    const mover = createMover({ stores, boot: booted, aside: booted.aside, log });
+    shutdown.add('mover', () => mover.stop());
     const { load: loadProcessors, of: processorOf } = createLazyProcessors({
       messenger,
       config,
@@ -136,6 +151,7 @@ export async function runWorker(
       arrivals,
       reader,
       thaw,
+      mover,
       log,
     });
 
@@ -212,6 +228,7 @@ export async function runWorker(
     await snapshots?.start(createSnapshotListener(stores, agent));
 
     void checkRedis(redis, log);
+    void mover.fence();
     await Promise.all([control, lease.renew()]);
     lease.start();
     for (const name of queuesOf(home)) runQueue(workers.get(name), log);
@@ -271,6 +288,15 @@ function createLazyProcessors(parts: ProcessorParts): {
       async (...job) =>
         await (await load())[queue](...job),
   };
+}
+
+/** Interrupts the turns of these conversations: each is handed back. */
+function interruptTurns(worker: Worker | undefined, redis: Redis, conversations: string[]): void {
+  for (const conversation of conversations)
+    redis.get(keys.deduplication(worker?.name ?? '', conversation)).then(
+      (job) => job !== null && worker?.cancelJob(job, 'the person moves to another home'),
+      () => undefined,
+    );
 }
 
 /** Sweeps again after failed jobs. */

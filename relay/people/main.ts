@@ -14,14 +14,19 @@ try {
   const options = parsePeopleOptions(process.argv.slice(2));
   if (options === 'help') console.log(peopleHelp);
   else {
-    const { REDIS_URL } = parseEnvironment(
-      z.object({ REDIS_URL: variables.REDIS_URL }),
+    const { REDIS_URL, PLACEMENT } = parseEnvironment(
+      z.object({
+        REDIS_URL: variables.REDIS_URL,
+        PLACEMENT: variables.PLACEMENT.default('shared'),
+      }),
       process.env,
     );
     const redis = connectRedis(REDIS_URL, 'patient', createLog('people', 'silent'));
-    await runPeopleCommand(options, { redis, say: (line) => console.log(line) }).finally(() =>
-      redis.disconnect(),
-    );
+    await runPeopleCommand(options, {
+      redis,
+      placement: PLACEMENT,
+      say: (line) => console.log(line),
+    }).finally(() => redis.disconnect());
   }
 } catch (error) {
   if (error instanceof WrongUsage) {

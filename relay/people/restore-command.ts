@@ -8,6 +8,8 @@ import { createPeopleStore } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
 import { keys, ofHome } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { Placement } from '../../shared/store/boxes/intake.ts';
+import { drainCommand, moveCommand } from './move-command.ts';
 import type { PeopleOptions } from './options.ts';
 
 export type PeopleCommandParts = {
@@ -16,6 +18,8 @@ export type PeopleCommandParts = {
   say: (line: string) => void;
   /** How often Redis is asked for the outcome (ms). */
   everyMs?: number;
+  /** How a person gets a home when theirs is emptied. */
+  placement?: Placement;
 };
 
 /**
@@ -27,10 +31,13 @@ export async function runPeopleCommand(
   parts: PeopleCommandParts,
 ): Promise<void> {
   const { redis, say } = parts;
+  const moving = { placement: 'shared' as const, ...parts };
+  if (options.action === 'drain') return await drainCommand(options.home, options.isUndone, moving);
   const person = await createPeopleStore(redis).find(options.address);
   const [conversation] = person?.conversations ?? [];
   if (!person || conversation === undefined)
     throw new SetupError('No person with this number has written yet, so there are no files.');
+  if (options.action === 'move') return await moveCommand(person, options.to, moving);
   const last = await createHomeSnapshots(redis).last(person.id);
   if (options.action === 'snapshots') return say(describe(last));
   await restore({ person, conversation, before: options.before }, parts);

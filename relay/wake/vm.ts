@@ -8,6 +8,7 @@ import { channels, listenToControl } from '../../shared/store/redis/pubsub.ts';
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { createHomeKeeper } from './home-keeper.ts';
 import type { HomeKeeper, HomeKeeperParts, WakeTarget } from './home-keeper.ts';
+import type { Rescued, RescuePeople } from './rescue.ts';
 import { fitsHosts } from './wake-hosts.ts';
 
 export type VmKeeperParts = Omit<HomeKeeperParts, 'target' | 'gone'> & {
@@ -27,6 +28,8 @@ export type WakeSettings = {
   hosts: string[];
   /** When another home begins to send for a home whose VM does not come up (ms). */
   deadMs: number;
+  /** What becomes of its people then. */
+  rescue: RescuePeople;
 };
 
 /** Wakes the VM of each home when it has work, and keeps waiting people informed. */
@@ -41,6 +44,20 @@ export type VmKeeper = {
    */
   start(): Promise<Running>;
 };
+
+/** The notice to the owner about a computer that does not come up. */
+function deadWords(
+  name: string,
+  helper: string,
+  deadMs: number,
+  { moved, waiting }: Rescued,
+): string {
+  const minutes = Math.max(Math.round(deadMs / 60_000), 1);
+  const gone =
+    moved.length > 0 ? ` With their files as last saved these go on: ${moved.join(', ')}.` : '';
+  const rest = moved.length > 0 && waiting === 0 ? '' : '; everything else waits for it';
+  return `The computer “${name}” has not come up for ${minutes} minutes. “${helper}” now sends what it had written and says what is due${rest}.${gone}`;
+}
 
 /** One keeper a home: a VM that sleeps, is slow or does not wake up holds up no other. */
 export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
@@ -71,13 +88,15 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
       const death = known && (await homes.declareDead({ name: known.name, suffix: home }));
       if (!known || death?.outcome !== 'helped') return;
       withKeeper(death.helper, (keeper) => keeper.look());
-      if (told.get(home) === death.since) return;
+      const rescued = await wake.rescue(known.name);
+      const isNew = told.get(home) !== death.since;
       told.set(home, death.since);
-      log.error({ home: known.name, helper: death.name }, 'a home is taken for dead');
-      await tellOwner(
-        `dead${home}`,
-        `The computer “${known.name}” has not come up for ${Math.max(Math.round(wake.deadMs / 60_000), 1)} minutes. “${death.name}” now sends what it had written and says what is due; everything else waits for it.`,
-      );
+      if (isNew) log.error({ home: known.name, helper: death.name }, 'a home is taken for dead');
+      if (isNew || rescued.moved.length > 0)
+        await tellOwner(
+          isNew ? `dead${home}` : `moved${home}`,
+          deadWords(known.name, death.name, wake.deadMs, rescued),
+        );
     };
     declare().catch((error: unknown) => log.warn({ err: error }, 'noting a dead home failed'));
   };
@@ -114,7 +133,7 @@ export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
     refreshed(() => use(keepers.get(home)?.keeper ?? first));
   };
   const onControl = (said: Control): void => {
-    if (said.kind === 'message' || said.kind === 'release') return;
+    if (said.kind === 'message' || said.kind === 'release' || said.kind === 'moving') return;
     if (said.kind === 'dead') return withKeeper(suffixOf(said.helper), (keeper) => keeper.look());
     const home = suffixOf(said.home ?? '');
     if (said.kind === 'work') return withKeeper(home, (keeper) => keeper.look());

@@ -27,6 +27,9 @@ const Record = z.object({
   directory: z.string().optional(),
   greeted: z.string().optional(),
   limit: z.string().optional(),
+  move: z.string().optional(),
+  epoch: z.coerce.number().default(0),
+  secrets: list,
 });
 
 /**
@@ -34,7 +37,8 @@ const Record = z.object({
  * `former` are ids that were joined into this one, `allowed` says since when they may write and by
  * whom, `home` is the name of their home, `user` and `directory` are their Linux user and directory
  * there, `greeted` is when an
- * invited person was greeted, and `limit` is what they may cost in a day (`limitOf`).
+ * invited person was greeted, and `limit` is what they may cost in a day (`limitOf`). `move` says in
+ * words that they move, `epoch` how often they have, and `secrets` names those that they have set.
  */
 export type Person = z.output<typeof Record> & { id: string };
 
@@ -50,13 +54,15 @@ export type People = {
   of(conversation: string): Promise<Person>;
   /** The person of an address, or of a number’s other spelling; undefined without a record. */
   find(address: string): Promise<Person | undefined>;
+  /** The person of an id; undefined without a record. */
+  get(id: string): Promise<Person | undefined>;
   /** Notes facts about a person in words; '' takes one away. */
   note(id: string, facts: PersonFacts): Promise<void>;
 };
 
 /** What is noted about a person besides their addresses. */
 export type PersonFacts = Partial<
-  Record<'name' | 'user' | 'home' | 'directory' | 'greeted' | 'limit', string>
+  Record<'name' | 'user' | 'home' | 'directory' | 'greeted' | 'limit' | 'secrets', string>
 >;
 
 /** A person from the fields of their record. Never throws. */
@@ -87,6 +93,10 @@ export function createPeopleStore(redis: Redis, now: () => Date = () => new Date
   return {
     of,
     idOf: async (conversation) => (await of(conversation)).id,
+    async get(id) {
+      const fields = await redis.hgetall(keys.person(id));
+      return Object.keys(fields).length === 0 ? undefined : parsePerson(id, fields);
+    },
     async find(address) {
       const spelling = isPhoneNumber(address) ? otherSpelling(address) : undefined;
       const [own, other] = await redis.hmget(keys.people, address, spelling ?? address);

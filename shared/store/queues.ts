@@ -41,9 +41,10 @@ export type ConversationQueue<Data extends { conversation: string }> = {
   /** The home of a conversation. */
   homeOf(conversation: string): Promise<HomeSuffix>;
   /**
-   * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new.
+   * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new. It
+   * runs in `delayMs`, at once by default.
    */
-  add(conversation: string, id?: string): Promise<string>;
+  add(conversation: string, id?: string, delayMs?: number): Promise<string>;
   /**
    * Runs a script and adds the conversation's job in one atomic trip; in two when this process took
    * the conversation for another home's, which the script says. Redis does not roll back: if the
@@ -125,6 +126,7 @@ function createConversationQueue<Data extends { conversation: string }>(
     conversation: string,
     id: string | undefined,
     add: (job: Job<Data>) => Promise<T>,
+    delay = 0,
   ): Promise<T> =>
     // BullMQ checks the number of parameters: without the second it provides no trace.
     await queue.trace(SpanKind.PRODUCER, 'add', name, async (_span, metadata) => {
@@ -132,6 +134,7 @@ function createConversationQueue<Data extends { conversation: string }>(
         deduplication: { id: conversation, keepLastIfActive: true },
         removeOnComplete: kept,
         removeOnFail: kept,
+        ...(delay > 0 ? { delay } : {}),
         ...(metadata ? { telemetry: { metadata } } : {}),
       };
       return await add(new Job(queue, name, fresh(conversation), options, id));
@@ -143,9 +146,15 @@ function createConversationQueue<Data extends { conversation: string }>(
     routes.note(conversation, home);
     return home;
   };
-  const addTo = async (queue: Queue<Data>, conversation: string, id?: string): Promise<string> => {
+  const addTo = async (
+    queue: Queue<Data>,
+    conversation: string,
+    id?: string,
+    delay?: number,
+  ): Promise<string> => {
     const client = await queue.getBackend().client;
-    return await withJob(queue, conversation, id, (job) => untilKnown(() => job.addJob(client)));
+    const add = (job: Job<Data>): Promise<string> => untilKnown(() => job.addJob(client));
+    return await withJob(queue, conversation, id, add, delay);
   };
   const attempt = async (
     home: HomeSuffix,
@@ -180,9 +189,9 @@ function createConversationQueue<Data extends { conversation: string }>(
     queue: ownQueue,
     queueOf,
     homeOf,
-    async add(conversation, id) {
+    async add(conversation, id, delayMs) {
       const home = await homeOf(conversation);
-      const job = await addTo(queueOf(home), conversation, id);
+      const job = await addTo(queueOf(home), conversation, id, delayMs);
       noteForeign(home);
       return job;
     },

@@ -24,6 +24,8 @@ import { createRedisMemory, warnOfPressure } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import { createHomeRegistry } from './homes/registry.ts';
 import type { HomeRegistry } from './homes/registry.ts';
+import { createMoves } from './homes/moves.ts';
+import type { Moves } from './homes/moves.ts';
 import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { createSetAside } from './boxes/set-aside.ts';
@@ -38,7 +40,8 @@ export type Stores = Queues & {
   redis: Redis;
   /** The homes of the people. */
   homes: HomeRegistry;
-  /** Redis's memory; the owner is notified when it is nearly full. */
+  /** People who go from one home to another. */
+  moves: Moves; /** Redis's memory; the owner is notified when it is nearly full. */
   memory: RedisMemory;
   /** Notices to the owner go through the outbox. */
   tellOwner: TellOwner;
@@ -73,6 +76,7 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     ...queues,
     redis,
     homes: createHomeRegistry(redis),
+    moves: createMoves(redis),
     memory,
     tellOwner,
     inbox: createInbox(redis, days, turns.name),

@@ -182,6 +182,14 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: 'none',
         parts: { restoredWords: 'files were restored from a snapshot' },
       },
+      {
+        file: 'worker/moving/words.ts',
+        when: 'none',
+        parts: {
+          movedWords: 'they were moved to another computer',
+          secretsLostWords: 'after a move: secrets that did not come along',
+        },
+      },
       { file: 'worker/media/picture-fault.ts', when: 'why a picture could not be opened' },
       { file: 'shared/twilio/media.ts', when: 'why a file could not be fetched' },
       { file: 'worker/media/transcribing.ts', when: 'why a voice message could not be understood' },
@@ -289,7 +297,10 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'relay/wake/vm.ts',
         when: 'a computer names an address that the relay may not call',
-        parts: { declareDead: 'a computer does not come up, and another one sends for it' },
+        parts: {
+          deadWords:
+            'a computer does not come up: another one sends for it, and people go on elsewhere',
+        },
         to: 'the owner',
       },
       {
@@ -343,6 +354,16 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         },
         to: 'the owner',
       },
+      {
+        file: 'worker/moving/words.ts',
+        when: 'none',
+        parts: {
+          moveFailedWords: 'a person could not be moved to another computer',
+          moveStuckWords: 'a moved person’s files cannot be restored yet',
+          setAsideWords: 'a computer that is back has files of people who have moved meanwhile',
+        },
+        to: 'the owner',
+      },
     ],
   },
 ];
@@ -362,11 +383,14 @@ export const notForTheChat: Record<string, string[]> = {
   ],
   'the log and the terminal': [
     'relay/people/allow-list.ts',
+    'relay/people/move-command.ts',
     'relay/people/options.ts',
     'relay/people/restore-command.ts',
+    'relay/people/start-move.ts',
     'relay/relay.ts',
     'relay/start-up.ts',
     'shared/runtime/',
+    'shared/store/homes/moves.ts',
     'shared/store/redis/redis-check.ts',
     'shared/twilio/parties.ts',
     'shared/twilio/rest.ts',

@@ -259,7 +259,14 @@ test('a conversation stays in the home that it began in when two people turn out
     const noted: [string, object][] = [];
     const people = {
       async of(conversation: string): Promise<Person> {
-        const none = { since: '', conversations: [], addresses: [], former: [] };
+        const none = {
+          since: '',
+          conversations: [],
+          addresses: [],
+          former: [],
+          epoch: 0,
+          secrets: [],
+        };
         return { ...none, id: '', ...records.get(conversation) };
       },
       async note(id: string, facts: PersonFacts) {

@@ -77,6 +77,7 @@ test('links and what was entered on them are found, whether they name the person
       sealed,
       publicUrl: 'https://relay.example',
       shared: [],
+      noteNames: async () => undefined,
     });
     const url = await desk.ask(ann, 'NEW');
     expect((await links.find(url.split('/').at(-1) ?? ''))?.person).toBe(await people.idOf(ann));

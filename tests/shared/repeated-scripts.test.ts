@@ -5,6 +5,7 @@ import { createFailedMessages } from '../../shared/store/boxes/failed-messages.t
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
@@ -326,6 +327,20 @@ test('every script that is sent twice says the same and leaves the same', async 
     await homes.register({ ...east, name: 'west' }, facts);
     await homes.declareDead({ name: 'west', suffix: '@west' });
     expect(await redis.smembers(keys.helps)).toEqual(['@west']);
+    await homes.register({ ...east, name: 'north' }, { ...facts, store: 'one' });
+    await homes.register(east, { ...facts, store: 'one' });
+    const moves = createMoves(twice, () => new Date(0));
+    const mover = await people.idOf(conversation);
+    const asked = await moves.ask(mover, { placement: 'shared', by: 'operator' });
+    if (asked.outcome !== 'asked') throw new Error(asked.outcome);
+    expect(asked).toMatchObject({ from: 'east', to: 'north' });
+    for (const step of ['held', 'saved', 'moved', 'done'] as const)
+      expect(await moves.advance({ person: mover, token: asked.token }, step)).toBe(step);
+    expect(await redis.hget(keys.person(mover), 'epoch')).toBe('1');
+    await redis.hset(keys.homeSnapshot(mover), 'at', '1000');
+    await homes.declareDead({ name: 'north', suffix: '@north' });
+    expect((await moves.rescue(mover, { placement: 'shared' })).outcome).toBe('moved');
+    expect(await redis.hmget(keys.person(mover), 'epoch', 'home')).toEqual(['2', 'east']);
 
     const vm = createVmState(twice);
     await vm.need(Date.now());

@@ -20,6 +20,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createBackground } from '../../shared/store/background.ts';
@@ -70,6 +71,23 @@ test('the guard refuses a key that no rule derives, and one of another slot', as
     guard.refused.length = 0;
   });
 });
+
+/** Moves a person from one home to another, and out of one that is dead. */
+async function exerciseMoves(redis: Redis): Promise<void> {
+  const [homes, moves] = [createHomeRegistry(redis), createMoves(redis)];
+  const facts = { address: undefined, secret: undefined, takes: 9, version: '1', store: 'one' };
+  for (const name of ['east', 'west'])
+    await homes.register({ name, id: name, worker: name, mayBeFirst: true }, facts);
+  const id = await createPeopleStore(redis).idOf(phone);
+  const asked = await moves.ask(id, { placement: 'shared', by: 'operator' });
+  if (asked.outcome !== 'asked') throw new Error(asked.outcome);
+  const move = { person: id, token: asked.token };
+  for (const step of ['held', 'saved', 'moved', 'done'] as const)
+    expect(await moves.advance(move, step)).toBe(step);
+  await redis.hset(keys.homeSnapshot(id), 'at', '1000');
+  await homes.declareDead({ name: asked.to, suffix: `@${asked.to}` });
+  expect((await moves.rescue(id, { placement: 'shared' })).outcome).toBe('moved');
+}
 
 /** Runs what whole systems seldom do. */
 async function exercise(redis: Redis): Promise<void> {
@@ -200,6 +218,7 @@ async function exercise(redis: Redis): Promise<void> {
   await homes.declareDead({ name: 'east', suffix: '' });
   await homes.register({ name: 'west', id: 'w', worker: 'w', mayBeFirst: true }, facts);
   await createVmState(redis, '@west').fallAsleep('v', Date.now(), 1);
+  await exerciseMoves(redis);
   const [one, other] = ['one#1', 'other#1'].map((owner) =>
     createSessionLock(redis, owner, async () => undefined, createLog('test', 'silent')),
   );

@@ -25,7 +25,13 @@ test('a home is restored when it is behind its last snapshot, or empty and unkno
 
 test.each([
   [[], 'Say what to do'],
-  [['move', '+15551230001'], 'Say what to do'],
+  [['walk', '+15551230001'], 'Say what to do'],
+  [['move', '+15551230001'], 'Say to which computer'],
+  [['move', '+15551230001', 'East!'], 'is no name of a computer'],
+  [['drain'], 'Say which computer'],
+  [['drain', 'east', 'west'], 'One computer'],
+  [['drain', 'east', '--before', '2026-11-30'], '--before goes with restore'],
+  [['move', '+15551230001', 'east', '--undo'], '--undo goes with drain'],
   [['restore'], 'Say for which number'],
   [['restore', '12'], 'must be a phone number'],
   [['restore', '+15551230001', '+15551230002'], 'One person'],

@@ -7,6 +7,7 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { freePort } from '../../simulator/free-port.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
+import type { FastAgentOptions } from '../../simulator/fast-agent.ts';
 import { scaled } from './machine-speed.ts';
 import { withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
@@ -19,6 +20,8 @@ import type { WakeAddress } from './wake-address.ts';
 export type FleetHome = {
   name: string;
   wake: WakeAddress;
+  /** Its disk. */
+  dataDir: string;
   /** Starts its worker, unless one runs. */
   boot(): Promise<void>;
   isAwake(): boolean;
@@ -39,6 +42,8 @@ export type HomeChange = {
   environment?: Record<string, string>;
   onCall?: (home: FleetHome, call: number, response: ServerResponse) => void | Promise<void>;
   worker?: WorkerChange;
+  /** By default its answers begin with its name. */
+  answer?: FastAgentOptions['answer'];
 };
 
 /** The phones of a fleet's people. */
@@ -78,6 +83,7 @@ export async function withFleet(
       const home: FleetHome = {
         name,
         wake,
+        dataDir,
         isAwake: () => worker !== undefined,
         async boot() {
           worker ??= pipeline.startWorker({
@@ -85,8 +91,9 @@ export async function withFleet(
             lease: { renewMs: 300, holdMs: scaled(1500) },
             createAgent: async () =>
               createFastAgent({
-                dir: path.join(dataDir, 'transcripts'),
-                answer: async (text: string) => `${name}: ${text}`,
+                // As if they came along with a move.
+                dir: path.join(path.dirname(dataDir), 'transcripts'),
+                answer: change.answer ?? (async (text: string) => `${name}: ${text}`),
               }),
             onAsleep: () =>
               void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),

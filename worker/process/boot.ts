@@ -25,9 +25,16 @@ import type { HomeOf } from '../agent/homes/home-of.ts';
 import { createHomes } from '../agent/homes/homes.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import { moveIn } from '../agent/homes/moving-in.ts';
+import { createAside } from '../moving/aside.ts';
+import type { Aside } from '../moving/aside.ts';
+import { NoPlaceError } from '../secrets/kept-directory.ts';
+import { createNoteNames } from '../secrets/note-names.ts';
+import type { NoteNames } from '../secrets/note-names.ts';
 import type { Snapshots, SnapshotsParts } from '../snapshots/snapshots.ts';
+import { digestOf, snapshotStoreOf } from '../snapshots/store.ts';
 import type { ScheduleTimes } from '../snapshots/schedule.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import type { HomeFacts } from '../../shared/store/homes/registry.ts';
 import { readManifest } from '../../shared/runtime/version.ts';
 import { takePlace } from './home-disk.ts';
 import type { Place } from './home-disk.ts';
@@ -54,11 +61,14 @@ export type Boot = {
   place: Place;
   secrets: Secrets;
   personOf: PersonOf;
+  noteNames: NoteNames;
   homes: Homes;
   /** The home of a conversation's person. */
   homeOf: HomeOf;
   /** Snapshots of the homes; undefined without a store. */
   snapshots: Snapshots | undefined;
+  /** Sets aside what this disk has of people who have moved. */
+  aside: Aside;
   ready: Promise<void>;
 };
 
@@ -86,6 +96,24 @@ export type BootParts = {
   /** When snapshots are taken; as in production unless given. */
   snapshotTimes?: ScheduleTimes | undefined;
 };
+
+/** What this worker says of its home. */
+async function factsOf(config: WorkerConfig, secrets: Secrets): Promise<HomeFacts> {
+  const key = await secrets.publicKey().catch((error: unknown) => {
+    // Where nothing can be kept, nothing is sent along either.
+    if (error instanceof NoPlaceError) return undefined;
+    throw error;
+  });
+  const store = snapshotStoreOf(config);
+  return {
+    address: config.WAKE_ADDRESS,
+    secret: config.WAKE_ADDRESS === undefined ? undefined : config.WAKE_SECRET,
+    takes: config.HOME_PEOPLE,
+    version: readManifest().version,
+    key,
+    store: store && digestOf(store),
+  };
+}
 
 /**
  * Before the boot is counted: a machine that cannot make snapshots must not end a working worker.
@@ -119,19 +147,14 @@ export async function bootWorker(
   const { redis } = ahead;
   try {
     const snapshots = await snapshotsOf(config, { redis, homes, times, log });
-    // Before the boot is counted, which fences off every earlier one: a disk that is refused must
+    const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden }); Before the boot is counted, which fences off every earlier one: a disk that is refused must
     // not.
     const place = await takePlace(
       {
         dataDir: config.DATA_DIR,
         worker: config.WORKER_ID,
         names: config.homeNames,
-        facts: {
-          address: config.WAKE_ADDRESS,
-          secret: config.WAKE_ADDRESS === undefined ? undefined : config.WAKE_SECRET,
-          takes: config.HOME_PEOPLE,
-          version: readManifest().version,
-        },
+        facts: await factsOf(config, secrets),
       },
       createHomeRegistry(redis),
       log,
@@ -144,13 +167,17 @@ export async function bootWorker(
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const people = createPeopleStore(redis);
-    const known = createHomeOf(people, homes, place.name);
+    const aside = createAside({ homes, snapshots });
+    const known = createHomeOf(people, homes, place.name, aside.setAside);
     const homeOf = snapshots ? snapshots.homeOf(known) : known;
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
-    const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
     const personOf = createPersonOf(people, secrets);
-    const secretsOf: SecretsOf = async (conversation) =>
-      secrets.values(await personOf(conversation));
+    const noteNames = createNoteNames(people, secrets, log);    const secretsOf: SecretsOf = async (conversation) =>
+      {
+      const person = await personOf(conversation);
+      void noteNames(person);
+      return await secrets.values(person);
+    };
     const agent = createLazyAgent(async () =>
       hideSecrets(await createAgent(owner, redis, secretsOf), secrets, personOf, log),
     );
@@ -188,9 +215,11 @@ export async function bootWorker(
       place,
       secrets,
       personOf,
+      noteNames,
       homes,
       homeOf,
       snapshots,
+      aside,
       ready,
     };
   } catch (error) {

@@ -97,6 +97,7 @@ const Renewal = z.union([
     z.number(),
     z.array(z.string().transform(suffixOf)),
     z.array(z.tuple([z.string(), z.string()])),
+    z.number(),
   ]),
 ]);
 
@@ -118,6 +119,8 @@ export type LeaseListener = {
   onLostWork(): void;
   /** Receives the homes that this one sends for, as their computers do not come up. */
   onHelps?(homes: HomeSuffix[]): void;
+  /** The home was noted as dead, and others may have got its people. */
+  onRevived?(): void;
   /** Receives Redis's memory usage. */
   onMemory(use: MemoryUse): void;
   /** Called once, when a newer boot of this worker has taken over, or a worker on another disk is first. */
@@ -215,6 +218,8 @@ export function createLease(parts: LeaseParts): Lease {
       log.error({ home: place.name, other: stranger.worker }, 'two disks serve one home');
       if (stranger.isFirst) return end();
     }
+    const [, freed, next, stranded, used, most, , hasLostWork, helps, isRevived] = renewal;
+    if (isRevived === 1) listener.onRevived?.();
     listener.onHelps?.(helps);
     cursor = next;
     if (used !== '') listener.onMemory({ usedBytes: Number(used), mostBytes: most });

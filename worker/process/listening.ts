@@ -16,6 +16,8 @@ type ListeningDeps = {
   arrivals: Arrivals;
   turns: Pick<Turns, 'promote'>;
   lease: Pick<Lease, 'renewSoon'>;
+  /** Has this worker hand back the turns of these conversations. */
+  interrupt: (conversations: string[]) => void;
   log: Log;
 };
 
@@ -27,11 +29,13 @@ export function listenToWorkers({
   arrivals,
   turns,
   lease,
+  interrupt,
   log,
 }: ListeningDeps): Promise<Running> {
   const onControl = (said: Control): void => {
     // The renewal returns the homes that this one sends for.
     if (said.kind === 'dead' && said.helper === home) lease.renewSoon();
+    if (said.kind === 'moving' && said.home === home) interrupt(said.conversations);
     if (said.kind !== 'message') return claims.onControl(said);
     arrivals.announce(said.conversation, said.id);
     // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.

@@ -23,3 +23,12 @@ export function openBox(box: Uint8Array, home: KeyPair): Uint8Array | undefined 
     .subarray(0, nacl.box.nonceLength);
   return nacl.box.open(box.subarray(size), nonce, sender, home.secretKey) ?? undefined;
 }
+
+/** Seals bytes to a public key, as `relay/links/seal-secret.js` does in the browser. */
+export function sealBox(bytes: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  const own = nacl.box.keyPair();
+  const nonce = nacl
+    .hash(Buffer.concat([own.publicKey, publicKey]))
+    .subarray(0, nacl.box.nonceLength);
+  return Buffer.concat([own.publicKey, nacl.box(bytes, nonce, publicKey, own.secretKey)]);
+}

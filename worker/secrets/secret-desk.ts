@@ -1,3 +1,4 @@
+import type { NoteNames } from './note-names.ts';
 import type { People } from '../../shared/store/people.ts';
 import type { Link, Links } from '../../shared/store/links/links.ts';
 import type { SecretDetail } from '../../shared/store/links/secret-link.ts';
@@ -35,6 +36,7 @@ export type SecretDeskParts = {
   publicUrl: string;
   /** The names that the worker's environment has for everybody's commands. */
   shared: readonly string[];
+  noteNames: NoteNames;
 };
 
 export function createSecretDesk({
@@ -45,6 +47,7 @@ export function createSecretDesk({
   sealed,
   publicUrl,
   shared,
+  noteNames,
 }: SecretDeskParts): SecretDesk {
   /** All names that a link of the person may have. */
   const namesOf = async (conversation: string): Promise<string[]> => {
@@ -70,12 +73,19 @@ export function createSecretDesk({
       const { name, box } = found;
       // An earlier attempt has stored it, and ended before it could say so.
       if (box === '') return { name, outcome: 'set' };
-      const outcome = await secrets.set(await personOf(conversation), name, box);
+      const person = await personOf(conversation);
+      const outcome = await secrets.set(person, name, box);
       if (outcome === 'set') await sealed.empty(link);
+      if (outcome === 'set') await noteNames(person);
       return { name, outcome };
     },
     list: async (conversation) => secrets.list(await personOf(conversation)),
-    remove: async (conversation, name) => secrets.remove(await personOf(conversation), name),
+    async remove(conversation, name) {
+      const person = await personOf(conversation);
+      const isRemoved = await secrets.remove(person, name);
+      await noteNames(person);
+      return isRemoved;
+    },
     isShared: (name) => shared.includes(name),
     shared,
     async openLinks(conversation) {

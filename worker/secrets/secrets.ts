@@ -5,7 +5,7 @@ import { createHidden } from './hidden.ts';
 import type { NamedSecret } from './blanking.ts';
 import type { Hidden } from './hidden.ts';
 import { NoPlaceError, createKeptDirectory } from './kept-directory.ts';
-import { keyPairOf, openBox } from './sealed-box.ts';
+import { keyPairOf, openBox, sealBox } from './sealed-box.ts';
 import type { KeyPair } from './sealed-box.ts';
 import { readSecretName } from './secret-name.ts';
 import { leastSecret, mostSecretBytes } from '../../shared/store/links/secret-link.ts';
@@ -41,6 +41,13 @@ export type Secrets = {
    * record that was joined into theirs. What they have set since stays. May be repeated.
    */
   adopt(person: string, former: string): Promise<void>;
+  /** A person's secrets by name, each sealed anew to another public key (base64url, as the result). */
+  sealTo(person: string, publicKey: string): Promise<Record<string, string>>;
+  /**
+   * Makes these sealed secrets (base64url, by name) all that a person has here. Returns the names of
+   * those that cannot be opened.
+   */
+  replace(person: string, boxes: Record<string, string>): Promise<string[]>;
   /** What is blanked of what a person gets to see; current once `values` was called. */
   hidden: Hidden;
 };
@@ -147,6 +154,31 @@ export function createSecrets({
       return Object.entries(stored.secrets)
         .map(([name, { at }]) => ({ name, setAt: new Date(at) }))
         .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    },
+    async sealTo(person, publicKey) {
+      const key = Buffer.from(publicKey, 'base64url');
+      const known = Object.entries(await values(person));
+      return Object.fromEntries(
+        known.map(([name, value]) => [
+          name,
+          Buffer.from(sealBox(Buffer.from(value), key)).toString('base64url'),
+        ]),
+      );
+    },
+    async replace(person, boxes) {
+      const names = Object.keys(boxes);
+      const before = Object.keys((await read(person)).secrets);
+      if (names.length + before.length === 0) return [];
+      const key = await readKey();
+      const isOpen = (box: string): boolean =>
+        openBox(Buffer.from(box, 'base64url'), key) !== undefined;
+      const kept = Object.entries(boxes).filter(([, box]) => isOpen(box));
+      const at = now().toISOString();
+      await write(person, {
+        secrets: Object.fromEntries(kept.map(([name, box]) => [name, { box, at }])),
+      });
+      await values(person);
+      return names.filter((name) => !kept.some(([known]) => known === name));
     },
     async remove(person, name) {
       const stored = await read(person);

@@ -5,11 +5,14 @@ import type { SnapshotListener } from './snapshots.ts';
 import { failingWords, goneWords, refusedWords, restoredWords } from './format-notices.ts';
 
 /** The stores that a listener uses. */
-export type ListenerStores = Pick<Stores, 'outbox' | 'tellOwner' | 'people' | 'conversations'>;
+export type ListenerStores = Pick<
+  Stores,
+  'outbox' | 'tellOwner' | 'people' | 'conversations' | 'moves'
+>;
 
 /** Tells people, and the owner, what happens with snapshots of homes. */
 export function createSnapshotListener(
-  { outbox, tellOwner, people, conversations }: ListenerStores,
+  { outbox, tellOwner, people, conversations, moves }: ListenerStores,
   agent: Pick<Agent, 'release'>,
   now: () => number = Date.now,
 ): SnapshotListener {
@@ -22,6 +25,10 @@ export function createSnapshotListener(
     async onRestored(conversation, untold) {
       const { timezone } = await conversations.read(conversation);
       const { id: person } = await people.of(conversation);
+      // A move from a living home has saved everything: nothing is lost, and it says itself what it did.
+      const move = await moves.read(person);
+      if (move?.step === 'moved' && move.by !== 'dead' && untold.at >= (move.snapshot ?? Infinity))
+        return;
       const id = `restored.${person}.${untold.on}`;
       const text = restoredWords(untold, now(), timezone);
       await outbox.put([{ id, conversation, turn: id, text }]);

@@ -17,6 +17,8 @@ const Note = z.object({
   untold: z.object({ at: z.number(), on: z.number(), links: z.number() }).optional(),
   /** When the person's repository was last tidied here (ms since 1970). */
   tidiedAt: z.number().optional(),
+  /** How often the person had moved when these files became theirs here. */
+  epoch: z.number().optional(),
 });
 export type Note = z.output<typeof Note>;
 

@@ -41,6 +41,8 @@ export type Restores = {
   homeOf(inner: HomeOf): HomeOf;
   /** Calls the listener for each restore from now on, and for earlier unreported ones. */
   listen(listener: RestoreListener): void;
+  /** Looks at a home anew before the next turn: another disk has had it meanwhile. */
+  forget(person: string): void;
   stop(): void;
 };
 
@@ -174,6 +176,7 @@ export function createRestores(parts: RestoresParts): Restores {
     listen(next) {
       listener = next;
     },
+    forget: (person) => void settled.delete(person),
     stop: () => ended.abort(),
   };
 }

@@ -57,6 +57,13 @@ export type Schedule = {
    * not failed too often.
    */
   holdsAwake(): boolean;
+  /**
+   * Takes a snapshot of everything that a home has now, before anything else. Returns its moment (ms
+   * since 1970). The caller sees to it that nothing runs there. Throws when it fails.
+   */
+  saveNow(home: Home): Promise<number>;
+  /** Forgets a home: what it needs is no longer known here. */
+  forget(person: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -246,6 +253,38 @@ export function createSchedule(parts: ScheduleParts): Schedule {
       isHurried = true;
       arm();
       return true;
+    },
+    async saveNow(home) {
+      while (current) {
+        current.giveUp.abort();
+        await current.done;
+      }
+      const { person } = home;
+      const waiting = pending.get(person);
+      pending.delete(person);
+      const giveUp = new AbortController();
+      const taking = snapshot(home, AbortSignal.any([giveUp.signal, ended.signal]))
+        .catch((error: unknown) => {
+          if (waiting) pending.set(person, waiting);
+          throw error;
+        })
+        .finally(() => {
+          current = undefined;
+          arm();
+        });
+      current = { person, giveUp, done: taking.then(Boolean, Boolean).then(() => undefined) };
+      await taking;
+      lastAt.set(person, Date.now());
+      await mark(() => notes.unmark(person));
+      return (await notes.read(person)).at ?? 0;
+    },
+    async forget(person) {
+      pending.delete(person);
+      if (current?.person === person) {
+        current.giveUp.abort();
+        await current.done;
+      }
+      await mark(() => notes.unmark(person));
     },
     async stop() {
       ended.abort();

@@ -6,13 +6,13 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import type { WorkerConfig } from '../config.ts';
-import { createNotes, notesDirectory } from './notes.ts';
+import { createNotes } from './notes.ts';
 import { createPlace } from './place.ts';
 import { createRepository } from './repository.ts';
 import { createRestic } from './restic.ts';
-import type { SnapshotStore } from './restic.ts';
 import { createRestores } from './restores.ts';
 import type { RestoreListener } from './restores.ts';
+import { snapshotStoreOf } from './store.ts';
 import { createSchedule, scheduleTimes } from './schedule.ts';
 import type { Schedule, ScheduleTimes } from './schedule.ts';
 import { takeSnapshot } from './take.ts';
@@ -24,10 +24,11 @@ export type SnapshotListener = RestoreListener & {
 };
 
 /** Snapshots of people's homes: taken in idle time, and restored before a turn that needs one. */
-export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake'> & {
+export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake' | 'saveNow'> & {
   /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
   homeOf(inner: HomeOf): HomeOf;
-  /** Starts taking snapshots, and notifies the listener. */
+  /** Forgets what is known about a home whose files are no longer here. */
+  forget(person: string): Promise<void>; /** Starts taking snapshots, and notifies the listener. */
   start(listener: SnapshotListener): Promise<void>;
   stop(): Promise<void>;
 };
@@ -39,31 +40,6 @@ export type SnapshotsParts = {
   times?: ScheduleTimes | undefined;
   log: Log;
 };
-
-/**
- * The store that the configuration names; undefined without SNAPSHOT_REPOSITORY.
- */
-function snapshotStoreOf(
-  config: Pick<
-    WorkerConfig,
-    | 'DATA_DIR'
-    | 'SNAPSHOT_REPOSITORY'
-    | 'SNAPSHOT_PASSWORD'
-    | 'SNAPSHOT_KEY_ID'
-    | 'SNAPSHOT_KEY_SECRET'
-    | 'SNAPSHOT_REGION'
-  >,
-): SnapshotStore | undefined {
-  if (config.SNAPSHOT_REPOSITORY === undefined) return undefined;
-  return {
-    repository: config.SNAPSHOT_REPOSITORY,
-    password: config.SNAPSHOT_PASSWORD ?? '',
-    keyId: config.SNAPSHOT_KEY_ID,
-    keySecret: config.SNAPSHOT_KEY_SECRET,
-    region: config.SNAPSHOT_REGION,
-    cacheDir: `${notesDirectory(config.DATA_DIR)}/cache`,
-  };
-}
 
 /**
  * Creates the snapshots of a worker; undefined when the configuration names no store. Throws
@@ -109,6 +85,11 @@ export async function createSnapshots({
   return {
     during: schedule.during,
     holdsAwake: schedule.holdsAwake,
+    saveNow: schedule.saveNow,
+    async forget(person) {
+      restores.forget(person);
+      await schedule.forget(person);
+    },
     homeOf(inner) {
       const whole = restores.homeOf(inner);
       return async (conversation) => {

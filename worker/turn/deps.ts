@@ -48,6 +48,8 @@ export type TurnStores = Stores & {
   secrets: SecretDesk;
   /** The home of a conversation's person. */
   homeOf: HomeOf;
+  /** Takes a person's move on: returns for how long their turn is put off (ms). */
+  onMoving: (conversation: string) => Promise<number>;
   /** What the files of a conversation were. */
   /** Absent when it is switched off. */
   checkpoints?: Checkpoints;

@@ -6,7 +6,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { ElsewhereError } from '../../shared/store/boxes/snapshot.ts';
+import { ElsewhereError, MovingError } from '../../shared/store/boxes/snapshot.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import { readTurnData } from '../../shared/store/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
@@ -25,6 +25,7 @@ import { StopRequest } from './stop.ts';
 import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
 import { withoutPrefix } from './format-messages.ts';
+import { delayJob } from '../process/job-moves.ts';
 import { createTurnSlot } from '../process/slots.ts';
 import { createMailbox } from './mailbox.ts';
 import { meetPerson } from '../people/meet.ts';
@@ -79,9 +80,12 @@ export function createTurnProcessor(
     } catch (error) {
       if (error instanceof ElsewhereError) {
         context.log.warn({ conversation }, 'the conversation has another home: passed its turn on');
-        await stores.turns.add(conversation);
+        // Under its name: what it has said and asked is named after it.
+        await stores.turns.add(conversation, turn);
         return result;
       }
+      if (error instanceof MovingError)
+        return await delayJob(job, token, await stores.onMoving(conversation));
       if (!(error instanceof NotAllowedError)) throw error;
       context.log.warn(
         { conversation },
@@ -246,6 +250,10 @@ async function workInbox(
     await sayChanges(own, context, started);
     return { hasBegun, left };
   } catch (error) {
+    if (error instanceof MovingError || error instanceof ElsewhereError) {
+      await attempts.giveBack();
+      throw error;
+    }
     if (error instanceof AwaitingAnswer && !signal.aborted)
       return await putOffForAnswer(deps, context, error, attempts, questions, hasSeen);
     if (!(error instanceof StopRequest) || signal.aborted) {

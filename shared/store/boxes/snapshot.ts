@@ -45,7 +45,8 @@ export type Snapshots = {
    * whenever a message arrives. `pickUp` names a run of the turn: the first read with it counts an
    * attempt of the message at the head, in the same step, before anything can throw. Without it
    * nothing is counted. If the person may no longer write, sets their waiting work aside and throws
-   * NotAllowedError. Throws FencedError, and ElsewhereError when the conversation has another home.
+   * NotAllowedError. Throws FencedError, ElsewhereError when the conversation has another home, and for a
+   * pick-up MovingError while its person moves.
    */
   read(conversation: string, fence: Fence, pickUp?: string): Promise<Snapshot>;
 };
@@ -53,6 +54,11 @@ export type Snapshots = {
 /** The conversation has another home than the queue of this job: the job has nothing to do. */
 export class ElsewhereError extends Error {
   override name = 'ElsewhereError';
+}
+
+/** The conversation's person moves to another home: their turn begins there. */
+export class MovingError extends Error {
+  override name = 'MovingError';
 }
 
 const snapshotScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
@@ -67,6 +73,7 @@ const text = bytes.transform(String);
 const Found = z.union([
   z.tuple([text.pipe(z.literal('fenced'))]),
   z.tuple([text.pipe(z.literal('elsewhere'))]),
+  z.tuple([text.pipe(z.literal('moving'))]),
   z.tuple([text.pipe(z.literal('not allowed'))]),
   z.tuple([
     text.pipe(z.literal('open')),
@@ -119,6 +126,7 @@ export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots 
       const found = Found.parse(reply);
       if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
       if (found[0] === 'elsewhere') throw new ElsewhereError('the conversation has another home');
+      if (found[0] === 'moving') throw new MovingError('the person moves to another home');
       if (found[0] === 'not allowed')
         throw new NotAllowedError('the person may not write any more');
       const [, inbox, fields, parked, counts, since, count] = found;

@@ -10,13 +10,16 @@ import { suffixOf } from './routes.ts';
 
 /**
  * What a VM says of its home at its boot: the `address` at which the relay wakes it and the
- * `secret` that it asks for, how many people it `takes` (undefined: any number), and its version.
+ * `secret` that it asks for, how many people it `takes` (undefined: any number), and its version; the public
+ * `key` that its people's secrets are sealed to, and a digest of its snapshot `store`, if it has one.
  */
 export type HomeFacts = {
   address: string | undefined;
   secret: string | undefined;
   takes: number | undefined;
   version: string;
+  key?: string | undefined;
+  store?: string | undefined;
 };
 
 /** A home as it is known; `people` counts those that it was given, `since` is ISO 8601. */
@@ -32,6 +35,8 @@ export type HomeRecord = Omit<HomeFacts, 'version'> & {
    */
   dead: string | undefined;
   helper: string | undefined;
+  /** Since when it gets no new people, as its own move away (ISO 8601). */
+  draining: string | undefined;
 };
 
 /**
@@ -69,6 +74,8 @@ export type HomeRegistry = {
   beats(name: string): Promise<Beat[]>;
   /** Notes that a home's computer does not come up; another home sends for it until it is back. */
   declareDead(home: { name: string; suffix: HomeSuffix }): Promise<Death>;
+  /** Whether a home gets new people. Returns false for an unknown home. */
+  drain(name: string, isDraining: boolean): Promise<boolean>;
   /** All homes, the first at the head and the others by age. */
   list(): Promise<HomeRecord[]>;
   /** What the homes have behind the names of their keys; the first one's where none is known. */
@@ -108,15 +115,19 @@ const Stored = z
     people: z.coerce.number().default(0),
     dead: text,
     helper: text,
+    draining: text,
+    key: text,
+    store: text,
   })
-  .transform(({ address, secret, takes, version, dead, helper, ...rest }) => ({
-    ...rest,
-    dead,
-    helper,
-    address,
-    secret,
-    takes,
-    version,
+  .transform((known) => ({
+    ...known,
+    dead: known.dead,
+    helper: known.helper,
+    draining: known.draining,
+    address: known.address,
+    secret: known.secret,
+    takes: known.takes,
+    version: known.version,
   }));
 
 export function createHomeRegistry(redis: Redis, now: () => Date = () => new Date()): HomeRegistry {
@@ -124,8 +135,8 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
     (await redis.get(keys.firstHome)) ?? undefined;
   return {
     first,
-    async register({ name, id, worker, mayBeFirst }, { address, secret, takes, version }) {
-      const facts = { address, secret, takes: takes?.toString(), version };
+    async register({ name, id, worker, mayBeFirst }, { takes, ...said }) {
+      const facts = { key: undefined, store: undefined, ...said, takes: takes?.toString() };
       const reply = Reply.parse(
         await runScript(redis, registerScript, {
           keys: {
@@ -176,6 +187,12 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
       const [outcome, helper, helperName, since] = found;
       return { outcome, since, helper: suffixOf(helper), name: helperName };
     },
+    async drain(name, isDraining) {
+      if ((await redis.sismember(keys.homes, name)) === 0) return false;
+      if (isDraining) await redis.hsetnx(keys.home(name), 'draining', now().toISOString());
+      else await redis.hdel(keys.home(name), 'draining');
+      return true;
+    },
     async list() {
       const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);
       const records = await Promise.all(
@@ -194,4 +211,14 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
       return ['', ...names.filter((name) => name !== known).map(suffixOf)];
     },
   };
+}
+
+/** The home of a name. Throws for an unknown name. */
+export async function homeOfName(
+  homes: Pick<HomeRegistry, 'list'>,
+  name: string,
+): Promise<HomeRecord> {
+  const found = (await homes.list()).find((home) => home.name === name);
+  if (!found) throw new Error(`there is no computer “${name}”`);
+  return found;
 }

@@ -103,9 +103,17 @@ export const keys = {
    * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`,
    * `name`, `timezone`, `allowed` (since when and by whom), `home` (its name; an earlier version
    * noted the directory there), `user` and `directory` on that computer, `limit`, `former` (ids
-   * that were joined into this one). HASH: the id of the person of each address.
+   * that were joined into this one), `epoch` (how often they have moved), `move` while they do, `secrets` (the names of
+   * those that they have set). HASH: the id of the person of each address.
    */
   person: (id: string): string => `${prefix}:person:${id}`,
+  /**
+   * HASH: the move of a person to another home: the `step` that is done (asked, held, saved, moved,
+   * done or failed, the latter two for a day), `from` and `to` (names of homes), its `token`, `by` whom
+   * and `since` when, the `snapshot` (ms since 1970), the `epoch` that it began, their `secrets` as JSON
+   * (sealed to the new home's key), and the `reason` of a failure.
+   */
+  move: (person: string): string => `${prefix}:move:${person}`,
   people: `${prefix}:people`,
   /**
    * HASH: the last complete snapshot of a person's home: `at` (ms since 1970), `files`, `bytes`,
@@ -249,8 +257,9 @@ export const keys = {
    * STRING: the name of the first home, whose keys and queues have plain names. SET of the names of
    * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by
    * which it is woken, how many people it `takes` and how many `people` it has been given,
-   * `version`; since when it is `dead`, as its computer does not come up, and the `helper` that
-   * sends for it). SET of each home: the suffixes of the homes that it helps.
+   * `version`, the public
+   * `key` that secrets are sealed to, a digest of its snapshot `store`; since when it is `dead`, as its computer does not come up, and the `helper` that
+   * sends for it; since when it is `draining`). SET of each home: the suffixes of the homes that it helps.
    */
   firstHome: `${prefix}:first-home`,
   homes: `${prefix}:homes`,

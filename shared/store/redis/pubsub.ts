@@ -28,6 +28,8 @@ export const Control = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('home'), home }),
   /** The computer of the home does not come up, and the `helper` sends for it. */
   z.object({ kind: z.literal('dead'), home, helper: z.string() }),
+  /** The workers of the home hand the turns of these conversations back: their person moves. */
+  z.object({ kind: z.literal('moving'), home, conversations: z.array(z.string()) }),
   /** A worker of another home has added a job for this one, or planned one. */
   z.object({ kind: z.literal('work'), home }),
   /** A worker of the home is ready. */
@@ -78,6 +80,16 @@ export async function listenToControl(
       subscriber.disconnect();
     },
   };
+}
+
+/** Has the workers of a home hand back the turns of these conversations. */
+export async function announceMoving(
+  redis: Redis,
+  home: HomeSuffix,
+  conversations: string[],
+): Promise<void> {
+  const said: Control = { kind: 'moving', home, conversations };
+  await redis.publish(keys.control, JSON.stringify(said));
 }
 
 /** Tells the relays that a home has got work by another one: its VM may be asleep. Never throws. */

@@ -23,13 +23,11 @@ export const fleet = [
       `home and redis.call('SISMEMBER', tag .. ':homes', home) == 1 and home or first`,
       'home or first',
     ],
-    ['a home takes no more than its number', 'home.people < home.takes', 'true'],
+    ['a place is given once', `redis.call('HINCRBY', tag .. ':home:' .. free, 'people', 1)`, ''],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/home.lua', placement, [
+    ['a home takes no more than its number', 'people < tonumber(takes)', 'true'],
     ['own gives a home without people', `if placement == 'own' then`, 'if false then'],
-    [
-      'a place is given once',
-      `redis.call('HINCRBY', tag .. ':home:' .. home.name, 'people', 1)`,
-      '',
-    ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/put.lua', placement, [
     [

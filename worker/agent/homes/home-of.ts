@@ -1,11 +1,18 @@
 import type { People, Person } from '../../../shared/store/people.ts';
+import { ElsewhereError, MovingError } from '../../../shared/store/boxes/snapshot.ts';
 import { runAsAgentOrOwn } from '../sandbox/shell.ts';
 import { workspaceOf } from './home.ts';
 import type { Home } from './home.ts';
 import type { Homes } from './homes.ts';
 
-/** The home of a conversation's person. Throws as `Homes.of` does. */
+/**
+ * The home of a conversation's person. Throws as `Homes.of` does, MovingError while they move to another
+ * home, and ElsewhereError once they have.
+ */
 export type HomeOf = (conversation: string) => Promise<Home>;
+
+/** Sets aside what this disk has of a person, if it is older than their last move (`epoch`). */
+export type WhenOlder = (person: string, epoch: number) => Promise<unknown>;
 
 /**
  * Resolves homes on the disk that is called `name`, and notes it, user and directory in the
@@ -16,6 +23,7 @@ export function createHomeOf(
   people: Pick<People, 'of' | 'note'>,
   homes: Homes,
   name: string,
+  whenOlder: WhenOlder = async () => undefined,
 ): HomeOf {
   const settled = new Map<string, string>();
 
@@ -40,6 +48,10 @@ export function createHomeOf(
 
   return async (conversation) => {
     const person = await people.of(conversation);
+    if (person.move !== undefined) throw new MovingError('the person moves to another home');
+    if (person.epoch > 0 && person.home !== name)
+      throw new ElsewhereError('the person has another home');
+    if (person.epoch > 0) await whenOlder(person.id, person.epoch);
     const home = await homes.of(await idOf(person, conversation));
     const { directory } = home;
     const facts = { user: String(home.user?.uid ?? 'the worker’s'), home: name, directory };

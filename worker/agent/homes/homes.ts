@@ -19,6 +19,8 @@ export type Homes = {
    * another user.
    */
   of(person: string, options?: { isFirst?: boolean }): Promise<Home>;
+  /** The person's directories were taken away: the next call of `of` makes them again. */
+  forget(person: string): void;
   /** The homes that exist. */
   list(): Promise<Home[]>;
 };
@@ -89,6 +91,7 @@ export function createHomes({
       making.catch(() => made.delete(person));
       return await making;
     },
+    forget: (person) => void made.delete(person),
     async list() {
       if (users && isApart)
         return [...readUids(people)].map(([person, uid]) => describe(person, users.at(uid)));

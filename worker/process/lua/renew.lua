@@ -26,7 +26,7 @@ local newest = redis.call('GET', boots)
 if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
 redis.call('SET', lease, ownBoot, 'PX', holdMs)
 redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
-revive(prefix, record, home)
+local isRevived = revive(prefix, record, home) and 1 or 0
 if channel ~= '' then
   redis.call('DEL', waking, vm)
   redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake', home = home }))
@@ -99,4 +99,4 @@ for index = 1, #known, 2 do
   end
 end
 local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), others }
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), isRevived }

@@ -39,17 +39,6 @@ if not since or isEarly or sender and not useInvitation(tag, allowed, conversati
   keepJobAway()
   return 'refused'
 end
-local function homesByAge()
-  local found = {}
-  for _, name in ipairs(redis.call('SMEMBERS', tag .. ':homes')) do
-    local since, takes, people, dead = unpack(redis.call('HMGET', tag .. ':home:' .. name, 'since', 'takes', 'people', 'dead'))
-    if not dead then
-      found[#found + 1] = { name = name, since = since or '', takes = tonumber(takes), people = tonumber(people or '0') }
-    end
-  end
-  table.sort(found, function(a, b) return a.since .. a.name < b.since .. b.name end)
-  return found
-end
 -- Gives a person who writes for the first time a home. `placement` is `shared`, which fills one home
 -- after the other up to the number that it takes, or `own`, which takes a home without people; the
 -- oldest first. A conversation whose person is known, by one of the `addresses`, has that person's home,
@@ -70,14 +59,10 @@ local function place(addresses)
     -- An earlier version noted the person's directory there.
     if id then return settle(home and redis.call('SISMEMBER', tag .. ':homes', home) == 1 and home or first) end
   end
-  for _, home in ipairs(homesByAge()) do
-    local isFree = not home.takes or home.people < home.takes
-    if placement == 'own' then isFree = home.people == 0 end
-    if isFree then
-      redis.call('HINCRBY', tag .. ':home:' .. home.name, 'people', 1)
-      return settle(home.name)
-    end
-  end
+  local free = freeHome(tag, placement)
+  if not free then return nil end
+  redis.call('HINCRBY', tag .. ':home:' .. free, 'people', 1)
+  return settle(free)
 end
 local function ownHome()
   if not sender then return homeSuffix(tag, conversation) end

@@ -1,12 +1,14 @@
 -- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
 -- count twice. A count that cannot be read begins anew. A turn in the queue of another home than the conversation's does nothing; `home` is what
--- the queue's name ends in.
+-- the queue's name ends in. Neither does a turn that begins while its person moves.
 -- keys: inbox, conversationKey, parked, attempts, allowed, epoch
 -- args: pickUp, prefix, conversation, now, seen, setAsideSeconds, home
 -- fence: required
--- uses: set-aside, allowed, epoch, entry, home
+-- uses: set-aside, allowed, epoch, entry, home, person
 if isFenced() then return { 'fenced' } end
 if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
+local person = pickUp ~= '' and personOf(prefix, conversation)
+if person and redis.call('HEXISTS', recordOf(prefix, person), 'move') == 1 then return { 'moving' } end
 if not allowedSince(allowed, conversation) then
   setAside(prefix, conversation, setAsideSeconds)
   return { 'not allowed' }
