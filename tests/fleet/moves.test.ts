@@ -1,53 +1,28 @@
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createSecrets } from '../../worker/secrets/secrets.ts';
 import { withFleet, fleetPhones } from '../support/fleet-bench.ts';
-import type { Fleet, FleetHome, HomeChange } from '../support/fleet-bench.ts';
+import {
+  answered,
+  fileOf,
+  personOf,
+  runPeople,
+  snapshotted,
+  textsOf,
+  withStore,
+} from '../support/fleet-moves.ts';
+import type { FleetHome, HomeChange } from '../support/fleet-bench.ts';
 import { seal } from '../support/seal.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { noRestic } from '../support/snapshot-bench.ts';
 import { until } from '../support/until.ts';
+import { accept, refuse } from '../support/wake-address.ts';
 
 const [ann, bob] = fleetPhones;
-const quick = { quietMs: 1, apartMs: 1, overdueMs: 1e9, againMs: [100] };
-
-/** A change of a home that has the snapshot store of the fleet. */
-export const saved = (fleet: Fleet, change: HomeChange = {}): HomeChange => ({
-  ...change,
-  worker: { snapshots: quick, ...change.worker },
-  environment: {
-    SNAPSHOT_REPOSITORY: path.join(path.dirname(fleet.dataDir), 'store'),
-    SNAPSHOT_PASSWORD: 'a password of the test',
-    ...change.environment,
-  },
-});
-const texts = ({ replies }: Fleet, phone: string): string[] =>
-  replies(phone).map(({ text }) => text);
-async function answered(fleet: Fleet, phone: string, text: string, answer: string): Promise<void> {
-  await fleet.say(text, phone);
-  await until(`“${answer}”`, () => texts(fleet, phone).includes(answer));
-}
-/** Runs the operator's command; returns what it prints. */
-async function people(
-  fleet: Fleet,
-  ...options: Parameters<typeof runPeopleCommand>[0][]
-): Promise<string[]> {
-  const lines: string[] = [];
-  for (const option of options)
-    await runPeopleCommand(option, {
-      redis: fleet.redis,
-      say: (line) => void lines.push(line),
-      everyMs: 20,
-    });
-  return lines;
-}
-const fileOf = (home: FleetHome, person: string, name: string): string =>
-  path.join(home.dataDir, 'people', person, 'home', name);
-
 test.skipIf(noRestic !== '')(
   `a person moves with files, secrets, schedules and what waits, while they write${noRestic}`,
   async () => {
@@ -61,7 +36,7 @@ test.skipIf(noRestic !== '')(
       };
       const homes = [];
       for (const name of ['one', 'two', 'three'])
-        homes.push(await fleet.addHome(name, { ...saved(fleet), answer: slowly(name) }));
+        homes.push(await fleet.addHome(name, { ...withStore(fleet), answer: slowly(name) }));
       const [one, two, three] = homes as [FleetHome, FleetHome, FleetHome];
       await one.boot();
       await two.boot();
@@ -87,7 +62,7 @@ test.skipIf(noRestic !== '')(
         'it is at work',
         async () => (await redis.llen(`${prefix}:turns@two:active`)) > 0,
       );
-      const moving = people(fleet, { action: 'move', address: bob, to: 'three' });
+      const moving = runPeople(fleet, { action: 'move', address: bob, to: 'three' });
       await until('the move', async () => (await redis.exists(keys.move(id))) === 1);
       isSlow = false;
       await fleet.say('meanwhile', bob);
@@ -95,15 +70,15 @@ test.skipIf(noRestic !== '')(
       expect(lines[0]).toMatch(/: from “two” to “three”\.$/);
       expect(lines.at(-1)).toMatch(/: done\.$/);
       await until('both are answered', () =>
-        texts(fleet, bob).some((text) => text.includes('meanwhile')),
+        textsOf(fleet, bob).some((text) => text.includes('meanwhile')),
       );
-      const answers = texts(fleet, bob).filter((text) => text.startsWith('three:'));
+      const answers = textsOf(fleet, bob).filter((text) => text.startsWith('three:'));
       expect(answers.join(' ')).toMatch(/slow.*meanwhile/);
       expect(answers.join(' ').match(/slow/g)).toHaveLength(1);
       expect(
-        texts(fleet, bob).filter((text) => text.includes('another computer now')),
+        textsOf(fleet, bob).filter((text) => text.includes('another computer now')),
       ).toHaveLength(1);
-      expect(texts(fleet, bob).some((text) => text.includes('is lost'))).toBe(false);
+      expect(textsOf(fleet, bob).some((text) => text.includes('is lost'))).toBe(false);
 
       expect(await readFile(fileOf(three, id, 'kept'), 'utf8')).toBe('of two');
       const after = createSecrets({ dataDir: three.dataDir });
@@ -121,11 +96,71 @@ test.skipIf(noRestic !== '')(
 
       // And back: to a disk on which they have been.
       await writeFile(fileOf(three, id, 'kept'), 'of three');
-      await people(fleet, { action: 'move', address: bob, to: 'two' });
+      await runPeople(fleet, { action: 'move', address: bob, to: 'two' });
       expect(await readFile(fileOf(two, id, 'kept'), 'utf8')).toBe('of three');
       await answered(fleet, bob, 'again', 'two: again');
       expect((await createPeopleStore(redis).find(bob))?.epoch).toBe(2);
       await schedules.close();
+    });
+  },
+);
+
+test.skipIf(noRestic !== '')(
+  `people of a dead home go on elsewhere with their last snapshot, and the home that is back keeps what is newer, unused${noRestic}`,
+  { tags: 'long' },
+  async () => {
+    const environment = { PLACEMENT: 'own', HOME_DEAD_MINUTES: String(scaled(1500) / 60_000) };
+    await withFleet(environment, async (fleet) => {
+      let isDead = false;
+      const onCall: HomeChange['onCall'] = async (home, _call, response) => {
+        if (isDead) return refuse(response);
+        await home.boot();
+        accept(response);
+      };
+      const homes = [];
+      for (const name of ['one', 'two', 'three'])
+        homes.push(await fleet.addHome(name, withStore(fleet, name === 'two' ? { onCall } : {})));
+      const [one, two, three] = homes as [FleetHome, FleetHome, FleetHome];
+      for (const home of homes) await home.boot();
+      await fleet.startRelay();
+      await fleet.startRelay();
+      await answered(fleet, ann, 'hello', 'one: hello');
+      await answered(fleet, bob, 'hello', 'two: hello');
+      const id = await personOf(fleet, bob);
+      const secrets = createSecrets({ dataDir: two.dataDir });
+      await secrets.set(id, 'TOKEN', seal('a value', await secrets.publicKey()));
+      await mkdir(path.dirname(fileOf(two, id, 'kept')), { recursive: true });
+      await writeFile(fileOf(two, id, 'kept'), 'saved');
+      await answered(fleet, bob, 'more', 'two: more');
+      await until('it sleeps', () => !two.isAwake());
+      await snapshotted(fleet, bob);
+      // After the last snapshot.
+      await writeFile(fileOf(two, id, 'kept'), 'newer');
+      isDead = true;
+      await answered(fleet, bob, 'again', 'three: again');
+      const said = textsOf(fleet, bob);
+      expect(said.filter((text) => text.startsWith('Your files are back'))).toHaveLength(1);
+      expect(said.filter((text) => text.includes('TOKEN'))).toEqual([
+        'This secret could only be opened by your former computer: TOKEN. Please send it again, with “/secret TOKEN”.',
+      ]);
+      expect(await readFile(fileOf(three, id, 'kept'), 'utf8')).toBe('saved');
+      const words = (part: string): string[] =>
+        textsOf(fleet, ann).filter((text) => text.includes(part));
+      await until('the owner hears', () => words('“two” has not come up').length > 0);
+      expect(words('“two” has not come up')).toHaveLength(1);
+      expect(words('“two” has not come up')[0]).toMatch(/these go on: .* on “three”/);
+
+      isDead = false;
+      await two.boot();
+      const left = await until('it is set aside', async () =>
+        (await readdir(path.join(two.dataDir, 'people'))).find((name) => name.startsWith('.left-')),
+      );
+      const kept = path.join(two.dataDir, 'people', left, 'home', 'kept');
+      expect(await readFile(kept, 'utf8')).toBe('newer');
+      await until('the owner hears of it', () => words(left).length === 1);
+      await answered(fleet, bob, 'on', 'three: on');
+      expect(await readFile(fileOf(three, id, 'kept'), 'utf8')).toBe('saved');
+      expect(one.isAwake() && three.isAwake()).toBeDefined();
     });
   },
 );

@@ -26,7 +26,8 @@ export async function leave(
     case 'saved':
       return await moves.advance(move, 'moved');
     case 'moved':
-      await clear(parts, person, move);
+      // Back from the dead, it has files that may be newer: the owner hears of those.
+      if (move.by !== 'dead') await clear(parts, person, move);
       // The rest is the new home's.
       return 'gone';
     default:

@@ -49,7 +49,8 @@ export function createMover(parts: MovingParts): Mover {
           ? await leave(parts, person, move)
           : 'gone';
     if (outcome === 'busy') await sleep(busyMs);
-    else log.info({ person: person.id, from: move.from, to: move.to, step: outcome }, 'a move');
+    else if (outcome !== 'gone')
+      log.info({ person: person.id, from: move.from, to: move.to, step: outcome }, 'a move');
     failures.delete(person.id);
     return outcome !== 'done' && outcome !== 'failed' && outcome !== 'gone';
   };

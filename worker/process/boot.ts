@@ -33,6 +33,7 @@ import type { NoteNames } from '../secrets/note-names.ts';
 import type { Snapshots, SnapshotsParts } from '../snapshots/snapshots.ts';
 import { digestOf, snapshotStoreOf } from '../snapshots/store.ts';
 import type { ScheduleTimes } from '../snapshots/schedule.ts';
+import { MovingError } from '../../shared/store/boxes/snapshot.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import type { HomeFacts } from '../../shared/store/homes/registry.ts';
 import { readManifest } from '../../shared/runtime/version.ts';
@@ -172,14 +173,15 @@ export async function bootWorker(
     const homeOf = snapshots ? snapshots.homeOf(known) : known;
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const personOf = createPersonOf(people, secrets);
-    const noteNames = createNoteNames(people, secrets, log);    const secretsOf: SecretsOf = async (conversation) =>
+    const noteNames = createNoteNames(people, secrets, log);    const valuesOf: Secrets['values'] = async (person) =>
       {
-      const person = await personOf(conversation);
       void noteNames(person);
       return await secrets.values(person);
     };
-    const agent = createLazyAgent(async () =>
-      hideSecrets(await createAgent(owner, redis, secretsOf), secrets, personOf, log),
+    const secretsOf: SecretsOf = async (conversation) => valuesOf(await personOf(conversation));    const agent = createLazyAgent(async () =>
+      hideSecrets(
+        await createAgent(owner, redis, secretsOf), { values: valuesOf, hidden }, personOf, log,
+      ),
     );
     const claims = createSessionLock(
       redis,
@@ -205,7 +207,11 @@ export async function bootWorker(
       await agent.prepare?.(turn);
     };
     const ready = prepare().catch((error: unknown) =>
-      log.warn({ err: error }, 'preparing the first turn failed'),
+      // A person who moves is prepared by their move.
+      log[error instanceof MovingError ? 'info' : 'warn'](
+        { err: error },
+        'preparing the first turn failed',
+      ),
     );
     return {
       redis,

@@ -259,6 +259,7 @@ export function createSchedule(parts: ScheduleParts): Schedule {
         current.giveUp.abort();
         await current.done;
       }
+      clearTimeout(timer);
       const { person } = home;
       const waiting = pending.get(person);
       pending.delete(person);

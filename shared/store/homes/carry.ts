@@ -48,7 +48,7 @@ async function carryTurn<Data extends { conversation: string }>(
   if (!old || id === undefined || (await target.getJob(id))) await turns.add(conversation);
   else {
     // A turn that was made meanwhile has no work of its own yet: this one has.
-    await removeJob(redis, target, conversation);
+    await removeJob(redis, target, conversation, id);
     await turns.add(conversation, id, await delayOf(redis, turns.queueOf(from).name, id));
   }
   await removeJob(redis, turns.queueOf(from), conversation);
@@ -71,15 +71,19 @@ async function jobOf<Data>(
   return job as Job<Data> | undefined;
 }
 
-/** Removes the conversation's job unless a worker keeps it: that one ends by itself. */
+/**
+ * Removes the conversation's job, unless it is the one `except`, which the other home may just have put,
+ * or a worker keeps it: that one ends by itself.
+ */
 async function removeJob<Data>(
   redis: Redis,
   queue: Queue<Data>,
   conversation: string,
+  except?: string,
 ): Promise<void> {
   for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await sleep(lookMs)) {
     const job = await jobOf(redis, queue, conversation);
-    if (!job) return;
+    if (!job || job.id === except) return;
     const isRemoved = await job.remove().then(
       () => true,
       () => false,
