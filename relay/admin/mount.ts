@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
 import { Router } from 'express';
+import type { Placement } from '../../shared/store/boxes/intake.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { judgePassword } from '../../shared/runtime/env.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
@@ -10,6 +11,10 @@ import { createTurnList } from '../../shared/store/turns/turn-list.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import { createDashboard } from './bull-board.ts';
 import type { Samples } from '../metric-samples.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
+import { homeNamePattern } from '../../shared/store/homes/home-name.ts';
+import { startMove } from '../people/start-move.ts';
+import type { StartedMove } from '../people/start-move.ts';
 import { createAdmin } from './routes.ts';
 import { createAdminFiles } from './files.ts';
 import { createCleaning } from './cleaning.ts';
@@ -25,6 +30,7 @@ export type AdminMountParts = {
     ADMIN_PASSWORD?: string | undefined;
     ADMIN_WRITE: boolean;
     PRETEND_COSTS: boolean;
+    PLACEMENT: Placement;
     PUBLIC_URL: string;
     TRUST_PROXY: ProxyTrust;
   };
@@ -64,9 +70,17 @@ export async function createAdminMount(
       deliveries.queueOf(home),
       schedules.queueOf(home),
     ]);
+  const move = async (conversation: string, to: string): Promise<StartedMove | undefined> => {
+    const person = await createPeopleStore(redis).find(conversation);
+    if (!person?.conversations.includes(conversation)) return undefined;
+    // Another home must be named: none is picked.
+    if (!homeNamePattern.test(to)) return { refusal: 'Choose a computer first.' };
+    const wanted = { to, placement: config.PLACEMENT, by: 'owner' };
+    return await startMove({ redis, turns }, person, wanted);
+  };
   const admin = createAdmin({
     sessions,
-    actions: { failed, clean: createCleaning(redis, queues), keeper },
+    actions: { failed, clean: createCleaning(redis, queues), keeper, move },
     log,
     closing,
     sources: {

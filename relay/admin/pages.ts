@@ -16,6 +16,7 @@ import type { Overview } from './overview.ts';
 import { overviewPage } from './overview-page.ts';
 import { peoplePage } from './people/people-page.ts';
 import { readPeople } from './people/people.ts';
+import { readComputers } from '../people/start-move.ts';
 import { threadPage } from './people/thread-page.ts';
 import { findTurn, isTurnId } from './turns/find-turn.ts';
 import { turnListPage } from './turns/list-page.ts';
@@ -154,11 +155,12 @@ async function conversationPage(
     ...directory,
     people: directory.people.filter((person) => person.conversations.includes(conversation)),
   };
-  const [lines, part, kept, current] = await Promise.all([
+  const [lines, part, kept, current, computers] = await Promise.all([
     readPeople(redis, spend, only, frame.now, [conversation]),
     threads.read(conversation, mostEntries, before),
     sessions.list(conversation, 20),
     redis.hget(keys.conversation(conversation), 'session'),
+    readComputers(redis, conversation),
   ]);
   const [line] = lines;
   const isKnown =
@@ -171,6 +173,7 @@ async function conversationPage(
       isLatest: before === undefined,
       sessions: kept,
       current: current ?? undefined,
+      computers,
     },
     frame,
   );

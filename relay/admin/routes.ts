@@ -5,6 +5,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { readDirectory } from '../../shared/store/people/directory.ts';
 import type { VmKeeper } from '../wake/vm.ts';
+import type { StartedMove } from '../people/start-move.ts';
 import type { Cleaning } from './cleaning.ts';
 import { counted } from './frame/format-measures.ts';
 import type { Frame } from './frame/layout.ts';
@@ -20,7 +21,13 @@ export type AdminParts = {
   sessions: AdminSessions;
   sources: PageSources;
   /** What the dashboard may change, and who learns that the worker may have new work. */
-  actions: { failed: FailedMessages; clean: Cleaning; keeper: Pick<VmKeeper, 'look'> };
+  actions: {
+    failed: FailedMessages;
+    clean: Cleaning;
+    keeper: Pick<VmKeeper, 'look'>;
+    /** Begins to move a conversation's person; undefined for an unknown one. */
+    move: (conversation: string, to: string) => Promise<StartedMove | undefined>;
+  };
   /** Whether the dashboard may change anything. */
   mayWrite: boolean;
   /** Whether the amounts of money are those of a model that costs nothing. */
@@ -103,9 +110,9 @@ function addActions(
   router: Router,
   { sessions, sources, actions, mayWrite, log }: AdminParts,
 ): void {
-  const { failed, clean, keeper } = actions;
+  const { failed, clean, keeper, move } = actions;
   router.use(
-    ['/admin/turns', '/admin/clean'],
+    ['/admin/turns', '/admin/clean', '/admin/people'],
     express.urlencoded({ extended: false, limit: '8kb' }),
     onlyOurForms(sessions, mayWrite),
   );
@@ -122,6 +129,20 @@ function addActions(
     log.info({ turn: id, conversation, messages: count }, 'retried by the owner');
     if (count > 0) keeper.look();
     response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
+  });
+  router.post('/admin/people/:conversation/move', async (request, response, next) => {
+    const { conversation } = request.params;
+    const to = fieldOf(request, 'to');
+    const started = await move(conversation, to);
+    if (!started) return next();
+    const page = `/admin/people/${encodeURIComponent(conversation)}`;
+    if ('refusal' in started)
+      return response
+        .status(409)
+        .type('html')
+        .send(problemPage('They stay where they are', started.refusal, [page, 'Back']));
+    log.info({ conversation, from: started.from, to: started.to }, 'a move asked by the owner');
+    response.redirect(303, `${page}?done=moving-1`);
   });
   router.post('/admin/clean/:what', async (request, response, next) => {
     const { what } = request.params;
@@ -154,8 +175,9 @@ function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandle
 /** The result of the last action, in words; '' when the address names none. */
 function saidBy(done: unknown): string {
   const [, what, number] =
-    /^(retried|removed)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
+    /^(retried|removed|moving)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
   const count = Number(number);
+  if (what === 'moving') return 'On the way. They hear of it when they have arrived.';
   if (what === 'removed') return `${counted(count, 'job')} removed.`;
   if (what === 'retried')
     return count === 0

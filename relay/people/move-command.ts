@@ -8,7 +8,6 @@ import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
 import type { Turns } from '../../shared/store/queues.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { startMove } from './start-move.ts';
 
@@ -120,10 +119,4 @@ async function movePerson(
         `${name} is still on the way after ${Math.round(patienceMs / 60_000)} minutes. It goes on without this command.`,
       );
   }
-}
-
-/** Whether a conversation has a home's name; for tests and the dashboard. */
-export async function homeNameOf(redis: Redis, conversation: string): Promise<string | undefined> {
-  const own = await redis.hget(keys.conversation(conversation), 'home');
-  return own ?? (await redis.get(keys.firstHome)) ?? undefined;
 }

@@ -5,6 +5,7 @@ import type { Placement } from '../../shared/store/boxes/intake.ts';
 import type { Person } from '../../shared/store/people.ts';
 import type { Turns } from '../../shared/store/queues.ts';
 import { announceMoving, announceWork } from '../../shared/store/redis/pubsub.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 
 export type MoveStart = { to?: string | undefined; placement: Placement; by: string };
@@ -82,10 +83,18 @@ export async function callHomes(
   }
 }
 
-/** The names of the computers that a person may be moved to from the dashboard. */
-export async function listTargets(redis: Redis, from: string | undefined): Promise<string[]> {
+/** A conversation's computer, by its name, and those that its person may be moved to. */
+export type Computers = { own: string; others: string[] };
+
+/** Reads them; undefined where there is only one computer. */
+export async function readComputers(
+  redis: Redis,
+  conversation: string,
+): Promise<Computers | undefined> {
   const homes = await createHomeRegistry(redis).list();
-  return homes
-    .filter(({ name, dead, draining }) => name !== from && !dead && !draining)
-    .map(({ name }) => name);
+  if (homes.length < 2) return undefined;
+  const name = await redis.hget(keys.conversation(conversation), 'home');
+  const own = homes.find((home) => (name === null ? home.suffix === '' : home.name === name));
+  const others = homes.filter((home) => home !== own && !home.dead && !home.draining);
+  return { own: own?.name ?? '', others: others.map((home) => home.name) };
 }

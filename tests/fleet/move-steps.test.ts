@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { createSnapshots, MovingError } from '../../shared/store/boxes/snapshot.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { seal } from '../support/seal.ts';
 import { readFrom, withMoves, writeTo } from '../support/move-bench.ts';
@@ -164,6 +165,47 @@ test('a home is emptied by one command and gets no new people until that is undo
   });
 });
 
+test('a home changes only while no worker has a job of the person, and no turn begins meanwhile', async () => {
+  await withMoves(async (bench) => {
+    const { redis } = bench;
+    const { stores } = await bench.start('one');
+    const { moves, people } = stores;
+    const id = await people.idOf(phone);
+    const { token } = { token: '', ...(await moves.ask(id, { placement: 'shared', by: 'owner' })) };
+    const advance = (step: 'held' | 'saved' | 'moved' | 'done' | 'failed'): Promise<string> =>
+      moves.advance({ person: id, token }, step);
+    const lock = async (queue: string): Promise<string> => {
+      await redis.set(keys.deduplication(queue, phone), 'T');
+      await redis.set(keys.jobLock(queue, 'T'), 'mine');
+      return keys.jobLock(queue, 'T');
+    };
+    const turn = await lock('turns');
+    const fence = { lock: turn, token: 'mine' };
+    const snapshots = createSnapshots(redis);
+    await expect(snapshots.read(phone, fence, 'T:1')).rejects.toThrow(MovingError);
+    // What runs already reads on, until it is handed back.
+    expect((await snapshots.read(phone, fence)).messages).toEqual([]);
+    expect(await advance('moved')).toBe('asked');
+    expect(await advance('held')).toBe('busy');
+    await redis.del(turn);
+    expect([await advance('held'), await advance('saved')]).toEqual(['held', 'saved']);
+    const delivery = await lock('deliveries');
+    expect(await advance('moved')).toBe('busy');
+    await redis.del(delivery);
+    await lock('turns');
+    expect(await advance('moved')).toBe('busy');
+    await redis.del(turn);
+    expect([await advance('moved'), await advance('failed')]).toEqual(['moved', 'moved']);
+    expect(await moves.advance({ person: id, token: 'another' }, 'done')).toBe('gone');
+    expect(await advance('done')).toBe('done');
+    // Given up before the home has changed, it leaves no trace.
+    const back = { token: '', ...(await moves.ask(id, { placement: 'shared', by: 'owner' })) };
+    expect(await moves.advance({ person: id, token: back.token }, 'failed')).toBe('failed');
+    expect(await redis.hmget(keys.person(id), 'home', 'move')).toEqual(['two', null]);
+    expect(await redis.hget(keys.home('one'), 'people')).toBe('-1');
+  });
+});
+
 test('a person of a dead home goes on elsewhere from the last snapshot alone, and hears which secrets are missing', async () => {
   await withMoves(async (bench) => {
     const { redis } = bench;
@@ -200,6 +242,6 @@ test('a person of a dead home goes on elsewhere from the last snapshot alone, an
     expect(beside).not.toContain(id);
     expect(left).toMatch(new RegExp(`^\\.left-${id}-`));
     expect(await redis.hget(keys.ownerWords, 'left')).toContain(left);
-    expect(await redis.hmget(keys.home('one'), 'people')).toEqual(['0']);
+    expect(await redis.hget(keys.home('two'), 'people')).toBe('1');
   });
 });

@@ -19,6 +19,7 @@ import type { Person, PersonFacts } from '../../shared/store/people.ts';
 import { createAgentUsers, peopleUids } from '../../worker/agent/homes/agent-users.ts';
 import type { AgentUsers } from '../../worker/agent/homes/agent-users.ts';
 import { workspaceOf } from '../../worker/agent/homes/home.ts';
+import { ElsewhereError, MovingError } from '../../shared/store/boxes/snapshot.ts';
 import { createHomeOf } from '../../worker/agent/homes/home-of.ts';
 import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { claimUid, makePersonal, readUids } from '../../worker/agent/homes/people-directory.ts';
@@ -274,7 +275,20 @@ test('a conversation stays in the home that it began in when two people turn out
         for (const record of records.values()) if (record.id === id) Object.assign(record, facts);
       },
     };
-    const homeOf = createHomeOf(people, homes, 'east');
+    const older: [string, number][] = [];
+    const homeOf = createHomeOf(people, homes, 'east', async (id, epoch) =>
+      older.push([id, epoch]),
+    );
+    const moved = { id: 'p-3', epoch: 2, home: 'west' };
+    records.set('+15551230003', moved);
+    await expect(homeOf('+15551230003')).rejects.toThrow(ElsewhereError);
+    records.set('+15551230003', { ...moved, home: 'east', move: 'from west to east' });
+    await expect(homeOf('+15551230003')).rejects.toThrow(MovingError);
+    records.set('+15551230003', { ...moved, home: 'east', directory: '', user: '' });
+    await homeOf('+15551230003');
+    expect(older).toEqual([['p-3', 2]]);
+    records.delete('+15551230003');
+    noted.length = 0;
     const [one, other] = [await homeOf('+15551230001'), await homeOf('+15551230002')];
     expect([one, other].map(({ person }) => person)).toEqual(['p-1', 'p-2']);
     await homeOf('+15551230001');

@@ -6,12 +6,13 @@ import { adminEmpty } from '../frame/empty.ts';
 import { clockWords, dayWords, dollars, durationWords } from '../frame/format-measures.ts';
 import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
-import { ago, personName } from '../frame/layout.ts';
+import { ago, personName, tokenField } from '../frame/layout.ts';
 import type { Frame } from '../frame/layout.ts';
 import { messageTitle } from '../turns/message-title.ts';
 import { messageFiles, replyFile } from '../turns/shown-files.ts';
 import { tag } from '../turns/turn-row.ts';
 import { boxWords } from './people-page.ts';
+import type { Computers } from '../../people/start-move.ts';
 import type { ConversationLine } from './people.ts';
 
 /** A conversation: its line in the list, a part of its thread, and its sessions. */
@@ -24,11 +25,13 @@ export type ThreadView = {
   sessions: Session[];
   /** The session that the next message continues. */
   current: string | undefined;
+  /** Where their files are; undefined with one computer. */
+  computers: Computers | undefined;
 };
 
 /** A conversation as both sides saw it, to read only. */
 export function threadPage(view: ThreadView, frame: Frame): Html {
-  const { line, entries, before, isLatest, sessions, current } = view;
+  const { line, entries, before, isLatest, sessions, current, computers } = view;
   const { conversation, person, todayUsd, monthUsd, wroteAt } = line;
   const path = `/admin/people/${encodeURIComponent(conversation)}`;
   const rows: [string, string | Html | undefined][] = [
@@ -42,9 +45,11 @@ export function threadPage(view: ThreadView, frame: Frame): Html {
     ['May write', person?.allowed],
     ['Time zone', person?.timezone],
     ['Limit', person?.limit],
+    ['Computer', computers?.own],
+    ['Moves', person?.move],
   ];
   return html`<div class="head"><div><a class="small" href="/admin/people">People</a><h1>${personName(conversation, frame)}</h1></div><a class="small" href="/admin/turns?person=${encodeURIComponent(conversation)}">Turns of this conversation</a></div>
-<section class="card" aria-label="The person"><dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl></section>
+<section class="card" aria-label="The person"><dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>${moveForm(view, path, frame)}</section>
 ${before !== undefined && html`<div class="actions"><a class="button" href="${path}?before=${before}">Earlier</a></div>`}
 <ol class="thread" aria-label="Conversation">${withDays(entries, frame)}</ol>
 ${entries.length === 0 && adminEmpty('What is said here is kept for RETENTION_DAYS, from this version of Sidepocket on.')}
@@ -53,6 +58,17 @@ ${!isLatest && html`<div class="actions"><a class="button" href="${path}">Latest
     ({ id, title, usedAt }) =>
       html`<li><span class="text"><bdi>${title || 'Without a title'}</bdi></span><span class="right">${id === current && tag('working', 'Goes on')}</span><span class="soft small wide">${ago(usedAt, frame)} · ${id}</span></li>`,
   )}</ul>${sessions.length === 0 && adminEmpty('Each conversation with Claude stands here. “/new” in the chat begins one, “/sessions” goes back to another.')}</section>`;
+}
+
+/** Moves the person to another computer. */
+function moveForm(
+  { line: { person }, computers }: ThreadView,
+  path: string,
+  { token, mayWrite }: Frame,
+): Html | false {
+  if (!mayWrite || !person || person.move !== undefined || !computers?.others.length) return false;
+  const options = computers.others.map((name) => html`<option>${name}</option>`);
+  return html`<form class="retry" method="post" action="${path}/move">${tokenField(token)}<label class="hidden" for="to">Another computer</label><select id="to" name="to">${options}</select><button>Move there</button></form>`;
 }
 
 function withDays(entries: ThreadEntry[], frame: Frame): Html[] {

@@ -3,6 +3,8 @@ import { mutationsOf } from '../mutation.ts';
 const placement = 'tests/shared/placement.test.ts';
 const disk = 'tests/fleet/home-disk.test.ts';
 const dead = 'tests/fleet/dead-home.test.ts';
+const steps = 'tests/fleet/move-steps.test.ts';
+const homesOfPeople = 'tests/homes/homes.test.ts';
 
 /** What keeps the homes of several computers apart. */
 export const fleet = [
@@ -116,6 +118,143 @@ export const fleet = [
       `look(prefix .. ':' .. queue .. home .. ':', soon)`,
       'local _ = soon',
       { test: 'tests/shared/vm-waiting.test.ts' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/snapshot.lua', steps, [
+    [
+      'no turn begins while its person moves',
+      `if person and redis.call('HEXISTS', recordOf(prefix, person), 'move') == 1 then return { 'moving' } end`,
+      '',
+      { named: 'changes only while' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/homes/lua/move-step.lua', steps, [
+    [
+      'a snapshot waits for the turns',
+      `if step == 'held' and isAtWork(prefix, person, home, { 'turns' }) then`,
+      'if false then',
+      { named: 'changes only while' },
+    ],
+    [
+      'a home changes while nothing is sent from it',
+      `if isAtWork(prefix, person, home, { 'turns', 'deliveries' }) then`,
+      `if isAtWork(prefix, person, home, { 'turns' }) then`,
+      { named: 'changes only while' },
+    ],
+    [
+      'a step follows the one before',
+      'order[step] ~= place + 1',
+      'order[step] <= place',
+      { named: 'changes only while' },
+    ],
+    [
+      'a move that is over takes no more steps',
+      `if known ~= token then return 'gone' end`,
+      '',
+      { named: 'changes only while' },
+    ],
+    [
+      'nothing is given up after the home has changed',
+      'if not place or place >= order.moved then',
+      'if not place then',
+      { named: 'changes only while' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/homes/lua/ask-move.lua', steps, [
+    [
+      'a move goes through one store',
+      `if own ~= store then return { 'other store', from, to, '' } end`,
+      '',
+      { named: 'is emptied' },
+    ],
+    [
+      'a home that is being emptied gets no new people',
+      `if draining then return { 'draining', from, to, '' } end`,
+      '',
+      { named: 'is emptied' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/home.lua', steps, [
+    [
+      'a home that is being emptied is not picked',
+      'and not draining and',
+      'and',
+      { named: 'is emptied' },
+    ],
+    [
+      'what another disk has is older from then on',
+      `return redis.call('HINCRBY', record, 'epoch', 1)`,
+      'return 0',
+      { named: 'dead home' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/homes/lua/rescue-person.lua', steps, [
+    [
+      'nobody is taken from a home that lives',
+      `or redis.call('EXISTS', prefix .. ':heartbeat' .. at) == 1 then`,
+      'then',
+      { named: 'dead home' },
+    ],
+    [
+      'nobody moves without a snapshot',
+      `if not taken then return { 'no snapshot', from, '', '' } end`,
+      `taken = taken or '0'`,
+      { named: 'dead home' },
+    ],
+    [
+      'a lock that has not run out holds a rescue up',
+      `if isAtWork(prefix, person, at, { 'turns', 'deliveries' }) then`,
+      'if false then',
+      { named: 'dead home' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/homes/carry.ts', steps, [
+    [
+      'a turn is carried under its name',
+      'await turns.add(conversation, id, await delayOf(redis, turns.queueOf(from).name, id))',
+      'await turns.add(conversation)',
+      { named: 'before any step' },
+    ],
+  ]),
+  ...mutationsOf('worker/moving/aside.ts', steps, [
+    [
+      'files of this stay are not set aside',
+      'if (own >= epoch) return undefined;',
+      '',
+      {
+        why: 'it is looked before the lock as well, and two processes seldom come between',
+      },
+    ],
+    [
+      'files of an earlier stay are set aside',
+      'if (hasFiles) await place.rename(home, person, left);',
+      '',
+      { named: 'dead home' },
+    ],
+  ]),
+  ...mutationsOf('worker/moving/arriving.ts', steps, [
+    [
+      'secrets come along',
+      'await boot.secrets.replace(person.id, move.secrets)',
+      'await boot.secrets.replace(person.id, {})',
+      { named: 'before any step' },
+    ],
+  ]),
+  ...mutationsOf('worker/agent/homes/home-of.ts', homesOfPeople, [
+    [
+      'no home is used of a person who moves',
+      `if (person.move !== undefined) throw new MovingError('the person moves to another home');`,
+      '',
+    ],
+    [
+      'no home is used of a person who has moved away',
+      'if (person.epoch > 0 && person.home !== name)',
+      'if (false)',
+    ],
+    [
+      'files of an earlier stay are looked for before a turn',
+      'if (person.epoch > 0) await whenOlder(person.id, person.epoch);',
+      '',
     ],
   ]),
 ];

@@ -33,7 +33,7 @@ local function freeHome(prefix, placement, store, except)
       unpack(redis.call('HMGET', prefix .. ':home:' .. name, 'since', 'takes', 'people', 'dead', 'draining', 'store'))
     people = tonumber(people or '0')
     local isFree = not takes or people < tonumber(takes)
-    if placement == 'own' then isFree = people == 0 end
+    if placement == 'own' then isFree = people <= 0 end
     if isFree and name ~= except and not dead and not draining and (not store or own == store) then
       found[#found + 1] = { name = name, rank = (since or '') .. name }
     end

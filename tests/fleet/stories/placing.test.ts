@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/store/redis/keys.ts';
-import { createSchedules } from '../../shared/store/schedules.ts';
-import { signIn } from '../support/admin-client.ts';
-import { withFleet, fleetPhones } from '../support/fleet-bench.ts';
-import type { Fleet } from '../support/fleet-bench.ts';
-import { until } from '../support/until.ts';
+import { keys, prefix } from '../../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../../shared/store/schedules.ts';
+import { signIn } from '../../support/admin-client.ts';
+import { withFleet, fleetPhones } from '../../support/fleet-bench.ts';
+import type { Fleet } from '../../support/fleet-bench.ts';
+import { until } from '../../support/until.ts';
 
 const [ann, bob, cid] = fleetPhones;
 const texts = ({ replies }: Fleet, phone: string): string[] =>
