@@ -41,7 +41,8 @@ export type Stores = Queues & {
   /** The homes of the people. */
   homes: HomeRegistry;
   /** People who go from one home to another. */
-  moves: Moves; /** Redis's memory; the owner is notified when it is nearly full. */
+  moves: Moves;
+  /** Redis's memory; the owner is notified when it is nearly full. */
   memory: RedisMemory;
   /** Notices to the owner go through the outbox. */
   tellOwner: TellOwner;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { Move } from '../../shared/store/homes/moves.ts';
 import type { Person } from '../../shared/store/people.ts';
-import { loadNumbers } from '../people/late.ts';
+import { loadNumbers } from '../people/lazy-modules.ts';
 import { arrive } from './arriving.ts';
 import { leave } from './leaving.ts';
 import type { MovingParts } from './parts.ts';

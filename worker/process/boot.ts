@@ -148,7 +148,8 @@ export async function bootWorker(
   const { redis } = ahead;
   try {
     const snapshots = await snapshotsOf(config, { redis, homes, times, log });
-    const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden }); Before the boot is counted, which fences off every earlier one: a disk that is refused must
+    const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
+    // Before the boot is counted, which fences off every earlier one: a disk that is refused must
     // not.
     const place = await takePlace(
       {
@@ -173,14 +174,18 @@ export async function bootWorker(
     const homeOf = snapshots ? snapshots.homeOf(known) : known;
     await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
     const personOf = createPersonOf(people, secrets);
-    const noteNames = createNoteNames(people, secrets, log);    const valuesOf: Secrets['values'] = async (person) =>
-      {
+    const noteNames = createNoteNames(people, secrets, log);
+    const valuesOf: Secrets['values'] = async (person) => {
       void noteNames(person);
       return await secrets.values(person);
     };
-    const secretsOf: SecretsOf = async (conversation) => valuesOf(await personOf(conversation));    const agent = createLazyAgent(async () =>
+    const secretsOf: SecretsOf = async (conversation) => valuesOf(await personOf(conversation));
+    const agent = createLazyAgent(async () =>
       hideSecrets(
-        await createAgent(owner, redis, secretsOf), { values: valuesOf, hidden }, personOf, log,
+        await createAgent(owner, redis, secretsOf),
+        { values: valuesOf, hidden },
+        personOf,
+        log,
       ),
     );
     const claims = createSessionLock(

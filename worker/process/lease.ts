@@ -212,13 +212,12 @@ export function createLease(parts: LeaseParts): Lease {
       log.error({ worker, boot }, 'a newer boot of this worker has taken over');
       return end();
     }
-    const [, freed, next, stranded, used, most, , hasLostWork, helps, others] = renewal;
+    const [, freed, next, stranded, used, most, , hasLostWork, helps, others, isRevived] = renewal;
     const stranger = await marked?.stranger(beatsOf(others));
     if (stranger) {
       log.error({ home: place.name, other: stranger.worker }, 'two disks serve one home');
       if (stranger.isFirst) return end();
     }
-    const [, freed, next, stranded, used, most, , hasLostWork, helps, isRevived] = renewal;
     if (isRevived === 1) listener.onRevived?.();
     listener.onHelps?.(helps);
     cursor = next;

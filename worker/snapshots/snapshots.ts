@@ -28,7 +28,8 @@ export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake' | 'saveNow'> & {
   /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
   homeOf(inner: HomeOf): HomeOf;
   /** Forgets what is known about a home whose files are no longer here. */
-  forget(person: string): Promise<void>; /** Starts taking snapshots, and notifies the listener. */
+  forget(person: string): Promise<void>;
+  /** Starts taking snapshots, and notifies the listener. */
   start(listener: SnapshotListener): Promise<void>;
   stop(): Promise<void>;
 };

@@ -99,4 +99,4 @@ for index = 1, #known, 2 do
   end
 end
 local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), isRevived }
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), others, isRevived }
