@@ -7,6 +7,8 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createSnapshots } from '../shared/store/boxes/snapshot.ts';
 import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
+import { createTurnRecords } from '../shared/store/turns/records.ts';
+import { createWatchLinks } from './progress/watch-links.ts';
 import { createLinks } from '../shared/store/links/links.ts';
 import { createSealedSecrets } from '../shared/store/links/sealed.ts';
 import type { QueueName } from '../shared/store/queues.ts';
@@ -133,6 +135,9 @@ function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
 
 function turnStoresOf({ config, stores, boot, reader, mover, log }: ProcessorParts): TurnStores {
   const { redis, memory, people } = stores;
+  const { personOf } = boot;
+  const { PUBLIC_URL: publicUrl, RETENTION_DAYS: days } = config;
+  const links = createLinks(redis, Date.now, days);
   const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
   return {
     ...stores,
@@ -151,13 +156,15 @@ function turnStoresOf({ config, stores, boot, reader, mover, log }: ProcessorPar
     snapshots: createSnapshots(redis, boot.place.suffix),
     homeOf: boot.homeOf,
     onMoving: mover.see,
+    records: createTurnRecords(redis, days, memory),
+    watch: createWatchLinks({ links, personOf, publicUrl }),
     secrets: createSecretDesk({
       people,
-      personOf: boot.personOf,
+      personOf,
       secrets: boot.secrets,
-      links: createLinks(redis),
+      links,
       sealed: createSealedSecrets(redis),
-      publicUrl: config.PUBLIC_URL,
+      publicUrl,
       shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
       noteNames: boot.noteNames,
     }),

@@ -8,17 +8,38 @@ import { isMessageSid, readMessage } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
+import type { TurnRecords } from '../../shared/store/turns/records.ts';
+import { isTurnId } from './turns/find-turn.ts';
 import { shownPictures } from './turns/shown-files.ts';
 
-export type AdminFileParts = { redis: Redis; files: FileStore; fetchMedia: MediaFetch; log: Log };
+export type AdminFileParts = {
+  redis: Redis;
+  files: FileStore;
+  records: Pick<TurnRecords, 'picture'>;
+  fetchMedia: MediaFetch;
+  log: Log;
+};
 
 /**
  * The files of a conversation, behind the sign-in: `/admin/sent/TOKEN` is one of a reply, from the
  * store, `/admin/received/SID/INDEX` a picture that a person has sent, which Twilio keeps. 404 when
- * it is gone.
+ * it is gone. `/admin/seen/TURN/ENTRY` is a picture in the record of a turn.
  */
-export function createAdminFiles({ redis, files, fetchMedia, log }: AdminFileParts): Router {
+export function createAdminFiles({
+  redis,
+  files,
+  records,
+  fetchMedia,
+  log,
+}: AdminFileParts): Router {
   const router = Router();
+  router.get('/admin/seen/:turn/:entry', async (request, response, next) => {
+    const { turn, entry } = request.params;
+    const isOne = isTurnId(turn) && /^\d{1,6}$/.test(entry);
+    const bytes = isOne ? await records.picture(turn, Number(entry)) : undefined;
+    if (bytes) protect(response, 'image/jpeg').send(bytes);
+    else next();
+  });
   router.get('/admin/sent/:token', async (request, response, next) => {
     const { token } = request.params;
     const file = /^[\w-]{16,64}$/.test(token) ? await files.find(token) : undefined;

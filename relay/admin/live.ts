@@ -3,6 +3,9 @@ import type { Request, RequestHandler, Response } from 'express';
 /** How often an open page is written again (ms). */
 const lookMs = 3000;
 
+/** How soon after news it is written again (ms). */
+const newsMs = 300;
+
 /** How often a page that has not changed is sent all the same, for its times (ms). */
 const refreshMs = 30_000;
 
@@ -15,6 +18,11 @@ export type LivePart = { content: string; footer: string };
 export type LiveParts = {
   /** Writes the page of an address; undefined without such a page. */
   write: (request: Request, address: URL) => Promise<LivePart | undefined>;
+  /**
+   * Calls `onNews` when there is news of the page; returns what ends that, undefined for a page without
+   * news.
+   */
+  follow?: (address: URL, onNews: () => void) => (() => void) | undefined;
   /** Aborts when the relay stops: the streams end. */
   closing: AbortSignal;
 };
@@ -23,7 +31,7 @@ export type LiveParts = {
  * `GET /admin/live?page=PATH`: server-sent events with the content of a page whenever it has
  * changed. Without an open page nothing is read.
  */
-export function createLive({ write, closing }: LiveParts): RequestHandler {
+export function createLive({ write, follow: hear, closing }: LiveParts): RequestHandler {
   let open = 0;
   return async (request, response) => {
     const address = addressOf(request);
@@ -34,9 +42,11 @@ export function createLive({ write, closing }: LiveParts): RequestHandler {
       return;
     }
     open += 1;
-    const end = follow(response, first, () => write(request, address), closing);
+    const { end, hurry } = follow(response, first, () => write(request, address), closing);
+    const endNews = hear?.(address, hurry);
     response.once('close', () => {
       open -= 1;
+      endNews?.();
       end();
     });
   };
@@ -53,16 +63,17 @@ function addressOf(request: Request): URL | undefined {
 /** What counts as a change: everything but how long ago something was. */
 const withoutTimes = (content: string): string => content.replaceAll(/<time [^<]*<\/time>/g, '');
 
-/** Sends the page until the response ends; returns what ends it. */
+/** Sends the page until the response ends; returns what ends it, and what lets it look soon. */
 function follow(
   response: Response,
   first: LivePart,
   write: () => Promise<LivePart | undefined>,
   closing: AbortSignal,
-): () => void {
+): { end: () => void; hurry: () => void } {
   let last = withoutTimes(first.content);
   let sentAt = Date.now();
   let timer: NodeJS.Timeout | undefined;
+  let [isLooking, isHurried] = [false, false];
   response.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-cache, no-transform',
@@ -70,6 +81,7 @@ function follow(
   });
   response.write(`retry: ${lookMs}\n\n`);
   const look = async (): Promise<void> => {
+    [isLooking, isHurried] = [true, false];
     // Redis may be away for a while: the page stays as it is.
     const part = await write().catch(() => undefined);
     if (response.closed) return;
@@ -82,13 +94,22 @@ function follow(
       sentAt = Date.now();
       response.write(': still here\n\n');
     }
-    timer = setTimeout(() => void look(), lookMs);
+    isLooking = false;
+    timer = setTimeout(() => void look(), isHurried ? newsMs : lookMs);
   };
   timer = setTimeout(() => void look(), lookMs);
+  const hurry = (): void => {
+    if (isHurried || response.closed) return;
+    isHurried = true;
+    if (isLooking) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => void look(), newsMs);
+  };
   const stop = (): void => void response.end();
   closing.addEventListener('abort', stop, { once: true });
-  return () => {
+  const end = (): void => {
     clearTimeout(timer);
     closing.removeEventListener('abort', stop);
   };
+  return { end, hurry };
 }

@@ -1,13 +1,15 @@
 import type { Queue } from 'bullmq';
 import { Router } from 'express';
 import type { Placement } from '../../shared/store/boxes/intake.ts';
-import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { judgePassword } from '../../shared/runtime/env.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { createThreads } from '../../shared/store/turns/thread.ts';
-import { createTurnList } from '../../shared/store/turns/turn-list.ts';
+import type { TurnRecords } from '../../shared/store/turns/records.ts';
+import type { TurnList } from '../../shared/store/turns/turn-list.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import { createDashboard } from './bull-board.ts';
 import type { Samples } from '../metric-samples.ts';
@@ -22,7 +24,8 @@ import { readOverview } from './overview.ts';
 import { createPassword } from './password.ts';
 import { createAdminSessions } from './session.ts';
 import { createSignIn } from './sign-in.ts';
-import { createTurnStories } from './turns/turn-story.ts';
+import type { TurnStories } from './turns/turn-story.ts';
+import type { TurnNews } from '../watch/turn-news.ts';
 import type { VmKeeper } from '../wake/vm.ts';
 
 export type AdminMountParts = {
@@ -38,6 +41,15 @@ export type AdminMountParts = {
     Stores,
     'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend' | 'sessions' | 'files' | 'homes'
   >;
+  /** What is known of turns, the news and records of those that are watched, and how one is stopped. */
+  turns: {
+    list: TurnList;
+    failed: FailedMessages;
+    stories: TurnStories;
+    news: TurnNews;
+    records: TurnRecords;
+    accept: Intake;
+  };
   acks: Samples;
   versions: [name: string, version: string][];
   /** Learns that the worker may have new work. */
@@ -58,12 +70,11 @@ export async function createAdminMount(
 ): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
   const { config, stores, acks, versions, keeper, closing, fetchMedia, log } = parts;
   const { redis, turns, deliveries, schedules, spend, sessions: kept, files, homes } = stores;
+  const { list, failed, stories, news, records, accept } = parts.turns;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
   const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
   const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'), redis);
-  const failed = createFailedMessages(redis, turns);
-  const list = createTurnList(redis);
   const queues = async (): Promise<Queue[]> =>
     (await homes.suffixes()).flatMap((home) => [
       turns.queueOf(home),
@@ -80,7 +91,8 @@ export async function createAdminMount(
   };
   const admin = createAdmin({
     sessions,
-    actions: { failed, clean: createCleaning(redis, queues), keeper, move },
+    actions: { failed, clean: createCleaning(redis, queues), keeper, accept },
+    news,
     log,
     closing,
     sources: {
@@ -89,7 +101,8 @@ export async function createAdminMount(
       sessions: kept,
       list,
       threads: createThreads(redis),
-      stories: createTurnStories(redis, { turns, list, failed, homes }),
+      stories,
+      records,
       overview: (now) => readOverview({ redis, list, homes, spend, acks, versions }, now),
       warning:
         weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
@@ -104,7 +117,7 @@ export async function createAdminMount(
       publicUrl: config.PUBLIC_URL,
       proxies: config.TRUST_PROXY,
     }),
-    pages: Router().use(createAdminFiles({ redis, files, fetchMedia, log }), admin),
+    pages: Router().use(createAdminFiles({ redis, files, records, fetchMedia, log }), admin),
     dashboard: createDashboard(queues),
   };
 }

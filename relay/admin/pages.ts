@@ -23,6 +23,8 @@ import { turnListPage } from './turns/list-page.ts';
 import { parseListQuery, toTurnQuery } from './turns/list-query.ts';
 import { turnPage } from './turns/turn-page.ts';
 import type { TurnStories } from './turns/turn-story.ts';
+import type { TurnRecords } from '../../shared/store/turns/records.ts';
+import { createRecordReader } from '../watch/turn-record.ts';
 
 /** A page's content; or the path where it is. */
 export type Page = { title: string; path: string; content: Html } | { redirect: string };
@@ -35,6 +37,7 @@ export type PageSources = {
   list: TurnList;
   threads: Threads;
   stories: TurnStories;
+  records: Pick<TurnRecords, 'read'>;
   overview: (now: number) => Promise<Overview>;
   /** A problem of this dashboard for the owner to fix; undefined without one. */
   warning: string | undefined;
@@ -126,16 +129,19 @@ async function turnsPage(
 async function onePage(
   id: string,
   frame: Frame,
-  { redis, stories }: PageSources,
+  { redis, stories, records }: PageSources,
 ): Promise<Page | undefined> {
   if (!isTurnId(id)) return undefined;
-  const story = await stories.read(id);
+  const [story, entries] = await Promise.all([stories.read(id), records.read(id)]);
   const isOwn = story !== undefined && story.turn.begunAt !== undefined;
   // A message that was steered into another turn stands there.
   const found = isOwn ? undefined : await findTurn(redis, id);
   if (found !== undefined && found !== `/admin/turns/${encodeURIComponent(id)}`)
     return { redirect: found };
-  return story && { title: 'Turn', path: '', content: turnPage(story, frame) };
+  if (!story) return undefined;
+  const reader = createRecordReader();
+  reader.add(entries);
+  return { title: 'Turn', path: '', content: turnPage(story, reader.record, frame) };
 }
 
 /** How many entries of a thread a page shows. */

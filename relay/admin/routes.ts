@@ -16,6 +16,10 @@ import type { PageSources, View } from './pages.ts';
 import type { AdminSessions } from './session.ts';
 import { fieldOf } from './sign-in.ts';
 import { isTurnId } from './turns/find-turn.ts';
+import { stopId } from '../../shared/store/message.ts';
+import type { Intake } from '../../shared/store/boxes/intake.ts';
+import { isUnderWay } from '../watch/turn-view.ts';
+import type { TurnNews } from '../watch/turn-news.ts';
 
 export type AdminParts = {
   sessions: AdminSessions;
@@ -25,9 +29,10 @@ export type AdminParts = {
     failed: FailedMessages;
     clean: Cleaning;
     keeper: Pick<VmKeeper, 'look'>;
-    /** Begins to move a conversation's person; undefined for an unknown one. */
-    move: (conversation: string, to: string) => Promise<StartedMove | undefined>;
+    accept: Intake;
   };
+  /** Tells of what happens in a turn. */
+  news: TurnNews;
   /** Whether the dashboard may change anything. */
   mayWrite: boolean;
   /** Whether the amounts of money are those of a model that costs nothing. */
@@ -73,6 +78,10 @@ export function createAdmin(parts: AdminParts): Router {
     '/admin/live',
     createLive({
       closing,
+      follow({ pathname }, onNews) {
+        const turn = decodeURIComponent(/^\/admin\/turns\/([^/%]+)$/.exec(pathname)?.[1] ?? '');
+        return isTurnId(turn) ? parts.news.follow(turn, onNews) : undefined;
+      },
       async write(request, address) {
         const { writePage, asOf } = await loadPages();
         const view = await viewOf(request, '', '');
@@ -110,7 +119,7 @@ function addActions(
   router: Router,
   { sessions, sources, actions, mayWrite, log }: AdminParts,
 ): void {
-  const { failed, clean, keeper, move } = actions;
+  const { failed, clean, keeper, accept } = actions;
   router.use(
     ['/admin/turns', '/admin/clean', '/admin/people'],
     express.urlencoded({ extended: false, limit: '8kb' }),
@@ -144,6 +153,28 @@ function addActions(
     log.info({ conversation, from: started.from, to: started.to }, 'a move asked by the owner');
     response.redirect(303, `${page}?done=moving-1`);
   });
+  router.post('/admin/turns/:id/stop', async (request, response, next) => {
+    const { id } = request.params;
+    const story = isTurnId(id) ? await sources.stories.read(id) : undefined;
+    if (!story) return next();
+    const { conversation } = story.turn;
+    const goesOn = isUnderWay(story);
+    if (goesOn) {
+      await accept({
+        id: stopId(conversation, id),
+        conversation,
+        at: new Date().toISOString(),
+        // For the thread; Claude does not get it.
+        text: 'Stop, from the dashboard',
+        media: [],
+        human: false,
+        stops: id,
+      });
+      log.info({ turn: id, conversation }, 'stopped by the owner');
+      keeper.look();
+    }
+    response.redirect(303, `/admin/turns/${id}?done=stopped-${goesOn ? 1 : 0}`);
+  });
   router.post('/admin/clean/:what', async (request, response, next) => {
     const { what } = request.params;
     if (what !== 'completed' && what !== 'failed') return next();
@@ -175,9 +206,10 @@ function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandle
 /** The result of the last action, in words; '' when the address names none. */
 function saidBy(done: unknown): string {
   const [, what, number] =
-    /^(retried|removed|moving)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
+    /^(retried|removed|stopped)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
   const count = Number(number);
   if (what === 'moving') return 'On the way. They hear of it when they have arrived.';
+  if (what === 'stopped') return count === 0 ? 'It was over already.' : 'It is being stopped.';
   if (what === 'removed') return `${counted(count, 'job')} removed.`;
   if (what === 'retried')
     return count === 0

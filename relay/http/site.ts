@@ -1,9 +1,13 @@
 import type { RequestListener } from 'node:http';
 import type { Log } from '../../shared/runtime/log.ts';
+import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createSealedSecrets } from '../../shared/store/links/sealed.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
+import { createTurnList } from '../../shared/store/turns/turn-list.ts';
+import { createTurnStories } from '../admin/turns/turn-story.ts';
+import { createWatch } from '../watch/watch.ts';
 import { createAdminMount } from '../admin/mount.ts';
 import { createApp } from './app.ts';
 import type { RelayConfig } from '../config.ts';
@@ -45,15 +49,21 @@ export async function createSite({
 }: SiteParts): Promise<RequestListener> {
   const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
   const { acks } = meter;
+  const { redis, turns, homes } = stores;
+  const accept = createIntake(turns, config.RETENTION_DAYS);
+  const look = (): void => keeper.look();
+  const [list, failed] = [createTurnList(redis), createFailedMessages(redis, turns)];
+  const stories = createTurnStories(redis, { turns, list, failed, homes });
+  const watch = createWatch({ config, stores, stories, look, closing, log });
   const secret = createSecretLinks({
-    sealed: createSealedSecrets(stores.redis),
-    accept: createIntake(stores.turns, config.RETENTION_DAYS),
-    look: () => keeper.look(),
+    sealed: createSealedSecrets(redis),
+    accept,
+    look,
     now: () => new Date(),
   });
   const links = createLinkRoutes({
-    links: createLinks(stores.redis),
-    handlers: { secret },
+    links: createLinks(redis),
+    handlers: { secret, watch: watch.links },
     secure: config.PUBLIC_URL.startsWith('https:'),
   });
   const fetchMedia = createMediaFetch({
@@ -71,6 +81,7 @@ export async function createSite({
     admin: await createAdminMount({
       config,
       stores,
+      turns: { list, failed, stories, ...watch, accept },
       acks,
       versions: readVersions(),
       keeper,

@@ -75,6 +75,13 @@ export function createUnsignedRateLimit(
   };
 }
 
+const streamBegins = Symbol('a stream begins');
+
+/** Tells the door that the request of this response was right, although it goes on for long. */
+export function noteStream(response: Response): void {
+  response.emit(streamBegins);
+}
+
 /**
  * Express middleware: rejects addresses over the limit and counts requests that fail. Counts in
  * advance, so that clients that hang up early are counted, too.
@@ -93,9 +100,14 @@ export function limitUnsigned(
       return;
     }
     unsignedRateLimit.noteWrong(request);
+    let isForgiven = false;
+    const forgive = (): void => {
+      if (!isForgiven) unsignedRateLimit.forgive(request);
+      isForgiven = true;
+    };
+    response.once(streamBegins, forgive);
     response.once('finish', () => {
-      if (response.statusCode < 400 || response.statusCode >= 500)
-        unsignedRateLimit.forgive(request);
+      if (response.statusCode < 400 || response.statusCode >= 500) forgive();
     });
     next();
   };

@@ -1,3 +1,4 @@
+import type { Request, Response } from 'express';
 import type { Link } from '../../shared/store/links/links.ts';
 
 /** A page and its headers. */
@@ -18,5 +19,17 @@ export type LinkHandler = {
    */
   take(link: Link, form: LinkForm): Promise<boolean>;
   /** The page for the browser that has used the link. */
-  done(link: Link): LinkPage;
+  done(link: Link): LinkPage | Promise<LinkPage>;
+  /**
+   * Answers the request of the browser that has used the link, if it is for a part of its page; false
+   * if it is not. `isMine` says whether the link is still that browser's, later on.
+   */
+  serve?(
+    link: Link,
+    request: Request,
+    response: Response,
+    isMine: () => Promise<boolean>,
+  ): Promise<boolean>;
+  /** How long a browser keeps the cookie that makes a used link its own (s); an hour by default. */
+  cookieSeconds?: number;
 };

@@ -16,8 +16,8 @@ const readForm = express.urlencoded({
 const cookieName = 'link';
 const cookieBytes = 16;
 
-/** How long a browser keeps the cookie that makes a used link its own (s). */
-const cookieSeconds = 3600;
+/** How long a browser keeps the cookie that makes a used link its own (s), unless its handler says so. */
+const usualSeconds = 3600;
 
 export type LinkRouteDeps = {
   links: Links;
@@ -39,8 +39,13 @@ export function createLinkRoutes({ links, handlers, secure }: LinkRouteDeps): Ro
     link: Link | undefined,
   ): Promise<void> => {
     const cookie = cookieOf(request);
-    if (link && cookie !== undefined && link.isUsedBy(cookie))
-      return show(response, 200, handlers[link.purpose].done(link));
+    if (link && cookie !== undefined && link.isUsedBy(cookie)) {
+      const handler = handlers[link.purpose];
+      const isMine = async (): Promise<boolean> =>
+        (await links.find(request.params.token))?.isUsedBy(cookie) ?? false;
+      if (await handler.serve?.(link, request, response, isMine)) return;
+      return show(response, 200, await handler.done(link));
+    }
     if (!link?.isOpen) return show(response, link ? 410 : 404, overPage());
     if (cookie === undefined)
       response.cookie(cookieName, randomBytes(cookieBytes).toString('base64url'), {
@@ -48,7 +53,7 @@ export function createLinkRoutes({ links, handlers, secure }: LinkRouteDeps): Ro
         // Not `strict`: the page is opened from a chat, which counts as another site.
         sameSite: 'lax',
         secure,
-        maxAge: cookieSeconds * 1000,
+        maxAge: (handlers[link.purpose].cookieSeconds ?? usualSeconds) * 1000,
         path: `/link/${request.params.token}`,
       });
     show(response, 200, await handlers[link.purpose].page(link));

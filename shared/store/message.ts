@@ -39,6 +39,21 @@ export function secretId(conversation: string, link: string): string {
   return `secret-${conversation.replace('+', '')}-${link}`;
 }
 
+/**
+ * The ids of stops from the dashboard: the conversation's digits or user id, and the id of the turn.
+ */
+const StopId = z.string().regex(/^stop-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-[\w.-]{1,160}$/);
+
+/** The id of the message that ends a turn from the dashboard. */
+export function stopId(conversation: string, turn: string): string {
+  return `stop-${conversation.replace('+', '')}-${turn}`;
+}
+
+/** The id of the button that ends this turn and no other. */
+export function stopButton(turn: string): string {
+  return `/stop-work ${turn}`;
+}
+
 /** Whether the message with this id is about work in the background. */
 export function isWorkId(id: string): boolean {
   return WorkId.safeParse(id).success;
@@ -49,7 +64,7 @@ export function isScheduledId(id: string): boolean {
   return ScheduledId.safeParse(id).success;
 }
 
-const MessageId = z.union([MessageSid, ScheduledId, WorkId, SecretId]);
+const MessageId = z.union([MessageSid, ScheduledId, WorkId, SecretId, StopId]);
 
 /** Whether this is the id of a message of any kind. */
 export function isMessageId(id: string): boolean {
@@ -100,6 +115,8 @@ export const Message = z.object({
     .optional(),
   /** A secret waits in Redis, sealed, under the id of this link. No person wrote the message. */
   sealed: z.string().optional(),
+  /** The turn that the owner ends from the dashboard. No person wrote the message. */
+  stops: z.string().optional(),
   /** What the owner has added for Claude when the message was tried again. */
   note: z.string().optional(),
   /**

@@ -46,6 +46,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: 'work takes long',
         parts: { words: 'work takes long: the step, and for how long' },
       },
+      { file: 'worker/turn/turn-parts.ts', when: 'work takes long: in its first line' },
       {
         file: 'worker/progress/tool-descriptions.ts',
         when: 'work takes long, in /status and after a stop (…ing); with /verbose (the other form)',
@@ -214,7 +215,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'worker/commands/turn-commands.ts',
         when: '/stop with a number, while something runs in the background',
-        parts: { olderWords: '/retry, with more than can be listed' },
+        parts: { olderWords: '/retry, with more than can be listed', stopWaiting: '/stop' },
       },
       { file: 'worker/turn/ending/outcome.ts', when: 'a stop during work' },
       {
@@ -224,6 +225,11 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       },
       { file: 'worker/background/describe.ts', when: 'something runs in the background' },
       { file: 'worker/commands/undo-commands.ts', when: '/undo, /redo' },
+      { file: 'worker/commands/watch-commands.ts', when: '/watch' },
+      {
+        file: 'relay/watch/watch-links.ts',
+        when: 'a person taps Stop on the live page of a turn',
+      },
       {
         file: 'worker/checkpoints/format-changes.ts',
         when: 'an answer has changed files: its last line, or a message with a button “Undo”',
@@ -260,6 +266,8 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       },
       { file: 'relay/links/secret-links.ts', when: 'none' },
       { file: 'relay/links/secret-page.ts', when: 'none' },
+      { file: 'worker/progress/watch-links.ts', when: 'none' },
+      { file: 'worker/progress/short-output.ts', when: 'none' },
     ],
   },
   {
@@ -370,7 +378,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
 
 /** Files and folders whose texts are for another reader than a person in the chat. */
 export const notForTheChat: Record<string, string[]> = {
-  'pages and HTTP': ['relay/admin/', 'relay/http/', 'relay/pages/'],
+  'pages and HTTP': ['relay/admin/', 'relay/http/', 'relay/pages/', 'relay/watch/'],
   Claude: [
     'worker/agent/',
     'worker/media/chat-picture.ts',

@@ -13,6 +13,7 @@ import { createDecisions } from '../../shared/store/people/decisions.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { sweepAmong } from '../../shared/store/boxes/sweep.ts';
@@ -267,6 +268,9 @@ test('every script that is sent twice says the same and leaves the same', async 
       expect((await decisions.decide(token, tap, true, conversation)).outcome).toBe('done');
     }
     await redis.del(keys.allowed);
+    await createTurnRecords(twice).append(fence, 'T', [
+      { kind: 'end', at: 1, id: 'a', failed: false, output: 'x' },
+    ]);
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');

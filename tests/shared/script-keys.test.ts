@@ -13,6 +13,7 @@ import { createModelRequests } from '../../shared/store/money/model-requests.ts'
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../../shared/store/owner.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
+import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createPeopleStore, limitWords } from '../../shared/store/people.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
@@ -194,6 +195,9 @@ async function exercise(redis: Redis): Promise<void> {
     );
   await redis.zadd(keys.files, 1, file.token);
   await files.put(Buffer.alloc(1000), { type: 'text/plain', name: 'x' }, otherPhone);
+  const caps = { roomBytes: 1000, totalBytes: 1 };
+  const records = createTurnRecords(redis, 1, undefined, Date.now, caps);
+  for (const turn of ['one', 'two']) await records.append(fence, turn, [{ kind: 'news', at: 1 }]);
   const pages = createPageStore(redis);
   await pages.put('a', 'text');
   await pages.append('b', 'entry', 'text');

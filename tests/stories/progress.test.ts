@@ -8,16 +8,23 @@ test('long work says now and then what it does, never the same twice, and the an
     { stories: [gate], worker: { progress: { firstMs: 300, everyMs: 300 } } },
     async (bench) => {
       await bench.say('gate');
-      await until('the line about the gate', () => texts(bench).includes('Waiting at the gate'));
+      await until('the line about the gate', () =>
+        texts(bench).some((text) => text.startsWith('Waiting at the gate')),
+      );
       await openGate(await workspaceOf(bench));
       await until('the answer', () => texts(bench).includes('through'));
       expect(texts(bench).at(-1)).toBe('through');
       expect(new Set(texts(bench)).size).toBe(texts(bench).length);
       // At the beginning Claude reads and thinks; nothing else was done.
-      expect(texts(bench).filter((text) => text !== 'Thinking')).toEqual([
+      const withoutLink = texts(bench).map((text) => text.replace(/\nWatch me: http\S+$/, ''));
+      expect(withoutLink.filter((text) => text !== 'Thinking')).toEqual([
         'Waiting at the gate',
         'through',
       ]);
+      // The first line of long work leads to its page.
+      expect(texts(bench).map((text) => text.includes('/link/'))).toEqual(
+        texts(bench).map((_, index) => index === 0),
+      );
     },
   );
 });

@@ -1,5 +1,5 @@
 import type { Effort, PermissionMode } from './settings.ts';
-import type { BackgroundControl } from './background.ts';
+import type { BackgroundControl, BackgroundTask } from './background.ts';
 import type { Home } from './homes/home.ts';
 import type { AskedMessage, MessageState, SessionPlace } from './message-state.ts';
 import type { ModelLookup } from './model/known-model.ts';
@@ -158,6 +158,11 @@ export type Usage = {
   isBooked?: boolean;
 };
 
+/** A call of a helper's, or the end of one. */
+export type HelperStep =
+  | { kind: 'tool'; id: string; name: string; summary: string; description?: string }
+  | { kind: 'tool-end'; id: string; failed: boolean; output?: string };
+
 /** What happens while the agent works, in order. */
 export type AgentEvent =
   /**
@@ -174,7 +179,12 @@ export type AgentEvent =
       description?: string;
       timeoutMs: number | undefined;
     }
-  | { kind: 'tool-end'; id: string; failed: boolean }
+  /** `output` is the beginning of what the tool has returned, as text; absent for none. */
+  | { kind: 'tool-end'; id: string; failed: boolean; output?: string }
+  /** A step of a helper that the tool call `of` has started. */
+  | { kind: 'helper'; of: string; step: HelperStep }
+  /** All that runs in the background now. */
+  | { kind: 'tasks'; tasks: Pick<BackgroundTask, 'id' | 'kind' | 'description'>[] }
   /** A screenshot of a page was saved to this file (absolute path). */
   | { kind: 'picture'; path: string }
   /** A sign of life; `writing`: it begins to say something, or to call this tool. */

@@ -10,12 +10,14 @@ import { scheduleCommands } from './schedule-commands.ts';
 import { secretCommands, takeSecret } from './secret-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { settingCommands } from './setting-commands.ts';
-import { turnCommands } from './turn-commands.ts';
+import { takeStop, turnCommands } from './turn-commands.ts';
 import { undoCommands } from './undo-commands.ts';
+import { watchCommands } from './watch-commands.ts';
 
 const all: Command[] = [
   ...turnCommands,
   ...undoCommands,
+  ...watchCommands,
   ...sessionCommands,
   ...settingCommands,
   ...scheduleCommands,
@@ -99,6 +101,7 @@ export type FoundCommand = { command: Command; argument: string };
  */
 export function findCommand(message: Message, isFirst: boolean): FoundCommand | undefined {
   if (message.sealed !== undefined) return { command: takeSecret, argument: '' };
+  if (message.stops !== undefined) return { command: takeStop, argument: '' };
   const text = commandText(message);
   const form = withoutCourtesy(text);
   for (const command of [...all, help]) {

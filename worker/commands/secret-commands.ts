@@ -1,4 +1,5 @@
 import type { Log } from '../../shared/runtime/log.ts';
+import type { Link } from '../../shared/store/links/links.ts';
 import { leastSecret, mostSecretBytes } from '../../shared/store/links/secret-link.ts';
 import { NoPlaceError } from '../secrets/kept-directory.ts';
 import type { SecretDesk } from '../secrets/secret-desk.ts';
@@ -69,10 +70,7 @@ export const secretCommands: Command[] = [
       const open = await secrets.openLinks(conversation);
       if (argument === '') {
         if (open.length === 0) return 'No page of yours is open.';
-        const lines = open.map(({ object, expires }, index) => {
-          const minutes = Math.max(Math.ceil((expires.getTime() - Date.now()) / 60_000), 1);
-          return `${index + 1}. The page to enter ${object}, for ${minutes} more min`;
-        });
+        const lines = open.map((link, index) => `${index + 1}. ${linkWords(link)}`);
         return `${lines.join('\n')}\n\nText “/links close 1” to close number 1, or “/links close all”.`;
       }
       const which = /^(?:close|revoke)\s+(?:#?(\d{1,3})|(all))$/i.exec(argument);
@@ -87,6 +85,15 @@ export const secretCommands: Command[] = [
     },
   },
 ];
+
+/** A link in the list of a person's links. */
+function linkWords({ purpose, object, expires, isFollowed }: Link): string {
+  const minutes = Math.max(Math.ceil((expires.getTime() - Date.now()) / 60_000), 1);
+  if (purpose === 'secret') return `The page to enter ${object}, for ${minutes} more min`;
+  return isFollowed
+    ? `The page of my work on “${object}”, open in your browser`
+    : `The page of my work on “${object}”, not opened yet, for ${Math.ceil(minutes / 60)} more h`;
+}
 
 /** Takes in what was entered on a page; not written by a person. */
 export const takeSecret: Command = {

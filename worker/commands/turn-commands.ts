@@ -55,38 +55,20 @@ export const turnCommands: Command[] = [
     run: endTasks,
   },
   {
+    // The button that the live page asks with: it stops its own turn only.
+    pattern: /^\/stop-work (\S+)$/,
+    anytime: true,
+    run: (parts, call) =>
+      call.argument === call.context.turn
+        ? stopWaiting(parts, call)
+        : Promise.resolve('That work is over already.'),
+  },
+  {
     // A stop during a turn ends it before commands are parsed; this one stops messages that wait.
     pattern: { exec: (text) => (readStop(text, true) === 'stop' ? [text] : null) },
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
-    async run(
-      { stores: { inbox, outbox, background }, agent },
-      { message: { id, conversation }, context: { turn, fence } },
-    ) {
-      const waiting = (await inbox.read(conversation))
-        .filter(({ work }) => work === undefined)
-        .map((message) => message.id);
-      const before = waiting.slice(0, waiting.indexOf(id));
-      const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation));
-      const tasks = before.length > 0 ? [] : await background.list(conversation);
-      if (tasks.length > 1) return whichTask(tasks);
-      const [task] = tasks;
-      const ended = task && (await endTask(agent, conversation, task));
-      const text =
-        before.length > 0
-          ? `Stopped before I began.${withdrawn}`
-          : ended !== undefined
-            ? `${ended}${withdrawn}`
-            : withdrawn === ''
-              ? 'Nothing is running.'
-              : `Stopped.${withdrawn}`;
-      await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, {
-        conversation,
-        ids: [...before, id],
-        state: 'answered',
-      });
-      return undefined;
-    },
+    run: stopWaiting,
   },
   {
     // The button beside Stop, when a text may have been a stop.
@@ -103,6 +85,53 @@ export const turnCommands: Command[] = [
       'Write what comes next, such as “/queue fix the footer, too”. Without /queue I hear it at once.',
   },
 ];
+
+/** Stops what waits, or the one task that runs in the background. */
+async function stopWaiting(
+  { stores: { inbox, outbox, background }, agent }: CommandParts,
+  { message: { id, conversation }, context: { turn, fence } }: CommandCall,
+): Promise<CommandAnswer | undefined> {
+  const waiting = (await inbox.read(conversation))
+    .filter(({ work }) => work === undefined)
+    .map((message) => message.id);
+  const before = waiting.slice(0, waiting.indexOf(id));
+  const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation));
+  const tasks = before.length > 0 ? [] : await background.list(conversation);
+  if (tasks.length > 1) return whichTask(tasks);
+  const [task] = tasks;
+  const ended = task && (await endTask(agent, conversation, task));
+  const text =
+    before.length > 0
+      ? `Stopped before I began.${withdrawn}`
+      : ended !== undefined
+        ? `${ended}${withdrawn}`
+        : withdrawn === ''
+          ? 'Nothing is running.'
+          : `Stopped.${withdrawn}`;
+  await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, {
+    conversation,
+    ids: [...before, id],
+    state: 'answered',
+  });
+  return undefined;
+}
+
+/** Takes in a stop from the dashboard that found its turn not at work; not written by a person. */
+export const takeStop: Command = {
+  pattern: /^$/,
+  anytime: true,
+  async run(parts, call) {
+    const { message, context } = call;
+    if (message.stops === context.turn) return await stopWaiting(parts, call);
+    const { id, conversation } = message;
+    await parts.stores.outbox.put([], context.fence, {
+      conversation,
+      ids: [id],
+      state: 'answered',
+    });
+    return undefined;
+  },
+};
 
 /** How many of the older ones are listed. */
 const mostNamed = 10;

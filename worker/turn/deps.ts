@@ -4,6 +4,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { Snapshots } from '../../shared/store/boxes/snapshot.ts';
 import type { PageStore } from '../../shared/store/pages.ts';
 import type { Stores } from '../../shared/store/stores.ts';
+import type { TurnRecords } from '../../shared/store/turns/records.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
 import type { Agent } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/settings.ts';
@@ -15,6 +16,7 @@ import type { Speaker } from '../media/speaking.ts';
 import type { Transcriber } from '../media/transcribing.ts';
 import type { SessionLock } from '../process/session-lock.ts';
 import type { Thaw } from '../process/thaw.ts';
+import type { WatchLinks } from '../progress/watch-links.ts';
 import type { ProgressTimes } from '../progress/progress.ts';
 import type { FileReader } from '../reading/file-reader.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
@@ -44,6 +46,9 @@ export type TurnDeps = {
 export type TurnStores = Stores & {
   pages: PageStore;
   snapshots: Snapshots;
+  /** What the live pages of turns are written from, and the links to them. */
+  records: TurnRecords;
+  watch: WatchLinks;
   /** A person's secrets and links. */
   secrets: SecretDesk;
   /** The home of a conversation's person. */

@@ -192,6 +192,7 @@ export function createDispatch(
           messages,
           {
             taken: done,
+            turn,
             full,
             isUnchecked,
             busy: atWork,
@@ -217,7 +218,7 @@ export function createDispatch(
         }
         from = 0;
         if (step === undefined || step.kind === 'barrier') {
-          if (busy && !messages.some((message) => isStop(message, question !== undefined)))
+          if (busy && !messages.some((message) => isStop(message, question !== undefined, turn)))
             await sayLater(
               messages.filter(
                 (message) =>

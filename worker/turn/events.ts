@@ -57,7 +57,7 @@ const quote = (words: string): string => `â€œ${words.replaceAll(/[*_~`]/g, '')}â
 
 export function createTurnEvents(
   { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
-  { context, questions, dispatch, result, steps }: TurnWork,
+  { context, questions, dispatch, result, steps, record }: TurnWork,
   { title, steering, reporter, screenshots, say: sayWords, sent, voice, suggestions }: EventParts,
 ): TurnEvents {
   const { inbox, outbox, conversations, sessions } = stores;
@@ -201,9 +201,11 @@ export function createTurnEvents(
   return {
     async onEvent(event) {
       reporter.note(event);
+      record.note(event, questions.open()?.text);
       steps.note(event);
       screenshots.note(event);
       await onKind(event);
+      if (event.kind === 'answer' || event.kind === 'words') record.noteNews();
       suggestions.note(event);
     },
   };

@@ -20,6 +20,8 @@ export type Situation = {
    * turn, except answers to the open question. By default no message must.
    */
   isUnchecked?: (message: Message) => boolean;
+  /** The turn that decides. */
+  turn?: string;
   /** Claude has received something in this turn. */
   busy: boolean;
   question: OpenQuestion | undefined;
@@ -83,9 +85,9 @@ function urgentStep(
   messages: Message[],
   situation: Situation,
 ): { step: NextStep | undefined } | undefined {
-  const { taken, busy, question, tapSentence } = situation;
+  const { taken, turn, busy, question, tapSentence } = situation;
   // Without work under way “cancel it” is a request about something else.
-  const stop = messages.find((message) => isStop(message, !busy || question !== undefined));
+  const stop = messages.find((message) => isStop(message, !busy || question !== undefined, turn));
   // The stop itself ends a running turn, and also withdraws earlier messages.
   if (stop) return { step: busy ? undefined : asCommand(stop, true) };
   // A tap belongs to its question, whatever came before it.
@@ -134,12 +136,13 @@ function isHeardBeside({ work }: Message, { question, session }: Situation): boo
   return question !== undefined && work !== undefined && work.session === session;
 }
 
-/** Only a person's message can be a command, or what a person has entered on a page. */
+/** Only a person's message can be a command, or what came from a page. */
 function asCommand(
   message: Message,
   isFirst: boolean,
 ): Extract<NextStep, { kind: 'command' }> | undefined {
-  const isAsked = isFromPerson(message) || message.sealed !== undefined;
+  const { sealed, stops } = message;
+  const isAsked = isFromPerson(message) || sealed !== undefined || stops !== undefined;
   const found = isAsked ? findCommand(message, isFirst) : undefined;
   return found && { kind: 'command', message, found };
 }

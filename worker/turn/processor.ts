@@ -18,6 +18,8 @@ import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
 import { createTurnSteps } from '../checkpoints/turn-steps.ts';
 import type { TurnOfSteps, TurnSteps } from '../checkpoints/turn-steps.ts';
+import { createTurnRecord } from '../progress/turn-record.ts';
+import type { TurnRecord } from '../progress/turn-record.ts';
 import { createDispatch } from './dispatch.ts';
 import type { Dispatch } from './dispatch.ts';
 import { createQuestions } from '../questions/questions.ts';
@@ -182,6 +184,7 @@ async function workInbox(
   });
   let hasBegun = false;
   let steps: TurnSteps | undefined;
+  let record: TurnRecord | undefined;
   try {
     const person = await meetPerson(stores, context, snapshot.messages);
     const waiting = await questions.withoutAnswers(snapshot.messages);
@@ -238,14 +241,18 @@ async function workInbox(
       log,
     );
     steps = started;
+    const home = await homing;
+    record = createTurnRecord({ ...stores, ...deps.media, home, context, now: Date.now });
+    record.begin();
     const left = await workTurn(own, {
       context,
-      home: await homing,
+      home,
       questions,
       dispatch,
       first: granted.first,
       result,
       steps: started,
+      record,
     });
     await sayChanges(own, context, started);
     return { hasBegun, left };
@@ -266,5 +273,6 @@ async function workInbox(
     return { hasBegun, left: undefined };
   } finally {
     slot.leave();
+    await record?.end();
   }
 }

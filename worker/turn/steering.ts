@@ -6,6 +6,7 @@ import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
 import type { Home } from '../agent/homes/home.ts';
 import type { TurnSteps } from '../checkpoints/turn-steps.ts';
+import type { TurnRecord } from '../progress/turn-record.ts';
 import type { Questions } from '../questions/questions.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { TurnContext } from './context.ts';
@@ -19,7 +20,7 @@ import { withSuggestion } from './suggestions.ts';
 
 /**
  * A turn with work for Claude: `home` is the person's, `first` are its first messages, and
- * `result` is filled while it works; `steps` note what it changes.
+ * `result` is filled while it works; `steps` note what it changes, `record` is for its live page.
  */
 export type TurnWork = {
   context: TurnContext;
@@ -29,6 +30,7 @@ export type TurnWork = {
   first: Message[];
   result: TurnResult;
   steps: TurnSteps;
+  record: TurnRecord;
 };
 
 /**

@@ -1,4 +1,4 @@
-import { isFromPerson } from '../../shared/store/message.ts';
+import { isFromPerson, stopButton } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { TurnContext } from './context.ts';
@@ -22,13 +22,16 @@ export class StopRequest extends Error {
 }
 
 /**
- * Whether a person's message is a stop. With `isStrict`, as while a question is open or nothing
+ * Whether a message stops the work of `turn`. With `isStrict`, as while a question is open or nothing
  * runs, words that may mean something else, such as “cancel”, do not count. A tap stops only by the
- * id of its button.
+ * id of its button; that of a live page, and a stop from the dashboard, stop their own turn only.
  */
-export function isStop(message: Message, isStrict = false): boolean {
+export function isStop(message: Message, isStrict = false, turn?: string): boolean {
+  if (message.stops !== undefined) return message.stops === turn;
   if (!isFromPerson(message)) return false;
-  if (message.choice) return message.choice.id === '/stop';
+  const { choice } = message;
+  if (choice)
+    return choice.id === '/stop' || (turn !== undefined && choice.id === stopButton(turn));
   return readStop(message.text, isStrict) === 'stop';
 }
 
@@ -41,7 +44,7 @@ export type CancelWatch = { signal: AbortSignal; look(): void; end(): void };
  */
 export function createCancelWatch(
   { stores: { inbox }, arrivals }: Pick<TurnDeps, 'stores' | 'arrivals'>,
-  { conversation, mailbox, log }: TurnContext,
+  { conversation, turn, mailbox, log }: TurnContext,
   questions: Pick<Questions, 'open'>,
   { hasSeen }: { hasSeen(id: string): boolean },
 ): CancelWatch {
@@ -54,7 +57,7 @@ export function createCancelWatch(
       again = false;
       const waiting = await inbox.read(conversation, anyStopWord);
       const isAsked = questions.open() !== undefined;
-      const stop = waiting.find((message) => isStop(message, isAsked));
+      const stop = waiting.find((message) => isStop(message, isAsked, turn));
       if (stop) stopping.abort(new StopRequest(stop, isAsked));
     } while (again);
   };

@@ -96,9 +96,10 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
     signal,
   );
   const suggestions = createSuggestions(stores, context, { session: dispatch.session, first });
-  const reporter = createReporter(deps, work, quota);
+  const title = first[0] ? withoutPrefix(first[0]).text : '';
+  const reporter = createReporter(deps, work, { quota, title });
   const events = createTurnEvents(deps, work, {
-    title: first[0] ? withoutPrefix(first[0]).text : '',
+    title,
     steering,
     reporter,
     screenshots: createScreenshots(sendTools),
@@ -122,9 +123,9 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
 
 /** Reports long work to the person: a line now and then, or each step if they want that. */
 function createReporter(
-  { stores: { outbox, background }, settings: { times } }: TurnDeps,
+  { stores: { outbox, background, watch }, settings: { times } }: TurnDeps,
   { context, questions, dispatch }: TurnWork,
-  quota: SendQuota,
+  { quota, title }: { quota: SendQuota; title: string },
 ): ProgressReporter {
   const { job, turn, conversation, fence, startedAt, mailbox, log } = context;
   const { verbose } = dispatch.known();
@@ -135,10 +136,14 @@ function createReporter(
     tell: async ({ text: line, index }) => {
       if (!(await quota.takeProgress())) return;
       const tasks = verbose === undefined ? await background.list(conversation) : [];
-      const text = alongside(
+      const words = alongside(
         line,
         tasks.map(({ description }) => description),
       );
+      // The first line of long work leads to its page; a worker that resumes it has said so before.
+      const isFirst = verbose === undefined && index === 1 && job.attemptsStarted === 1;
+      const url = isFirst && (await watch.of(conversation, turn, title));
+      const text = url ? `${words}\nWatch me: ${url}` : words;
       await outbox.put(
         [
           {

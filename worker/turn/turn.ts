@@ -28,7 +28,7 @@ export function emptyResult(): TurnResult {
  * StopRequest, an AgentFailure, FencedError, or the signal's reason.
  */
 export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number | undefined> {
-  const { context, questions, dispatch } = work;
+  const { context, questions, dispatch, record } = work;
   const { mailbox } = context;
   const parts = createTurnParts(deps, work);
   const { cancellation, steering, events, reporter } = parts;
@@ -42,13 +42,15 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
         if (isNews(event, dispatch.hasSeen)) await steering.look();
         return;
       case 'question-opened':
+        record.noteQuestion(questions.open()?.text);
         // The answer may have come in before the question.
         stop.look();
         return await steering.look();
       case 'look':
         return await steering.look();
       case 'read':
-        return await steering.pass(event);
+        await steering.pass(event);
+        return record.noteNews();
       case 'all-read':
         return await steering.onAllRead();
       case 'answered':
@@ -56,6 +58,7 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
       case 'agent':
         return await events.onEvent(event.event);
       case 'sent':
+        record.noteNews();
         return reporter.said();
       case 'progress-due':
         return await reporter.tellDue();

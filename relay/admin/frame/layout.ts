@@ -2,10 +2,11 @@ import { cut } from '../../../shared/runtime/cut.ts';
 import { logoMark } from './icon.ts';
 import { agoWords, clockWords, momentWords } from './format-measures.ts';
 import { adminStyle } from './style.ts';
+import { turnStyle } from './turn-style.ts';
 import { Html, html } from './html.ts';
 import { liveScript } from './live-script.ts';
 
-const style = new Html(adminStyle);
+const style = new Html(`${adminStyle}${turnStyle}`);
 const script = new Html(liveScript);
 const mark = new Html(logoMark);
 

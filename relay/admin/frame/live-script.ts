@@ -18,7 +18,9 @@ export const liveScript = `(() => {
       asOf.textContent = footer;
       if (busy()) return;
       const at = document.activeElement, href = main.contains(at) ? at.getAttribute('href') : null;
+      const folds = new Map([...main.querySelectorAll('details[id]')].map((fold) => [fold.id, fold.open]));
       main.innerHTML = content;
+      for (const fold of main.querySelectorAll('details[id]')) if (folds.has(fold.id)) fold.open = folds.get(fold.id);
       if (href) for (const link of main.querySelectorAll('a')) if (link.getAttribute('href') === href) { link.focus({ preventScroll: true }); break; }
     };
   };

@@ -1,6 +1,6 @@
 import { cut } from '../../../shared/runtime/cut.ts';
 import type { Reply } from '../../../shared/store/reply.ts';
-import { personLink, tokenField } from '../frame/layout.ts';
+import { actionButton, personLink, tokenField } from '../frame/layout.ts';
 import { chatText } from '../frame/chat-text.ts';
 import type { Frame } from '../frame/layout.ts';
 import { html } from '../frame/html.ts';
@@ -10,24 +10,47 @@ import { messageFiles, replyFile } from './shown-files.ts';
 import { messageTitle } from './message-title.ts';
 import { personTimes } from './turn-times.ts';
 import { stateTag, tag } from './turn-row.ts';
+import type { TurnRecord } from '../../watch/turn-record.ts';
+import { layOut, turnParts } from '../../watch/turn-view.ts';
+import type { TurnLook } from '../../watch/turn-view.ts';
 import type { Step, TurnStory } from './turn-story.ts';
 
-/** Everything about a turn. `frame.mayWrite` allows retrying its messages here. */
-export function turnPage(story: TurnStory, frame: Frame): Html {
-  const { turn, steps, replies, question, hasLog } = story;
+/**
+ * Everything about a turn: the page that its person may see, with ids and raw data, and what is the
+ * owner's alone. `frame.mayWrite` allows retrying its messages and stopping it here.
+ */
+export function turnPage(story: TurnStory, record: TurnRecord, frame: Frame): Html {
+  const { turn, steps, replies, hasLog } = story;
   const { id, messages, failure, next } = turn;
   return html`<div class="head"><div><a class="small" href="/admin/turns">Turns</a><h1><bdi>${cut(messageTitle(messages[0]?.message), 80)}</bdi></h1></div><span class="soft small about">${id}</span></div>
 ${failure !== undefined && turn.state === 'failed' && html`<section class="card"><header><h2 class="bad">Why it failed</h2></header><p class="whole">${failure}</p><p class="soft small">${triedWords(story)}</p></section>`}
-${question !== undefined && html`<section class="card"><header><h2>Waits for an answer to</h2></header><p class="whole" dir="auto">${question}</p></section>`}
 ${next !== undefined && messages.length === 0 && html`<p class="said">Its messages went on in <a href="/admin/turns/${encodeURIComponent(next)}">another turn</a>.</p>`}
 ${retryForm(story, frame)}
+${layOut(turnParts(story, record, ownerLook(story, frame)))}
 <div class="pair"><section class="card"><header><h2>The turn</h2>${stateTag(turn, frame)}</header>${facts(story, frame)}</section>
 <section class="card"><header><h2>${counted(messages.length, 'message')}</h2></header><ul class="rows">${messages.map(
     ({ message, state, attempts }) =>
       html`<li><span class="whole wide" dir="auto">${message?.text || messageTitle(message)}</span>${message && messageFiles(message)}${aboutLine(state, [message && momentWords(Date.parse(message.at), frame.zone), attempts > 1 && `${attempts} attempts`])}</li>`,
   )}</ul></section></div>
-<section class="card"><header><h2>Steps</h2><span class="soft small">${counted(steps.length, 'line')}</span></header><ol class="rows">${steps.map((step, index) => stepRow(step, steps[index + 1], turn.begunAt))}</ol>${steps.length === 0 && html`<p class="soft">${hasLog ? 'No tool was used.' : 'The steps of the latest 1,000 turns are kept.'}</p>`}</section>
+<section class="card"><header><h2>Log</h2><span class="soft small">${counted(steps.length, 'line')}</span></header><ol class="rows">${steps.map((step, index) => stepRow(step, steps[index + 1], turn.begunAt))}</ol>${steps.length === 0 && html`<p class="soft">${hasLog ? 'No tool was used.' : 'The log of the latest 1,000 turns is kept.'}</p>`}</section>
 <section class="card"><header><h2>Replies</h2><span class="soft small">${counted(replies.length, 'reply', 'replies')}</span></header><ul class="rows">${replies.map((reply) => replyRow(reply, frame))}</ul>${replies.length === 0 && html`<p class="soft">The answer will stand here.</p>`}</section>`;
+}
+
+/** How the owner sees a turn: what its person sees, with ids and raw data. */
+function ownerLook(
+  { turn: { id } }: TurnStory,
+  { now, zone, isPretend, mayWrite, token }: Frame,
+): TurnLook {
+  const path = encodeURIComponent(id);
+  return {
+    now,
+    zone,
+    isPretend,
+    owner: true,
+    picture: (entry) => `/admin/seen/${path}/${entry}`,
+    stop: mayWrite && actionButton(`/admin/turns/${path}/stop`, token, 'Stop'),
+    runningTasks: new Set(),
+  };
 }
 
 function triedWords({ turn: { messages } }: TurnStory): string {

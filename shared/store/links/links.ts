@@ -4,11 +4,12 @@ import { isSameSecret } from '../../runtime/constant-time.ts';
 import { callKey } from '../redis/idempotent.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
+import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /** What a link is for; each purpose has a page of its own. */
-const purposes = ['secret'] as const;
+const purposes = ['secret', 'watch'] as const;
 export type LinkPurpose = (typeof purposes)[number];
 
 /**
@@ -25,12 +26,13 @@ export type NewLink = {
 
 /**
  * A stored link. `id` names it without opening it. `isOpen`: it has not expired, and not every use
- * is taken.
+ * is taken. `isFollowed`: a browser has used it, and may still look at what it leads to.
  */
 export type Link = NewLink & {
   id: string;
   expires: Date;
   isOpen: boolean;
+  isFollowed: boolean;
   /** Whether the browser with this cookie has used it. */
   isUsedBy(cookie: string): boolean;
 };
@@ -44,23 +46,29 @@ export type LinkUse = 'ok' | 'used' | 'over';
  * each address before the person taps it. A browser uses a link once and may repeat that.
  */
 export type Links = {
-  /** Creates a link for a quarter of an hour and returns its token. */
+  /** Creates a link and returns its token. */
   add(link: NewLink): Promise<{ token: string; expires: Date }>;
   /** The link of a token, open or not; undefined when it does not exist (any more). */
   find(token: string): Promise<Link | undefined>;
   /** Uses a link for the browser with this cookie. */
   use(token: string, cookie: string): Promise<LinkUse>;
-  /** A person's open links, the oldest first. */
+  /** A person's links that are open or followed, the oldest first. */
   list(person: string): Promise<Link[]>;
   /** Deletes a person's links, all of them without `ids`. Returns how many were deleted. */
   revoke(person: string, ids?: readonly string[]): Promise<number>;
 };
 
-/** How long a link works (ms), and how long its browser may repeat its use after that. */
+/** How long a link for a secret works (ms), and how long its browser may repeat its use after that. */
 export const linkMs = 15 * 60_000;
 const repeatMs = 15 * 60_000;
 
-/** How many links a person may have; beyond it the oldest one is deleted. */
+/**
+ * How long a link may be used for the first time (ms): a live page only shows, and the message
+ * with its link may be read much later.
+ */
+const openMs: Record<LinkPurpose, number> = { secret: linkMs, watch: 24 * 3600_000 };
+
+/** How many links of each purpose a person may have; beyond it the oldest one is deleted. */
 const most = 20;
 
 const tokenBytes = 16;
@@ -104,8 +112,12 @@ const Stored = z.looseObject({
   expires: z.coerce.number(),
 });
 
-/** `now` is in ms since 1970. */
-export function createLinks(redis: Redis, now: () => number = Date.now): Links {
+/** `now` is in ms since 1970. The browser of a live page may look at it for `retentionDays`. */
+export function createLinks(
+  redis: Redis,
+  now: () => number = Date.now,
+  retentionDays: number = usualRetentionDays,
+): Links {
   const read = async (id: string): Promise<(Link & { digest: string }) | undefined> => {
     // A link of a later version's purpose is not a link here.
     const stored = Stored.safeParse(await redis.hgetall(keys.link(id))).data;
@@ -116,6 +128,7 @@ export function createLinks(redis: Redis, now: () => number = Date.now): Links {
       id,
       expires: new Date(expires),
       isOpen: used < link.uses && expires > now(),
+      isFollowed: link.purpose === 'watch' && used > 0,
       isUsedBy: (cookie) => `by:${browserOf(cookie)}` in stored,
     };
   };
@@ -128,7 +141,8 @@ export function createLinks(redis: Redis, now: () => number = Date.now): Links {
   return {
     async add({ purpose, person, object, detail, uses }) {
       const token = randomBytes(tokenBytes).toString('base64url');
-      const [digest, expires] = [digestOf(token), now() + linkMs];
+      const [digest, expires] = [digestOf(token), now() + openMs[purpose]];
+      const seenMs = purpose === 'watch' ? retentionSeconds(retentionDays) * 1000 : repeatMs;
       const id = idOf(digest);
       await runScript(redis, addScript, {
         keys: { link: keys.link(id), links: keys.links(person) },
@@ -141,7 +155,7 @@ export function createLinks(redis: Redis, now: () => number = Date.now): Links {
           detail,
           uses,
           expiryMs: expires,
-          forgetMs: expires + repeatMs,
+          forgetMs: expires + seenMs,
           nowMs: now(),
           most,
           linkPrefix: keys.link(''),
@@ -162,7 +176,9 @@ export function createLinks(redis: Redis, now: () => number = Date.now): Links {
     async list(person) {
       const ids = await redis.zrange(keys.links(person), 0, '-1');
       const links = await Promise.all(ids.map(read));
-      return links.filter((link) => link !== undefined).filter(({ isOpen }) => isOpen);
+      return links
+        .filter((link) => link !== undefined)
+        .filter(({ isOpen, isFollowed }) => isOpen || isFollowed);
     },
     async revoke(person, ids) {
       const gone = await runScript(redis, revokeScript, {

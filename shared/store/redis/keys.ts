@@ -168,6 +168,14 @@ export const keys = {
   turnMessages: (turn: string): string => `${prefix}:turn-messages:${turn}`,
   /** LIST of the ids of a turn's replies, in order. */
   turnReplies: (turn: string): string => `${prefix}:turn-replies:${turn}`,
+  /**
+   * LIST that expires: what happened in a turn, as JSON, for its page; also the pub/sub channel of its
+   * news. HASH that expires: the bytes of each record, of its outputs and pictures, and of all (`*`).
+   * ZSET that expires: the records by when they expire (ms since 1970).
+   */
+  steps: (turn: string): string => `${prefix}:steps:${turn}`,
+  stepSizes: `${prefix}:step-sizes`,
+  stepTimes: `${prefix}:step-times`,
   /** ZSET of the latest permanently failed replies, by the time of the failure (ms since 1970). */
   failures: `${prefix}:failures`,
   /**

@@ -61,6 +61,13 @@ export type SessionBackground = {
 
 const unheardKinds = new Set(['tool', 'tool-end', 'picture', 'result', 'failure', 'compacted']);
 
+/** A thousand outputs would be too much to keep. */
+function withoutOutput(translation: Translation): Translation {
+  if (translation.kind !== 'tool-end') return translation;
+  const { id, failed } = translation;
+  return { kind: 'tool-end', id, failed };
+}
+
 export function createSessionBackground(now: () => number = Date.now): SessionBackground {
   let tasks: BackgroundTask[] = [];
   let unheard: Translation[] = [];
@@ -101,7 +108,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (isEnd) speaking = false;
       const isEmpty = kind === 'result' && !translation.isSelfBegun;
       if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
-        unheard = [...unheard.slice(1 - mostUnheard), translation];
+        unheard = [...unheard.slice(1 - mostUnheard), withoutOutput(translation)];
       if (isEnd) muted = false;
       // The model learns of an end with the next tool's result, or in a turn that Claude Code
       // begins.

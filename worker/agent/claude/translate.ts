@@ -1,4 +1,5 @@
 import type {
+  SDKAssistantMessage,
   SDKBackgroundTasksChangedMessage,
   SDKMessage,
   SDKPartialAssistantMessage,
@@ -13,6 +14,7 @@ import { sayForPerson } from './local-command.ts';
 import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
 import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
+import { toolOutput } from '../tool-output.ts';
 import { joinBlocks } from './transcript/transcript.ts';
 import { isBlank, withoutFiller } from './filler.ts';
 
@@ -135,9 +137,13 @@ export function createTranslator(): Translator {
           return [{ kind: 'background', tasks: message.tasks.flatMap(readTask) }];
         return [{ kind: 'alive' }];
       case 'assistant': {
-        if (message.parent_tool_use_id !== null || said.has(message.uuid))
-          return [{ kind: 'alive' }];
+        if (said.has(message.uuid)) return [{ kind: 'alive' }];
         said.add(message.uuid);
+        if (message.parent_tool_use_id !== null)
+          return [
+            { kind: 'alive' },
+            ...helperSteps(message.parent_tool_use_id, message.message.content),
+          ];
         trouble = readTrouble(message);
         if (trouble) return [{ kind: 'alive' }];
         const events: Translation[] = [{ kind: 'alive' }];
@@ -148,11 +154,7 @@ export function createTranslator(): Translator {
           if (block.type === 'tool_use') {
             earlier.push(...blocks.splice(0));
             events.push({
-              kind: 'tool',
-              id: block.id,
-              name: block.name,
-              summary: summarise(block.input),
-              ...describe(block.input),
+              ...readCall(block),
               timeoutMs: timeoutOf(block.input),
             });
           }
@@ -160,11 +162,10 @@ export function createTranslator(): Translator {
         return events;
       }
       case 'user': {
-        const ended =
-          message.parent_tool_use_id === null
-            ? toolResults(message.message.content, photographing)
-            : [];
-        return ended.length > 0 ? ended : [{ kind: 'alive' }];
+        const { parent_tool_use_id: of } = message;
+        const ended = toolResults(message.message.content, photographing);
+        const events = of === null ? ended : ended.flatMap((end) => asHelper(of, end));
+        return events.length > 0 ? events : [{ kind: 'alive' }];
       }
       case 'stream_event':
         return [readStart(message)];
@@ -233,10 +234,40 @@ function toolResults(content: unknown, photographing: Set<string>): Translation[
     const path =
       photographing.delete(id) && 'content' in block ? savedPicture(block.content) : undefined;
     return [
-      { kind: 'tool-end', id, failed: 'is_error' in block && block.is_error === true },
+      {
+        kind: 'tool-end',
+        id,
+        failed: 'is_error' in block && block.is_error === true,
+        ...toolOutput('content' in block ? block.content : undefined),
+      },
       ...(path === undefined ? [] : [{ kind: 'picture' as const, path }]),
     ];
   });
+}
+
+/** A call, in the form of its event. */
+function readCall({ id, name, input }: { id: string; name: string; input: unknown }): {
+  kind: 'tool';
+  id: string;
+  name: string;
+  summary: string;
+  description?: string;
+} {
+  return { kind: 'tool', id, name, summary: summarise(input), ...describe(input) };
+}
+
+/** The calls of a helper that the call `of` has started. */
+function helperSteps(
+  of: string,
+  content: SDKAssistantMessage['message']['content'],
+): Extract<Translation, { kind: 'helper' }>[] {
+  return content.flatMap((block) =>
+    block.type === 'tool_use' ? [{ kind: 'helper' as const, of, step: readCall(block) }] : [],
+  );
+}
+
+function asHelper(of: string, end: Translation): Extract<Translation, { kind: 'helper' }>[] {
+  return end.kind === 'tool-end' ? [{ kind: 'helper', of, step: end }] : [];
 }
 
 /** Whether Claude itself begins a text or a tool call; its helpers' are not for the person. */

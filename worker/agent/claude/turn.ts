@@ -63,6 +63,7 @@ export async function* workInSession(
         if (translation.failure.kind === 'budget') return void askForMore(translation.failure);
         return fail(translation.failure);
       case 'background':
+        events.push({ kind: 'tasks', tasks: translation.tasks });
         return prompts.closeBackground();
       case 'interrupted':
         return fail(new AgentFailure('died', 'Claude Code was interrupted'));

@@ -1,0 +1,38 @@
+import { withoutPrefix } from '../turn/format-messages.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { readMessage } from '../../shared/store/message.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Command, CommandCall, CommandParts } from './command.ts';
+
+/** The live page of what Claude does, or of what it has done last. */
+export const watchCommands: Command[] = [
+  {
+    pattern: /^\/watch$/i,
+    help: { usage: '/watch', does: 'a page where you see me work, step by step' },
+    anytime: true,
+    run: answerWatch,
+  },
+];
+
+async function answerWatch(
+  { stores }: CommandParts,
+  { message: { conversation }, context, busy }: CommandCall,
+): Promise<string> {
+  const turn = busy ? context.turn : await stores.records.newest(conversation);
+  if (turn === undefined)
+    return 'There is nothing to watch yet. Give me something to do, and text “/watch” while I work.';
+  const url = await stores.watch.of(conversation, turn, await titleOf(stores, turn));
+  const what = busy ? 'Here you see me work' : 'Here is how my last work went, step by step';
+  return `${what}:\n${url}\nThe link opens in one browser, within a day.`;
+}
+
+/** The person's own words that a turn began with; '' when they are no longer kept. */
+async function titleOf(
+  { redis }: Pick<CommandParts['stores'], 'redis'>,
+  turn: string,
+): Promise<string> {
+  const [first] = await redis.lrange(keys.turnMessages(turn), 0, 0);
+  const raw = first === undefined ? null : await redis.get(keys.said(first));
+  const message: Message | undefined = readMessage(raw ?? '');
+  return message ? withoutPrefix(message).text : '';
+}
