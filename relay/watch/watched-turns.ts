@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { RecordEntry, TurnRecords } from '../../shared/store/turns/records.ts';
+import { createYoungCollector } from '../small-heap.ts';
 import { noteStream } from '../http/unsigned-rate-limit.ts';
 import type { TurnStory } from '../admin/turns/turn-story.ts';
 import type { TurnNews } from './turn-news.ts';
@@ -13,7 +14,7 @@ import type { Part } from './turn-view.ts';
 export const mostFollowed = 300;
 
 /** How soon after news a page is written again (ms): several steps may begin at once. */
-const gatherMs = 150;
+const gatherMs = 250;
 
 /** The least time between two reads of what the record does not hold, such as the cost (ms). */
 const storyMs = 1000;
@@ -21,8 +22,11 @@ const storyMs = 1000;
 /** How often a silent stream says that it lives, and its right to look is checked (ms); Fly closes after 60 s. */
 const beatMs = 15_000;
 
-/** What may wait for a browser that does not read (bytes). */
-const mostUnread = 2 * 1024 * 1024;
+/** How long a browser may read nothing before its stream is cut off (ms). */
+const mostUnreadMs = 60_000;
+
+/** How much is sent before the buffers of what was sent are collected (bytes). */
+const collectBytes = 8 * 1024 * 1024;
 
 /** A turn as it is now. */
 export type TurnNow = { story: TurnStory; record: TurnRecord };
@@ -68,8 +72,14 @@ type Watched = {
   parts: Part[];
   /** What each piece was when it was last sent: a step's `touched`, or the HTML. */
   sent: Map<string, string | number>;
-  followers: Set<Follower>;
+  followers: Map<Follower, Standing>;
 };
+
+/**
+ * Where a follower stands: how much of the record it was sent (entries), and since when it is `behind`
+ * (ms since 1970): it has not read what was sent, and gets the rest in one piece when it has.
+ */
+type Standing = { has: number; behind?: number };
 
 /** A turn that is being read or watched; the last of those who want it ends that. */
 type Entry = { wanted: number; ready: Promise<{ of: Watched; end: () => void } | undefined> };
@@ -94,7 +104,7 @@ export function createWatchedTurns(deps: WatchedTurnsDeps): WatchedTurns {
     const now = await readNow(turn);
     if (!now) return undefined;
     const parts = await write({ story: now.story, record: now.reader.record });
-    const of: Watched = { turn, ...now, parts, sent: new Map(), followers: new Set() };
+    const of: Watched = { turn, ...now, parts, sent: new Map(), followers: new Map() };
     noteSent(of, parts);
     return { of, end: keepCurrent(of, deps) };
   };
@@ -133,7 +143,7 @@ export function createWatchedTurns(deps: WatchedTurnsDeps): WatchedTurns {
       const of = (await entry.ready.catch(() => undefined))?.of;
       if (response.closed) return;
       if (!of || closing.aborted) return void response.status(204).end();
-      of.followers.add(follower);
+      of.followers.set(follower, { has: of.reader.record.length });
       response.once('close', () => of.followers.delete(follower));
       noteStream(response);
       response.writeHead(200, {
@@ -141,8 +151,8 @@ export function createWatchedTurns(deps: WatchedTurnsDeps): WatchedTurns {
         'Cache-Control': 'no-cache, no-transform',
         'X-Accel-Buffering': 'no',
       });
-      const missed = of.parts.filter(({ touched }) => touched === undefined || touched > from);
-      response.write(`retry: 1000\n\n${message(of, missed)}`);
+      response.on('drain', () => catchUp(of, follower));
+      response.write(`retry: 1000\n\n${message(of, since(of, from))}`);
       if (isOver(of)) response.end();
     },
   };
@@ -179,7 +189,9 @@ function keepCurrent(
     const changed = of.parts.filter((part) => hasChanged(of, part));
     noteSent(of, changed);
     if (changed.length > 0) send(of, message(of, changed));
-    if (isOver(of)) for (const { response } of of.followers) response.end();
+    if (isOver(of))
+      for (const [{ response }, { behind }] of of.followers)
+        if (behind === undefined) response.end();
   };
   const run = async (): Promise<void> => {
     [dueAt, isReading] = [Number.POSITIVE_INFINITY, true];
@@ -192,12 +204,15 @@ function keepCurrent(
   const check = async ({ response, mayLook }: Follower): Promise<void> => {
     // While Redis is away nothing is shown that was not shown before.
     const isAllowed = await mayLook().catch(() => true);
-    if (isAllowed) response.write(': still here\n\n');
-    else response.end();
+    if (response.writableEnded) return;
+    if (!isAllowed) response.end();
+    else if (!response.writableNeedDrain) response.write(': still here\n\n');
   };
   const endNews = news.follow(turn, () => soon(gatherMs));
   const beat = setInterval(() => {
-    for (const follower of of.followers) void check(follower);
+    for (const [follower, { behind }] of of.followers)
+      if (behind !== undefined && Date.now() - behind > mostUnreadMs) follower.response.destroy();
+      else void check(follower);
     soon(gatherMs);
   }, beatMs);
   return () => {
@@ -237,9 +252,32 @@ function message(of: Watched, parts: Part[]): string {
   return `id: ${of.reader.record.length}\ndata: ${data}\n\n`;
 }
 
-/** A browser that does not read gets its connection closed, and goes on later from where it stood. */
-function send({ followers }: Watched, text: string): void {
-  for (const { response } of followers)
-    if (response.writableLength > mostUnread) response.destroy();
-    else response.write(text);
+/** The pieces that a page lacks which stands at this entry. */
+function since({ parts }: Watched, from: number): Part[] {
+  return parts.filter(({ touched }) => touched === undefined || touched > from);
+}
+
+const collect = createYoungCollector(collectBytes);
+
+/** Sends the same bytes to all who have read what they were sent before; the others wait for it. */
+function send({ reader, followers }: Watched, text: string): void {
+  const bytes = Buffer.from(text);
+  for (const [{ response }, standing] of followers)
+    if (response.writableEnded) continue;
+    else if (response.writableNeedDrain) standing.behind ??= Date.now();
+    else {
+      response.write(bytes);
+      standing.has = reader.record.length;
+    }
+  collect(bytes.byteLength);
+}
+
+/** Sends what has changed since a follower has stopped reading. */
+function catchUp(of: Watched, follower: Follower): void {
+  const standing = of.followers.get(follower);
+  if (standing?.behind === undefined || follower.response.writableEnded) return;
+  follower.response.write(message(of, since(of, standing.has)));
+  delete standing.behind;
+  standing.has = of.reader.record.length;
+  if (isOver(of)) follower.response.end();
 }

@@ -119,6 +119,34 @@ test('a person’s links are listed and revoked, one or all, and never another p
   });
 });
 
+test('a live page is opened within a day, by one browser, which may look at it for the retention', async () => {
+  await withLinks(async (links, clock, redis) => {
+    const watch = { ...link, purpose: 'watch' as const };
+    const [{ token }, late] = [await links.add(watch), await links.add(watch)];
+    const open = await links.add(link);
+    clock.now += 23 * 3600_000;
+    expect(await links.use(token, 'mine')).toBe('ok');
+    expect(await links.use(token, 'yours')).toBe('used');
+    expect((await links.list(ann)).map(({ isFollowed }) => isFollowed).toSorted()).toEqual([
+      false,
+      true,
+    ]);
+    clock.now += 2 * 3600_000;
+    expect(await links.use(late.token, 'mine')).toBe('over');
+    expect((await links.find(token))?.isUsedBy('mine')).toBe(true);
+    expect((await links.list(ann)).map(({ isFollowed }) => isFollowed)).toEqual([true]);
+    expect(await links.find(open.token)).toMatchObject({ isOpen: false });
+    const [days = 0] = [(await redis.pttl(keys.link((await links.find(token))?.id ?? ''))) / 864e5];
+    expect(days).toBeGreaterThan(29);
+    // The pages of many turns leave a link for a secret alone.
+    const secret = await links.add(link);
+    for (let count = 0; count < 25; count += 1) await links.add(watch);
+    expect((await links.find(secret.token))?.isOpen).toBe(true);
+    expect(await links.find(token)).toBeUndefined();
+    expect(await links.revoke(ann)).toBe(21);
+  });
+});
+
 test('a person has twenty links; the oldest makes room', async () => {
   await withLinks(async (links, clock) => {
     const tokens = [];

@@ -54,6 +54,18 @@ test('nothing of what an agent says, asks, plans, suggests, leaves running or fa
       prompts: ['p'],
       usage,
     },
+    { kind: 'tool-end', id: 't', failed: false, output: `TOKEN=${value}` },
+    {
+      kind: 'helper',
+      of: 't',
+      step: { kind: 'tool', id: 'h', name: 'Bash', summary: value, description: value },
+    },
+    {
+      kind: 'helper',
+      of: 't',
+      step: { kind: 'tool-end', id: 'h', failed: true, output: JSON.stringify({ value }) },
+    },
+    { kind: 'tasks', tasks: [{ id: 'k', kind: 'command', description: value }] },
   ];
   let listener: BackgroundListener | undefined;
   const inner: Agent = {
@@ -118,7 +130,8 @@ test('nothing of what an agent says, asks, plans, suggests, leaves running or fa
   // A path leads to a file: it is left as it is.
   expect(events[4]).toEqual(said[4]);
   expect(events[5]).toMatchObject({ text: mark, earlier: [{ text: mark }], about: [mark], usage });
-  for (const index of [2, 3, 5]) expect(JSON.stringify(events[index])).not.toContain(value);
+  for (const index of [2, 3, 5, 6, 7, 8, 9])
+    expect(JSON.stringify(events[index])).not.toContain(value);
   expect(given['sendFile']).toEqual({ path: `/a/${value}`, caption: mark });
   expect(given['approve']).toMatchObject({ detail: mark, always: { key: value, name: mark } });
   for (const name of ['say', 'scheduleTurn', 'ask', 'decidePlan'])

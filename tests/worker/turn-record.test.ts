@@ -127,7 +127,8 @@ test('an output keeps its beginning and its end in 16 kB, without colours, and n
     );
     const kept = shortOutput(event?.output ?? '');
     expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(16 * 1024);
-    expect(kept).not.toMatch(/kT7-of|person|9wq|\uFFFD|\u001B/);
+    expect(kept).not.toMatch(/kT7-of|person|9wq|\uFFFD/);
+    expect(kept).not.toContain('\u001B');
   }
   expect(shortOutput('short')).toBe('short');
   expect(shortOutput(`begin${'é'.repeat(20_000)}end`)).toMatch(

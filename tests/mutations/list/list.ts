@@ -16,6 +16,7 @@ import { snapshots } from './snapshots.ts';
 import { agent } from './worker-agent.ts';
 import { backgroundWork } from './worker-background.ts';
 import { turns } from './worker-turns.ts';
+import { watch } from './watch.ts';
 
 /** Every guard of the core whose removal a test must notice. */
 export const mutations: readonly Mutation[] = [
@@ -36,4 +37,5 @@ export const mutations: readonly Mutation[] = [
   ...fleet,
   ...readable,
   ...snapshots,
+  ...watch,
 ];

@@ -289,7 +289,7 @@ export const relay = [
     ],
     [
       'who has a file’s address is not counted',
-      'if (response.statusCode < 400 || response.statusCode >= 500) unsignedRateLimit.forgive(request);',
+      'if (response.statusCode < 400 || response.statusCode >= 500) forgive();',
       '',
       { named: 'guesses addresses' },
     ],

@@ -236,7 +236,7 @@ export const turns = [
     ['only a person says stop', 'if (!isFromPerson(message)) return false;', ''],
     [
       'a tap stops by its id alone',
-      "if (message.choice) return message.choice.id === '/stop';",
+      "if (choice) return choice.id === '/stop' || (turn !== undefined && choice.id === stopButton(turn));",
       '',
     ],
   ]),

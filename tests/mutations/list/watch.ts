@@ -1,0 +1,135 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [page, records, worker, hub, links, hiding] = [
+  'tests/relay/watch.test.ts',
+  'tests/shared/turn-records.test.ts',
+  'tests/worker/turn-record.test.ts',
+  'tests/relay/watched-turns.test.ts',
+  'tests/links/links.test.ts',
+  'tests/secrets/hide-secrets.test.ts',
+];
+
+/** Live pages of turns. */
+export const watch = [
+  ...mutationsOf('shared/store/turns/lua/append-steps.lua', records, [
+    ['a worker that was taken over adds nothing', "if isFenced() then return 'fenced' end", ''],
+    [
+      'outputs have a bounded room in a turn',
+      "if room ~= '' and (tonumber(redis.call('HGET', sizes, field) or '0') + #text > tonumber(roomBytes)) then",
+      'if false then',
+    ],
+    ['a record ends', "text ~= '' and length < tonumber(mostEntries)", "text ~= ''"],
+    ['the oldest records make room', 'while total > tonumber(totalBytes) do', 'while false do'],
+    [
+      'what has expired counts no longer',
+      "'LIMIT', 0, 100)) do forget(gone) end",
+      "'LIMIT', 0, 0)) do forget(gone) end",
+    ],
+    ['followers hear of news', "redis.call('PUBLISH', steps, length)", ''],
+  ]),
+  ...mutationsOf('shared/store/turns/records.ts', records, [
+    [
+      'no output is kept where Redis is nearly full',
+      'const hasRoom = !isLarge || (await memory.hasRoom());',
+      'const hasRoom = true;',
+    ],
+  ]),
+  ...mutationsOf('shared/store/links/lua/add-link.lua', links, [
+    [
+      'links of one purpose leave those of another alone',
+      "if redis.call('HGET', linkPrefix .. old, 'purpose') == purpose then",
+      'if true then',
+    ],
+  ]),
+  ...mutationsOf('worker/progress/turn-record.ts', worker, [
+    ['an end without a beginning is not kept', 'if (!begun.delete(step.id)) return;', ''],
+    [
+      'a store that fails ends no turn',
+      '.append(fence, turn, batch).catch((error: unknown) => dropped(log, error));',
+      '.append(fence, turn, batch);',
+    ],
+  ]),
+  ...mutationsOf('worker/progress/short-output.ts', worker, [
+    ['an output is bounded', 'if (bytes.length <= mostBytes) return', 'if (true) return'],
+  ]),
+  ...mutationsOf('worker/secrets/hide-secrets.ts', hiding, [
+    [
+      'outputs are blanked',
+      'yield blankTexts(event, blank);',
+      "yield event.kind === 'tool-end' ? event : blankTexts(event, blank);",
+    ],
+  ]),
+  ...mutationsOf('relay/watch/watch-links.ts', page, [
+    [
+      'a link leads to a turn of its own conversation only',
+      '(await conversationOf(asked.turn)) === asked.conversation ? asked.turn : undefined',
+      'asked.turn',
+      { named: 'of one browser' },
+    ],
+    [
+      'a removed person sees nothing',
+      'if (!asked || !(await allowed.has(asked.conversation))) return undefined;',
+      'if (!asked) return undefined;',
+      { named: 'of one browser' },
+    ],
+    [
+      'before a link is used its page says nothing of the turn',
+      'page: async () => watchFirstPage(),',
+      'page: async (link) => ({ ...watchFirstPage(), html: link.detail }),',
+      { named: 'follows its turn' },
+    ],
+  ]),
+  ...mutationsOf('relay/links/routes.ts', page, [
+    [
+      'the page and its parts are of the browser that has opened it',
+      'if (link && cookie !== undefined && link.isUsedBy(cookie)) {',
+      'if (link && cookie !== undefined) {',
+      { named: 'of one browser' },
+    ],
+  ]),
+  ...mutationsOf('relay/watch/watched-turns.ts', hub, [
+    [
+      'so many streams are open at most',
+      'streams.size >= most || closing.aborted',
+      'closing.aborted',
+    ],
+    [
+      'what waits for a stream that is not read is bounded',
+      'if (response.writableNeedDrain) standing.behind ??= Date.now();',
+      'if (false) standing.behind ??= Date.now();',
+    ],
+    [
+      'a stream that was not read gets the rest',
+      "response.on('drain', () => catchUp(of, follower));",
+      '',
+    ],
+    [
+      'what the page has is not sent again',
+      'touched === undefined || touched > from',
+      'true',
+      { test: page, named: 'follows its turn' },
+    ],
+  ]),
+  ...mutationsOf('relay/watch/turn-news.ts', page, [
+    [
+      'without a page there is no listener',
+      'if (!of.delete(onNews) || of.size > 0) return;',
+      'return;',
+      { named: 'follows its turn' },
+    ],
+  ]),
+  ...mutationsOf('relay/watch/step-view.ts', page, [
+    ['a person sees no ids and calls', '...(look.owner', '...(true', { named: 'hostile words' }],
+  ]),
+  ...mutationsOf('worker/turn/stop.ts', page, [
+    [
+      'the button of a page stops its own turn only',
+      'choice.id === stopButton(turn)',
+      "choice.id.startsWith('/stop-work ')",
+      { named: 'stops nothing' },
+    ],
+  ]),
+  ...mutationsOf('relay/admin/routes.ts', page, [
+    ['what is over is not stopped', 'if (goesOn) {', 'if (true) {', { named: 'stops nothing' }],
+  ]),
+];

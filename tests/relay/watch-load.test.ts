@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import type { ClientRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { createLinks } from '../../shared/store/links/links.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createTurnRecords } from '../../shared/store/turns/records.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
+import { startRelayProcess } from '../support/processes.ts';
+import { messageForm, newSid, signatureFor } from '../support/relay-bench.ts';
+import { until } from '../support/until.ts';
+
+const [turnCount, watcherCount, posts] = [20, 200, 300];
+
+/** Where the figures are told; without it only what must hold is checked. */
+const isMeasured = process.env['MEASURE'] !== undefined;
+
+/** A turn at work as the relay finds it, without a worker. */
+async function seedTurn({ redis }: Pipeline): Promise<string> {
+  const id = newSid();
+  const at = new Date().toISOString();
+  const message = { id, conversation: phone, at, text: 'a long job', media: [], human: true };
+  await redis.hset(keys.message(id), { conversation: phone, state: 'working', turn: id, at });
+  await redis.rpush(keys.turnMessages(id), id);
+  await redis.hset(keys.turn(id), { conversation: phone, begunAt: Date.now() });
+  await redis.set(keys.said(id), JSON.stringify(message));
+  await redis.set(keys.jobLock('turns', id), 'mine');
+  return id;
+}
+
+/** A stream from an address of its own; `steps` counts the pieces that have come. */
+type Watcher = { request: ClientRequest; steps: number; isOpen: boolean };
+
+async function watch(
+  { redis, relayUrl }: Pipeline,
+  turn: string,
+  number: number,
+): Promise<Watcher> {
+  const links = createLinks(redis);
+  const { token } = await links.add({
+    purpose: 'watch',
+    // Each has 20 links at most.
+    person: `p-${number}`,
+    object: 'work',
+    detail: JSON.stringify({ conversation: phone, turn }),
+    uses: 1,
+  });
+  const cookie = String(number).padStart(22, 'c');
+  expect(await links.use(token, cookie)).toBe('ok');
+  const headers = {
+    Cookie: `link=${cookie}`,
+    'X-Forwarded-For': `10.1.${Math.floor(number / 200)}.${1 + (number % 200)}`,
+  };
+  const watcher: Watcher = {
+    steps: 0,
+    isOpen: false,
+    request: http.get(`${relayUrl}/link/${token}?live=0`, { headers, agent: false }),
+  };
+  watcher.request.on('error', () => undefined);
+  watcher.request.on('response', (response) => {
+    watcher.isOpen = true;
+    response.setEncoding('utf8');
+    response.on('error', () => undefined);
+    response.on('data', (text: string) => {
+      watcher.steps += text.split('the output of step').length - 1;
+    });
+  });
+  return watcher;
+}
+
+/** How long the relay takes to acknowledge messages, one after the other (ms). */
+async function acknowledge({ environment, relayUrl }: Pipeline): Promise<number[]> {
+  const times: number[] = [];
+  for (let count = 0; count < posts; count += 1) {
+    const form = messageForm({ Body: `message ${count}` });
+    const began = performance.now();
+    const { status } = await fetch(`${relayUrl}/webhook`, {
+      method: 'POST',
+      body: new URLSearchParams(form).toString(),
+      headers: {
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'X-Forwarded-For': '10.9.9.9',
+        'X-Twilio-Signature': signatureFor(environment, '/webhook', form),
+      },
+    });
+    times.push(performance.now() - began);
+    expect(status).toBe(200);
+  }
+  return times.toSorted((a, b) => a - b);
+}
+
+async function residentMb(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+}
+
+test(
+  '200 watchers of 20 turns all see every step, and the relay stays under 120 MB',
+  { tags: 'long' },
+  async () => {
+    const environment = { TRUST_PROXY: '1', SENDER_LIMIT_PER_MINUTE: '100000' };
+    await withPipeline({ relay: false, environment }, async (bench) => {
+      // As in the image.
+      const flags = { NODE_OPTIONS: '--max-semi-space-size=2' };
+      const relay = await startRelayProcess(bench, flags);
+      const records = createTurnRecords(bench.redis, 1, { hasRoom: async () => true });
+      const turns: string[] = [];
+      for (let count = 0; count < turnCount; count += 1) turns.push(await seedTurn(bench));
+      const before = await acknowledge(bench);
+      const rest = await residentMb(relay.process.pid);
+      // What serves pages is loaded with the first request for one.
+      const first = await watch(bench, turns[0] ?? '', watcherCount);
+      await until('the first page', () => first.isOpen);
+      const loaded = await residentMb(relay.process.pid);
+      const watchers: Watcher[] = [];
+      for (let number = 0; number < watcherCount; number += 1)
+        watchers.push(await watch(bench, turns[number % turnCount] ?? '', number));
+      await until('all streams', async () => {
+        const counts = await bench.redis.pubsub('NUMSUB', ...turns.map((turn) => keys.steps(turn)));
+        return counts.filter((count) => Number(count) === 1).length === turnCount;
+      });
+
+      // Each turn makes a step with an output of 4 kB every half second.
+      let [steps, isBusy] = [0, true];
+      const work = async (): Promise<void> => {
+        for (; isBusy || steps < 10; steps += 1) {
+          for (const turn of turns)
+            await records.append({ lock: keys.jobLock('turns', turn), token: 'mine' }, turn, [
+              { kind: 'begin', at: Date.now(), id: `s${steps}`, words: 'Working', raw: '' },
+              {
+                kind: 'end',
+                at: Date.now(),
+                id: `s${steps}`,
+                failed: false,
+                output: `the output of step ${steps}${'x'.repeat(4000)}`,
+              },
+            ]);
+          await sleep(500);
+        }
+      };
+      const working = work();
+      const during = await acknowledge(bench);
+      const most = await residentMb(relay.process.pid);
+      isBusy = false;
+      await working;
+      await until('every step at each watcher', () =>
+        watchers.every((watcher) => watcher.steps >= steps),
+      );
+      for (const { request } of [first, ...watchers]) request.destroy();
+      if (isMeasured)
+        console.log({
+          steps,
+          rest,
+          loaded,
+          most,
+          p50: [before, during].map((times) => times[Math.floor(posts * 0.5)]),
+          p99: [before, during].map((times) => times[Math.floor(posts * 0.99)]),
+        });
+      expect(most).toBeLessThan(120);
+    });
+  },
+);
