@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
 import type { Environment } from '../shared/runtime/env.ts';
+import { usualFees } from '../shared/runtime/prices/message-fees.ts';
 import { usualRetentionDays } from '../shared/store/redis/retention.ts';
 
 const schema = z
@@ -24,6 +25,10 @@ const schema = z
     HOME_DEAD_MINUTES: v.HOME_DEAD_MINUTES.default(10),
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
     ADMIN_WRITE: v.ADMIN_WRITE.default(false),
+    BUDGET_USD_PER_MONTH: v.BUDGET_USD_PER_MONTH.optional(),
+    MESSAGE_FEES: v.MESSAGE_FEES.default(usualFees),
+    IDLE_USD_PER_MONTH: v.IDLE_USD_PER_MONTH.optional(),
+    VM_USD_PER_HOUR: v.VM_USD_PER_HOUR.optional(),
     PRETEND_COSTS: v.PRETEND_COSTS.default(false),
     TRUST_PROXY: v.TRUST_PROXY.optional(),
     // WhatsApp sends up to 100 pictures at once, each as its own message.

@@ -7,6 +7,7 @@ import type { Redis } from '../shared/store/redis/redis.ts';
 import { readReplyCounts } from '../shared/store/reply-counts.ts';
 import { dayOf, total, totalUse } from '../shared/store/money/spend.ts';
 import type { ModelUse, Spend } from '../shared/store/money/spend.ts';
+import type { MeterSums, Meters } from '../shared/store/money/meters.ts';
 import { createVmState } from '../shared/store/vm-state.ts';
 
 /**
@@ -26,6 +27,8 @@ export type Gauges = {
   /** Whether any worker shows signs of life. */
   isAwake: boolean;
   homes: HomeGauges[];
+  /** What was counted this month. */
+  meters: MeterSums;
   /** Undefined when Redis does not report it. */
   memory: MemoryUse | undefined;
 };
@@ -43,6 +46,7 @@ export type GaugesDeps = {
   turns: Turns;
   spend: Spend;
   memory: RedisMemory;
+  meters: Pick<Meters, 'read'>;
   homes: Pick<HomeRegistry, 'list'>;
 };
 
@@ -93,17 +97,18 @@ async function countTurns(
 
 /** Reads the gauges. Throws when Redis is away. */
 export async function readGauges(
-  { redis, turns, spend, memory, homes: registry }: GaugesDeps,
+  { redis, turns, spend, memory, meters, homes: registry }: GaugesDeps,
   now: number,
 ): Promise<Gauges> {
   const homes = await readHomes(redis, registry, now);
-  const [states, counts, spending, use, open, memoryUse] = await Promise.all([
+  const [states, counts, spending, use, open, memoryUse, counted] = await Promise.all([
     countTurns(turns, homes),
     readReplyCounts(redis),
     spend.read(dayOf(now)),
     spend.use(dayOf(now)),
     redis.hlen(keys.modelOpen),
     memory.read(),
+    meters.read(dayOf(now)),
   ]);
   return {
     turns: states,
@@ -116,6 +121,7 @@ export async function readGauges(
     messagesWaiting: homes.reduce((sum, home) => sum + home.messagesWaiting, 0),
     isAwake: homes.some(({ isAwake }) => isAwake),
     homes: homes.filter(({ isKnown }) => isKnown),
+    meters: counted.month,
     memory: memoryUse,
   };
 }

@@ -135,6 +135,7 @@ function toRegistry(now: Gauges): Registry {
     labelNames: ['kind'],
     registers,
   });
+  addMeters(now, registry);
   for (const [state, count] of Object.entries(now.turns)) turns.set({ state }, count);
   for (const [status, count] of Object.entries(now.replies)) replies.inc({ status }, count);
   for (const [code, count] of Object.entries(now.failures)) failures.inc({ code }, count);
@@ -164,4 +165,36 @@ function toRegistry(now: Gauges): Registry {
     memory.set({ kind: 'most' }, now.memory.mostBytes);
   }
   return registry;
+}
+
+/** The meters of this month (UTC). */
+function addMeters({ meters }: Gauges, registry: Registry): void {
+  const registers = [registry];
+  const messages = new Gauge({
+    name: 'sidepocket_month_messages',
+    help: 'WhatsApp messages in UTC’s month by their kind, as Twilio bills them',
+    labelNames: ['kind'],
+    registers,
+  });
+  const vm = new Gauge({
+    name: 'sidepocket_month_vm_seconds',
+    help: 'How long a home’s computer was awake in UTC’s month',
+    labelNames: ['home'],
+    registers,
+  });
+  const unsettled = new Gauge({
+    name: 'sidepocket_month_vm_seconds_not_settled',
+    help: 'How long computers may have been awake besides, before they were killed',
+    registers,
+  });
+  for (const [kind, count] of Object.entries(meters.messages)) messages.set({ kind }, count);
+  for (const [home, ms] of meters.vmMs) vm.set({ home }, Math.round(ms / 1000));
+  unsettled.set(Math.round(meters.unsettled.vmMs / 1000));
+  if (meters.commands === undefined) return;
+  const commands = new Gauge({
+    name: 'sidepocket_month_redis_commands',
+    help: 'Commands that Redis has processed in UTC’s month',
+    registers,
+  });
+  commands.set(meters.commands);
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
 import type { Environment } from '../shared/runtime/env.ts';
+import { usualFees } from '../shared/runtime/prices/message-fees.ts';
 import { homeNameFrom } from '../shared/store/homes/home-name.ts';
 import { usualRetentionDays } from '../shared/store/redis/retention.ts';
 import type { Awake } from './background/describe.ts';
@@ -55,10 +56,13 @@ const schema = z
     MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),
+    BUDGET_USD_PER_MONTH: v.BUDGET_USD_PER_MONTH.optional(),
     SCHEDULE_MINUTES_APART: v.SCHEDULE_MINUTES_APART.default(15),
     // Enough for a schedule every quarter of an hour, day and night, and a few others.
     SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
     MODEL_PRICES: v.MODEL_PRICES.optional(),
+    MESSAGE_FEES: v.MESSAGE_FEES.default(usualFees),
+    IDLE_USD_PER_MONTH: v.IDLE_USD_PER_MONTH.optional(),
     PRETEND_COSTS: v.PRETEND_COSTS.default(false),
     SNAPSHOT_REPOSITORY: v.SNAPSHOT_REPOSITORY.optional(),
     SNAPSHOT_PASSWORD: v.SNAPSHOT_PASSWORD.optional(),

@@ -13,6 +13,8 @@ import { createLinks } from '../shared/store/links/links.ts';
 import { createSealedSecrets } from '../shared/store/links/sealed.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import type { Stores } from '../shared/store/stores.ts';
+import { createEraser } from '../shared/store/forget/erase.ts';
+import { createForgetStates } from '../shared/store/forget/forget-state.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
 import { tellOfSetAside } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
@@ -23,6 +25,9 @@ import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import type { Boot } from './process/boot.ts';
 import { createMediaFetch } from '../shared/twilio/media.ts';
+import type { MediaFetch } from '../shared/twilio/media.ts';
+import { createThreads } from '../shared/store/turns/thread.ts';
+import { createExporter } from './export/export.ts';
 import { createSlots } from './process/slots.ts';
 import { progressTimes } from './progress/progress.ts';
 import type { Processor } from './process/queue-worker.ts';
@@ -33,6 +38,9 @@ import type { Mover } from './moving/mover.ts';
 import { createSecretDesk } from './secrets/secret-desk.ts';
 import type { TurnChat, TurnDeps, TurnMedia, TurnSettings, TurnStores } from './turn/deps.ts';
 import { createTurnProcessor } from './turn/processor.ts';
+import { createPlace } from './snapshots/place.ts';
+import { createForgetting } from './forget/forget.ts';
+import type { Forgetting } from './forget/forget.ts';
 import type { Thaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
@@ -41,7 +49,10 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf' | 'noteNames' | 'homeOf' | 'place'>;
+  boot: Pick<
+    Boot,
+    'agent' | 'claims' | 'secrets' | 'personOf' | 'homes' | 'homeOf' | 'place' | 'snapshots'
+  >;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -99,13 +110,23 @@ function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings 
     publicUrl: config.PUBLIC_URL,
     permissions: config.PERMISSIONS,
     messagesPerTurn: config.MESSAGES_PER_TURN,
-    budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
+    budgets: {
+      turnUsd: config.BUDGET_USD_PER_TURN,
+      dayUsd: config.BUDGET_USD_PER_DAY,
+      monthUsd: config.BUDGET_USD_PER_MONTH,
+    },
     scheduleLimits: {
       minutesApart: config.SCHEDULE_MINUTES_APART,
       runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
     },
     hasTemplate: config.TWILIO_TEMPLATE_SID !== undefined,
     awake: awakeOf(config),
+    prices: {
+      fees: config.MESSAGE_FEES,
+      usdPerHour: config.VM_USD_PER_HOUR,
+      idleUsd: config.IDLE_USD_PER_MONTH,
+      budgetUsd: config.BUDGET_USD_PER_MONTH,
+    },
     times: {
       answerMs: config.ANSWER_MINUTES * 60_000,
       holdMs: config.QUESTION_HOLD_MINUTES * 60_000,
@@ -133,12 +154,22 @@ function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
   };
 }
 
-function turnStoresOf({ config, stores, boot, reader, mover, log }: ProcessorParts): TurnStores {
+function turnStoresOf(worker: ProcessorParts): TurnStores {
+  const { config, stores, boot, reader, mover, log } = worker;
   const { redis, memory, people } = stores;
   const { personOf } = boot;
   const { PUBLIC_URL: publicUrl, RETENTION_DAYS: days } = config;
   const links = createLinks(redis, Date.now, days);
   const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
+  const secrets = createSecretDesk({
+    people,
+    personOf: boot.personOf,
+    secrets: boot.secrets,
+    links: createLinks(redis),
+    sealed: createSealedSecrets(redis),
+    publicUrl: config.PUBLIC_URL,
+    shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+  });
   return {
     ...stores,
     pages,
@@ -158,27 +189,52 @@ function turnStoresOf({ config, stores, boot, reader, mover, log }: ProcessorPar
     onMoving: mover.see,
     records: createTurnRecords(redis, days, memory),
     watch: createWatchLinks({ links, personOf, publicUrl }),
-    secrets: createSecretDesk({
-      people,
-      personOf,
-      secrets: boot.secrets,
+    secrets,
+    exporter: createExporter({
+      ...stores,
+      threads: createThreads(redis),
+      pages,
       links,
-      sealed: createSealedSecrets(redis),
+      fetchMedia: fetchMediaOf(worker),
       publicUrl,
-      shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
-      noteNames: boot.noteNames,
     }),
+    forgetting: forgettingOf(worker, { pages, secrets }),
   };
 }
 
-function turnMediaOf({ config, parts: { media = {} }, reader }: ProcessorParts): TurnMedia {
+function forgettingOf(
+  { stores, boot, messenger, log }: ProcessorParts,
+  { pages, secrets }: Pick<TurnStores, 'pages' | 'secrets'>,
+): Forgetting {
+  return createForgetting({
+    stores,
+    states: createForgetStates(stores.redis),
+    eraser: createEraser({ ...stores, pages }),
+    secrets,
+    agent: boot.agent,
+    homes: { of: boot.homeOf, place: createPlace(boot.homes) },
+    forgetSnapshots: boot.snapshots?.forget,
+    messenger,
+    log,
+  });
+}
+
+function fetchMediaOf({ config }: ProcessorParts): MediaFetch {
+  return createMediaFetch({
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
+    pausesMs: [500, 2000],
+  });
+}
+
+function turnMediaOf(worker: ProcessorParts): TurnMedia {
+  const {
+    parts: { media = {} },
+    reader,
+  } = worker;
   return {
-    fetchMedia: createMediaFetch({
-      accountSid: config.TWILIO_ACCOUNT_SID,
-      authToken: config.TWILIO_AUTH_TOKEN,
-      apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
-      pausesMs: [500, 2000],
-    }),
+    fetchMedia: fetchMediaOf(worker),
     reader,
     transcribe: media.transcribe,
     speak: media.speak,

@@ -98,7 +98,11 @@ export function accountingOf(
   return {
     requests: createModelRequests(redis),
     prices: createModelPrices(config.MODEL_PRICES),
-    limits: { turn: micros(config.BUDGET_USD_PER_TURN), day: micros(config.BUDGET_USD_PER_DAY) },
+    limits: {
+      turn: micros(config.BUDGET_USD_PER_TURN),
+      day: micros(config.BUDGET_USD_PER_DAY),
+      month: micros(config.BUDGET_USD_PER_MONTH),
+    },
   };
 }
 

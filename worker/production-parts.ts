@@ -46,6 +46,7 @@ export async function createProductionParts({
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
     sendRate: sendRateFor(config.TWILIO_WHATSAPP_NUMBER, config),
     times: {
+      startedAt: Date.now() - process.uptime() * 1000,
       reconciling: reconcilingTimes,
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
       lease: leaseTimes,

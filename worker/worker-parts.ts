@@ -50,6 +50,8 @@ export type WorkerMedia = {
 };
 
 export type WorkerTimes = {
+  /** When the process began (ms since 1970); when the worker began by default. */
+  startedAt?: number;
   /**
    * How long after its start the worker prewarms a reader process (ms); three seconds by default.
    */

@@ -38,6 +38,7 @@ import { createFileReader } from './reading/file-reader.ts';
 import { createRunningJobs } from './process/running-jobs.ts';
 import { createOnStranded } from './process/stranded.ts';
 import { createWorkerSleep } from './process/worker-sleep.ts';
+import { watchVm } from './process/vm-watch.ts';
 import { watchThaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import { createMover } from './moving/mover.ts';
@@ -90,6 +91,10 @@ export async function runWorker(
       home,
     });
     const { turns, deliveries } = stores;
+    const { startedAt: since = Date.now() } = parts.times;
+    const of = { worker: config.WORKER_ID, home: place.name, since, log };
+    const vm = watchVm({ meters: stores.meters, ...of });
+    shutdown.add('count of the VM’s time', () => vm.stop(), 2000);
     const sweepBackoff = createSweepBackoff({
       sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries),
       log,

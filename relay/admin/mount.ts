@@ -5,6 +5,7 @@ import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts
 import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { judgePassword } from '../../shared/runtime/env.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
+import type { MessageFees } from '../../shared/runtime/prices/message-fees.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { createThreads } from '../../shared/store/turns/thread.ts';
@@ -36,6 +37,10 @@ export type AdminMountParts = {
     PLACEMENT: Placement;
     PUBLIC_URL: string;
     TRUST_PROXY: ProxyTrust;
+    MESSAGE_FEES: MessageFees;
+    BUDGET_USD_PER_MONTH?: number | undefined;
+    VM_USD_PER_HOUR?: number | undefined;
+    IDLE_USD_PER_MONTH?: number | undefined;
   };
   stores: Pick<
     Stores,
@@ -106,6 +111,12 @@ export async function createAdminMount(
       overview: (now) => readOverview({ redis, list, homes, spend, acks, versions }, now),
       warning:
         weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
+      prices: {
+        fees: config.MESSAGE_FEES,
+        usdPerHour: config.VM_USD_PER_HOUR,
+        idleUsd: config.IDLE_USD_PER_MONTH,
+        budgetUsd: config.BUDGET_USD_PER_MONTH,
+      },
     },
     mayWrite: config.ADMIN_WRITE,
     isPretend: config.PRETEND_COSTS,

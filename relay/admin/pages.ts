@@ -7,7 +7,9 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Spend } from '../../shared/store/money/spend.ts';
 import type { TurnList } from '../../shared/store/turns/turn-list.ts';
 import { PersonAddress } from '../../shared/runtime/person-address.ts';
+import type { MeterPrices } from '../../shared/runtime/prices/message-fees.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { looksPage } from './looks-page.ts';
 import { readLooks } from './looks.ts';
 import { moneyPage } from './money/money-page.ts';
@@ -41,6 +43,8 @@ export type PageSources = {
   overview: (now: number) => Promise<Overview>;
   /** A problem of this dashboard for the owner to fix; undefined without one. */
   warning: string | undefined;
+  /** What messages and the computers cost. */
+  prices: MeterPrices;
 };
 
 /** The owner's view of one moment: how to write, and who the people are. */
@@ -74,7 +78,8 @@ export async function writePage(
     return { title: 'People', path: '/admin/people', content: peoplePage(lines, frame) };
   }
   if (section === 'money') {
-    const content = moneyPage(await readMoney(redis, spend, frame.now), frame);
+    const money = await readMoney(redis, spend, frame.now);
+    const content = moneyPage(money, sources.prices, frame);
     return { title: 'Money', path: '/admin/money', content };
   }
   if (section === 'look')
@@ -104,9 +109,15 @@ async function turnsPage(
   const found = isTurnId(query.words) ? await findTurn(redis, query.words) : undefined;
   if (found !== undefined) return { redirect: found };
   const isWaiting =
-    query.after === undefined && query.day === '' && ['', 'waiting'].includes(query.state);
+    query.home === '' &&
+    query.after === undefined &&
+    query.day === '' &&
+    ['', 'waiting'].includes(query.state);
+  const known = await createHomeRegistry(redis).list();
+  const homes = known.length > 1 ? known : [];
+  const wanted = toTurnQuery(query, frame.zone, homes);
   const [{ turns, next }, open, count] = await Promise.all([
-    list.find(toTurnQuery(query, frame.zone)),
+    list.find(wanted),
     isWaiting ? list.open() : undefined,
     list.count(),
   ]);
@@ -122,7 +133,7 @@ async function turnsPage(
   const people = directory.people.flatMap(({ conversations, name }) =>
     conversations.map((one) => [one, name ?? one] as [string, string]),
   );
-  const content = turnListPage({ query, turns, next, waiting, count, people }, frame);
+  const content = turnListPage({ query, turns, next, waiting, count, people, homes }, frame);
   return { title: 'Turns', path: '/admin/turns', content };
 }
 

@@ -13,6 +13,7 @@ import { createApp } from './app.ts';
 import type { RelayConfig } from '../config.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createLinkRoutes } from '../links/routes.ts';
+import { createExportLinks } from '../links/export-links.ts';
 import { createSecretLinks } from '../links/secret-links.ts';
 import { createMedia } from './media.ts';
 import type { VmKeeper } from '../wake/vm.ts';
@@ -63,7 +64,7 @@ export async function createSite({
   });
   const links = createLinkRoutes({
     links: createLinks(redis),
-    handlers: { secret, watch: watch.links },
+    handlers: { secret, export: createExportLinks(stores.files) },
     secure: config.PUBLIC_URL.startsWith('https:'),
   });
   const fetchMedia = createMediaFetch({

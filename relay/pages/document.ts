@@ -24,6 +24,12 @@ export const documentHeaders = {
   'X-Robots-Tag': 'noindex, nofollow',
 };
 
+/** The same for a page with a form of ours. */
+export const formHeaders: typeof documentHeaders = {
+  ...documentHeaders,
+  'Content-Security-Policy': policyOf(`'self'`),
+};
+
 /** The same for a page with this one script, and with a form of ours if `form` is `'self'`. */
 export function scriptedHeaders(
   script: string,

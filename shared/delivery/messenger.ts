@@ -45,6 +45,12 @@ export type FoundMessage = {
   refusal?: { action: RefusalAction; code: number | undefined };
 };
 
+/**
+ * How many of the carrier's copies of messages are deleted, and how many stay; the reason is that of
+ * the last refusal.
+ */
+export type ErasedCopies = { gone: number; left: number; reason?: string };
+
 /** A message of ours that failed after it was accepted. */
 export type Undelivered = { sid: string; to: string; code: number | undefined };
 
@@ -84,6 +90,11 @@ export interface Messenger {
    * SendFailure.
    */
   undelivered(since: Date): AsyncIterable<Undelivered>;
+  /**
+   * Deletes the carrier's copies of all messages from and to this person up to `until`, with their
+   * files. May be repeated. Throws SendFailure when the list cannot be read.
+   */
+  eraseCopies?(person: string, until: Date): Promise<ErasedCopies>;
 }
 
 /**

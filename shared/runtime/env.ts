@@ -4,6 +4,7 @@ import { PersonAddress } from './person-address.ts';
 import { parseProxyTrust } from './address-ranges.ts';
 import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
+import { MessageFeesVariable } from './prices/message-fees.ts';
 import { OwnPrices } from './model-prices.ts';
 
 /** An address without its trailing slash, so that a path can be appended. */
@@ -205,6 +206,9 @@ export const variables = {
   BUDGET_USD_PER_DAY: z.coerce
     .number('must be a number of dollars')
     .positive('must be more than 0'),
+  BUDGET_USD_PER_MONTH: z.coerce
+    .number('must be a number of dollars')
+    .positive('must be more than 0'),
   /**
    * The least time between two runs of a repeating schedule, and the most runs per person and day.
    */
@@ -216,6 +220,17 @@ export const variables = {
   SCHEDULE_RUNS_PER_DAY: wholeNumber.min(1, 'must be at least 1').max(1440, 'must be at most 1440'),
   /** With 1 the model is not a paid one, such as a scripted one: amounts are called pretend. */
   PRETEND_COSTS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
+  /** Twilio's and Meta's fees, as JSON; see docs/costs.md. */
+  MESSAGE_FEES: z.string().transform((value, context) => {
+    const fees = MessageFeesVariable.safeParse(parseJson(value)).data;
+    if (fees) return fees;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be JSON such as {"twilio":0.005,"template":0.0134}, in dollars for a message',
+    });
+    return z.NEVER;
+  }),
+  IDLE_USD_PER_MONTH: z.coerce.number('must be a number of dollars').min(0, 'must be at least 0'),
   /** What models cost, as JSON; see docs/costs.md. */
   MODEL_PRICES: z.string().transform((value, context) => {
     const prices = OwnPrices.safeParse(parseJson(value)).data;

@@ -36,6 +36,10 @@ export type FileStore = {
   read(file: StoredFile): AsyncIterable<Buffer>;
   /** Notes that a file was fetched completely: by Twilio, which keeps a copy, or through a link. */
   noteFetched(token: string): Promise<void>;
+  /** The tokens of a conversation's files. */
+  ownedBy(owner: string): Promise<string[]>;
+  /** Deletes a conversation's files, also those that are being stored. Returns how many. */
+  drop(owner: string): Promise<number>;
 };
 
 /**
@@ -80,7 +84,31 @@ export function createFileStore(
   now: () => number = Date.now,
   memory: RedisMemory = createRedisMemory(redis),
 ): FileStore {
+  const ownedBy = async (owner: string): Promise<string[]> =>
+    Object.entries(await redis.hgetall(keys.fileOwners)).flatMap(([token, known]) =>
+      known === owner ? [token] : [],
+    );
   return {
+    ownedBy,
+    async drop(owner) {
+      const tokens = await ownedBy(owner);
+      for (const token of tokens) {
+        const size = Number((await redis.hget(keys.fileSizes, token)) ?? 0);
+        const pieces = Array.from({ length: Math.ceil(size / pieceBytes) }, (_, index) =>
+          keys.filePiece(token, index),
+        );
+        await redis.del(keys.file(token), ...pieces);
+        // Its owner last: until then a repetition finds it.
+        await redis
+          .multi()
+          .zrem(keys.files, token)
+          .hdel(keys.fileSizes, token)
+          .hdel(keys.filesFetched, token)
+          .hdel(keys.fileOwners, token)
+          .exec();
+      }
+      return tokens.length;
+    },
     async put(bytes, { type, name }, owner) {
       if (!(await memory.hasRoom()))
         throw new MemoryFullError('Redis is nearly full: it takes no new files');

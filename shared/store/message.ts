@@ -151,9 +151,10 @@ export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): bool
 
 /**
  * The state of a message; kept in the hash that also claims its id. `refused`: the sender was over
- * the rate limit and was told to send it again.
+ * the rate limit and was told to send it again. `forgotten`: nothing else of it is kept.
  */
-export type MessageState = 'waiting' | 'working' | 'answered' | 'failed' | 'set aside' | 'refused';
+export type MessageState =
+  'waiting' | 'working' | 'answered' | 'failed' | 'set aside' | 'refused' | 'forgotten';
 
 /** A first word that is “/secret”, or may be meant so. */
 const secretWord = /^[\s\p{Cf}\u{FE0F}]*\/(s\p{L}{3,9})(?!\p{L})/iu;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { cut } from '../runtime/cut.ts';
 import { keys } from './redis/keys.ts';
 import { isPageToken, pageId, readPageAddress, signPageAddress } from './page-address.ts';
+import type { PageAddress } from './page-address.ts';
 import { createRedisMemory } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import type { Redis } from './redis/redis.ts';
@@ -48,6 +49,8 @@ export type PageStore = {
   append(id: string, entry: string, markdown: string): Promise<string | undefined>;
   /** The page; undefined if the token is invalid or has expired. */
   find(token: string): Promise<Page | undefined>;
+  /** Deletes the page; false without one. */
+  drop(token: string): Promise<boolean>;
 };
 
 /**
@@ -95,6 +98,11 @@ export function createPageStore(
     (await memory.hasRoom()) || (await redis.exists(keys.page(id))) === 1;
   const expiryFrom = (at: number): number =>
     (Math.floor(at / 1000) + retentionSeconds(retentionDays)) * 1000;
+  const addressOf = async (token: string): Promise<PageAddress | undefined> => {
+    if (!isPageToken(token)) return undefined;
+    const secret = await redis.getBuffer(keys.pageSecret);
+    return secret ? readPageAddress(secret, token, now()) : undefined;
+  };
   return {
     // Not fenced: a page depends on its answer alone, and its token is unknown until a fenced step
     // puts it into the outbox.
@@ -150,9 +158,7 @@ export function createPageStore(
         : undefined;
     },
     async find(token) {
-      if (!isPageToken(token)) return undefined;
-      const secret = await redis.getBuffer(keys.pageSecret);
-      const address = secret ? readPageAddress(secret, token, now()) : undefined;
+      const address = await addressOf(token);
       if (!address) return undefined;
       const { markdown, written, grows, form, asked } = await redis.hgetall(keys.page(address.id));
       return markdown === undefined
@@ -165,6 +171,19 @@ export function createPageStore(
             ...(asked === undefined || asked === '' ? {} : { asked }),
             ...(grows === '1' ? { grows: true as const } : {}),
           };
+    },
+    async drop(token) {
+      const address = await addressOf(token);
+      if (!address) return false;
+      const { id } = address;
+      const gone = await redis.del(keys.page(id));
+      await redis
+        .multi()
+        .del(keys.pageEntries(id))
+        .zrem(keys.pages, id)
+        .hdel(keys.pageSizes, id)
+        .exec();
+      return gone === 1;
     },
   };
 }

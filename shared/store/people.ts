@@ -62,7 +62,10 @@ export type People = {
 
 /** What is noted about a person besides their addresses. */
 export type PersonFacts = Partial<
-  Record<'name' | 'user' | 'home' | 'directory' | 'greeted' | 'limit' | 'secrets', string>
+  Record<
+    'name' | 'timezone' | 'user' | 'home' | 'directory' | 'greeted' | 'limit' | 'secrets',
+    string
+  >
 >;
 
 /** A person from the fields of their record. Never throws. */

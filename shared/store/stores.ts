@@ -32,6 +32,8 @@ import { createSetAside } from './boxes/set-aside.ts';
 import type { SetAside } from './boxes/set-aside.ts';
 import { createSessions } from './sessions.ts';
 import type { Sessions } from './sessions.ts';
+import { createMeters } from './money/meters.ts';
+import type { Meters } from './money/meters.ts';
 import { createSpend } from './money/spend.ts';
 import type { Spend } from './money/spend.ts';
 
@@ -57,6 +59,7 @@ export type Stores = Queues & {
   setAside: SetAside;
   files: FileStore;
   spend: Spend;
+  meters: Meters;
   background: Background;
 };
 
@@ -91,6 +94,7 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
     spend: createSpend(redis, { isPretend }),
+    meters: createMeters(redis),
     background: createBackground(redis, home),
   };
 }

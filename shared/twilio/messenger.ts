@@ -10,6 +10,7 @@ import type { Log } from '../runtime/log.ts';
 import { SendFailure } from '../delivery/messenger.ts';
 import type { FoundMessage, Messenger, Outgoing, Remembered } from '../delivery/messenger.ts';
 import { whatsappAddress } from '../runtime/person-address.ts';
+import { eraseCopies } from './erase-copies.ts';
 import { refusalAction } from './error-codes.ts';
 import { reportError } from '../runtime/errors.ts';
 import { createTwilioRest, filterTime } from './rest.ts';
@@ -136,6 +137,7 @@ export function createTwilioMessenger(
     ...createListings(account, rest, log, {
       asked,
       listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
+      remove: async (sid) => await (await client()).messages(sid).remove(),
     }),
   };
 }
@@ -150,14 +152,16 @@ function isOlder(messages: ListedMessage[], since: Date): boolean {
 type ListingParts = {
   asked: <T>(work: () => Promise<T>) => Promise<T>;
   listMedia: (sid: string) => ReturnType<Remembered['media']>;
+  /** Deletes a message at Twilio. Throws as the SDK does. */
+  remove: (sid: string) => Promise<unknown>;
 };
 
 function createListings(
   { number }: TwilioAccount,
   rest: TwilioRest,
   log: Log,
-  { asked, listMedia }: ListingParts,
-): Pick<Messenger, 'received' | 'sentTo' | 'undelivered'> {
+  { asked, listMedia, remove }: ListingParts,
+): Pick<Messenger, 'received' | 'sentTo' | 'undelivered' | 'eraseCopies'> {
   /** The pages of Twilio's list, loaded on demand. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
     const found = rest.pages(query);
@@ -213,6 +217,18 @@ function createListings(
         if (isOlder(messages, since)) break;
       }
       return found.toReversed();
+    },
+
+    async eraseCopies(person, until) {
+      const [us, them] = [number, person].map(whatsappAddress) as [string, string];
+      const sids: string[] = [];
+      for (const query of [
+        { To: them, From: us },
+        { To: us, From: them },
+      ])
+        for await (const { messages } of pages(query))
+          for (const { sid, dateCreated } of messages) if (dateCreated <= until) sids.push(sid);
+      return await eraseCopies({ sids, remove });
     },
 
     async *undelivered(since) {

@@ -21,6 +21,7 @@ const faultTexts = {
   'typing-fails': 'The typing indicator answers 500 with code 20500.',
   'list-fails': 'Listing messages answers 500 with code 20500.',
   'list-lags': 'Listing messages leaves out those younger than `ms` (default 2000).',
+  'delete-fails': 'Deleting a message answers 500 with code 20500; the message stays.',
   'content-refused':
     'The Content API answers 403 with code 20403, as for an account that may not use it.',
   'content-fails': 'The Content API answers 500 with code 20500; nothing is made.',

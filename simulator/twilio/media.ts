@@ -35,7 +35,7 @@ export function createMediaRoutes(
   routes
     .route(`${base}/Media.json`)
     .get((req, res) => {
-      const record = messages.find(req.params.message);
+      const record = messages.findKept(req.params.message);
       if (record === undefined) throw new Refusal(20404, req.path);
       const found = record.media
         .filter((media) => !media.deleted)

@@ -42,6 +42,8 @@ export type MessageRecord = {
    * typing indicator).
    */
   shown: boolean;
+  /** Whether Twilio's copy is deleted; the phone keeps its own. */
+  deleted: boolean;
   seen: boolean;
   createdAt: Date;
   updatedAt: Date;

@@ -53,7 +53,7 @@ export function createMessageRoutes(parts: Parts): Router {
         throw new Refusal(20500);
       const lag = faults.take('list-lags', Object.fromEntries(query));
       const youngest = Date.now() - (lag?.ms ?? 0);
-      const visible = messages.all().filter((record) => record.createdAt.getTime() <= youngest);
+      const visible = messages.kept().filter((record) => record.createdAt.getTime() <= youngest);
       res.json(pageMessages(visible, query, `${base}/Messages.json`));
     })
     .post(form, (req, res) => createMessage(parts, req, res))
@@ -69,7 +69,10 @@ export function createMessageRoutes(parts: Parts): Router {
       res.json(formatResource(record));
     })
     .delete((req, res) => {
-      messages.remove(findMessage(messages, req).sid);
+      const record = findMessage(messages, req);
+      if (faults.take('delete-fails', { MessageSid: record.sid }) !== undefined)
+        throw new Refusal(20500);
+      messages.remove(record);
       res.status(204).end();
     })
     .all(refuseMethod);
@@ -161,7 +164,7 @@ function misbehave(name: FaultName, attempt: CreateAttempt, req: Request, res: R
 function findMessage(messages: Messages, req: Request): MessageRecord {
   const { file } = req.params;
   const sid = /^(.+)\.json$/.exec(typeof file === 'string' ? file : '')?.[1];
-  const record = sid === undefined ? undefined : messages.find(sid);
+  const record = sid === undefined ? undefined : messages.findKept(sid);
   if (record === undefined) throw new Refusal(20404, req.path);
   return record;
 }

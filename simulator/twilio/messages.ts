@@ -35,6 +35,7 @@ export class Messages {
       quoted: undefined,
       errorCode: undefined,
       shown: false,
+      deleted: false,
       seen: false,
       createdAt: now,
       updatedAt: now,
@@ -55,9 +56,21 @@ export class Messages {
     return [...this.#records.values()];
   }
 
-  /** Deletes a message on Twilio's side. */
-  remove(sid: string): boolean {
-    return this.#records.delete(sid);
+  /** The messages that Twilio still has, oldest first. */
+  kept(): MessageRecord[] {
+    return this.all().filter((record) => !record.deleted);
+  }
+
+  /** A message that Twilio still has. */
+  findKept(sid: string): MessageRecord | undefined {
+    const record = this.find(sid);
+    return record?.deleted === true ? undefined : record;
+  }
+
+  /** Deletes a message and its media on Twilio's side; the phone keeps both. */
+  remove(record: MessageRecord): void {
+    record.deleted = true;
+    for (const media of record.media) media.deleted = true;
   }
 
   /**

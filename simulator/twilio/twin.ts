@@ -147,7 +147,7 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
     chat,
     faults,
     memory,
-    messages: () => messages.all().map(formatResource),
+    messages: () => messages.kept().map(formatResource),
     contents: () => contents.all(),
     stop: async () => {
       const closed = closeServer(server);

@@ -23,6 +23,7 @@ function openDesk(asked: string[]): SecretDesk {
     shared: ['GITHUB_TOKEN'],
     openLinks: async () => [],
     revokeLinks: async () => 0,
+    forget: async () => 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createBackground } from '../../shared/store/background.ts';
+import { createEraser } from '../../shared/store/forget/erase.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
@@ -7,6 +8,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
+import { createMeters } from '../../shared/store/money/meters.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createDecisions } from '../../shared/store/people/decisions.ts';
@@ -316,6 +318,28 @@ test('every script that is sent twice says the same and leaves the same', async 
     await list.find({ most: 5, state: 'parked' });
     await createThreads(twice).read(conversation, 10);
     await readDirectory(twice);
+
+    const eraser = createEraser({ redis: twice, turns: plain.turns, schedules, pages });
+    const erasing = { conversation, until: Date.now(), by: sid('b'), turn: 'T' };
+    const posting = reply('posting');
+    await plain.outbox.put([posting]);
+    await redis.hset(keys.reply('posting'), 'status', 'posting');
+    expect((await eraser.said(erasing)).left).toBeGreaterThan(0);
+    expect(await redis.exists(keys.reply('posting'))).toBe(1);
+    expect(await redis.exists(keys.reply('first'), keys.said(sid('a')))).toBe(0);
+    const old = 'allowed since 2026-01-01T00:00:00.000Z, by a relay';
+    await redis.hset(keys.allowed, conversation, old);
+    await eraser.allowAnew([conversation], Date.UTC(2026, 1, 1));
+    expect(await redis.hget(keys.allowed, conversation)).toBe(old.replace('-01-01', '-02-01'));
+    await redis.del(keys.allowed);
+
+    const meters = createMeters(twice);
+    await meters.noteCommands();
+    const counted = await meters.startVm('vm', 'east', Date.now());
+    await counted.note();
+    await counted.end();
+    await redis.hset(keys.meterOpen, 'gone', 'east 1');
+    await meters.startVm('gone', 'east', Date.now());
 
     const background = createBackground(twice);
     const work = { conversation, session: 's', owner: 'gone#1' };

@@ -10,6 +10,8 @@ import { createInbox } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
+import { createEraser } from '../../shared/store/forget/erase.ts';
+import { createMeters } from '../../shared/store/money/meters.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../../shared/store/owner.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
@@ -265,6 +267,14 @@ async function exercise(redis: Redis): Promise<void> {
   const claims = createClaims(redis, 30);
   await claims.refuse(message('refused'));
   await claims.unknown([id]);
+  const meters = createMeters(redis);
+  await meters.noteCommands();
+  const vm = await meters.startVm('vm', 'east', Date.now());
+  await vm.note();
+  await vm.end();
+  const forget = createEraser({ redis, turns, schedules, pages });
+  await forget.said({ conversation: phone, until: Date.now(), by: '', turn: 'held' });
+  await forget.allowAnew([phone], Date.now());
   await createTellOwner({ redis, outbox, log: createLog('test', 'silent') })('memory', 'full');
   await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
 }

@@ -86,6 +86,8 @@ test('a turn of another home has the state that its own queue tells, and gets it
     await redis.set(keys.deduplication(queue, conversation), id);
     await redis.zadd(keys.delayed(queue), start * 0x1000, id);
     const list = createTurnList(redis);
+    expect((await list.find({ most: 5, home: '@two' })).turns).toMatchObject([{ home: '@two' }]);
+    expect((await list.find({ most: 5, home: '' })).turns).toEqual([]);
     expect((await list.open()).inboxes).toMatchObject([{ conversation, dueAt: start }]);
     expect(await list.read(id)).toMatchObject({ state: 'waiting', dueAt: start });
     await redis.set(keys.jobLock(queue, id), token);

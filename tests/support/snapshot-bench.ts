@@ -110,6 +110,11 @@ export function createPlainRepository(directory: string): PlainRepository {
       done.catch(() => undefined);
       return { output: child.stdout, ended: done };
     },
+    async empty(person) {
+      const own = [...stored].filter(([, one]) => one.person === person);
+      for (const [id] of own) stored.delete(id);
+      return own.length;
+    },
     tidy: async () => undefined,
   };
 }

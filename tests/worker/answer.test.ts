@@ -67,6 +67,7 @@ test('when its page cannot be kept, an answer is sent in as many messages as it 
   const full: PageStore = {
     put: async () => undefined,
     append: async () => undefined,
+    drop: async () => false,
     find: async () => undefined,
   };
   const lines: string[] = [];

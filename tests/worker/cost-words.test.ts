@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Spent } from '../../shared/store/money/spend.ts';
+import { usualFees } from '../../shared/runtime/prices/message-fees.ts';
+import type { MeterPrices } from '../../shared/runtime/prices/message-fees.ts';
+import type { MeterSums } from '../../shared/store/money/meters.ts';
 import { costWords, dollars } from '../../worker/commands/format-cost.ts';
 
 const me = '+15551230001';
@@ -9,6 +12,25 @@ const spent = (costUsd: number, answers = 1): Spent => ({
   outputTokens: 500,
   answers,
 });
+/** What the meters say. */
+const counted = (change: Partial<MeterSums> = {}): MeterSums => ({
+  messages: { received: 0, text: 0, file: 0, buttons: 0, template: 0 },
+  vmMs: new Map(),
+  commands: undefined,
+  unsettled: { vmMs: 0, commandGaps: 0 },
+  ...change,
+});
+const prices: MeterPrices = {
+  fees: usualFees,
+  usdPerHour: undefined,
+  idleUsd: undefined,
+  budgetUsd: undefined,
+};
+const idle = [
+  'Messages today: 0 in and 0 out, $0.00 to Twilio.',
+  'Messages this month: 0 in and 0 out, $0.00 to Twilio.',
+  'Computer awake: 0.0 h today, 0.0 h this month.',
+];
 const words = (
   today: [string, Spent][],
   month: [string, Spent][],
@@ -22,6 +44,8 @@ const words = (
     month: new Map(month),
     unsettled,
     isPretend,
+    meters: { today: counted(), month: counted() },
+    prices,
   });
 
 test('one who is alone hears of today and the month', () => {
@@ -31,6 +55,9 @@ test('one who is alone hears of today and the month', () => {
       'November: $1,234.50 (1,200 answers)',
       '',
       'Tokens this month: 10,000 read, 500 written.',
+      '',
+      ...idle,
+      '',
       'These are estimates by the list prices. Work that was stopped or failed is counted, too.',
     ].join('\n'),
   );
@@ -54,7 +81,7 @@ test('of others only the end of the number is shown, the dearest first, and not 
 
 test('one who has spent nothing among others is named too, and a month without a cent is said to be one', () => {
   expect(words([], [['+15559999999', spent(1)]])).toContain('You: $0.00 today, $0.00 this month');
-  expect(words([], [])).toBe('Nothing has been spent this month.');
+  expect(words([], [])).toBe(['Claude has cost nothing this month.', '', ...idle].join('\n'));
 });
 
 test('what led to no answer has cost all the same, and what is not settled is said to be so', () => {
@@ -67,6 +94,39 @@ test('what led to no answer has cost all the same, and what is not settled is sa
   expect(words([], [[me, spent(1)]], { unsettled: 2, unsettledUsd: 0 })).toContain(
     'Not settled: 2 broken-off requests, perhaps $0.00 more.',
   );
+});
+
+test('messages, the computer and Redis are told with their prices, and what is not settled', () => {
+  const messages = { received: 100, text: 90, file: 5, buttons: 3, template: 2 };
+  const vmMs = new Map([
+    ['one', 3600_000],
+    ['two', 1800_000],
+  ]);
+  const month = counted({
+    messages,
+    vmMs,
+    commands: 28_000,
+    unsettled: { vmMs: 90_000, commandGaps: 1 },
+  });
+  const report = {
+    conversation: me,
+    day: '2026-11-23',
+    today: new Map(),
+    month: new Map(),
+    unsettled: { unsettled: 0, unsettledUsd: 0 },
+    isPretend: false,
+    meters: { today: counted({ commands: 0 }), month },
+    prices: { ...prices, usdPerHour: 0.057, idleUsd: 5.98 },
+  };
+  expect(costWords(report).split('\n').slice(2)).toEqual([
+    'Messages today: 0 in and 0 out, $0.00 to Twilio.',
+    'Messages this month: 100 in and 100 out, $1.00 to Twilio and $0.01 to Meta.',
+    'Computer awake: 0.0 h, $0.00 today, 1.5 h, $0.09 this month.',
+    'Redis commands: 0 today, 28,000 this month.',
+    'Not settled: up to 2 min more, before the computer was cut off.',
+    'Not settled: Redis’s commands around a restart of it.',
+    'A month without any use costs $5.98.',
+  ]);
 });
 
 test('every amount of a model that costs nothing is called pretend, and no other is', () => {

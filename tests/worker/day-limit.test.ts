@@ -95,6 +95,62 @@ test('a limit of the owner’s replaces the budget, in both directions, and nobo
   });
 });
 
+test('a month’s budget is everybody’s, with what is open and what was granted; only who may raise it is asked', async () => {
+  await withPeople(async ({ redis }) => {
+    const month = day.slice(0, 7);
+    await redis.hincrby(keys.spend(month), `usd:${ann}`, micros(6));
+    await redis.hincrby(keys.spend(month), `held:${bob}`, micros(3));
+    await redis.hincrby(keys.spend(month), `in:${bob}`, 1_000_000_000);
+    const requests = createModelRequests(redis);
+    const request = { owner: 'w#1', turn: '', model: 'm', day, at: 1, likely: 1 };
+    const open = async (id: string, conversation: string, usd: number): Promise<string> =>
+      await requests.open(
+        { ...request, id, conversation, most: Number(micros(1)) },
+        { turn: undefined, day: undefined, month: Number(micros(usd)) },
+      );
+    expect(await open('a', ann, 9)).toBe('month');
+    expect(await open('a', ann, 9.5)).toBe('open');
+    expect(await open('b', bob, 9.5)).toBe('wait');
+    const spend = createSpend(redis);
+    expect(await spend.month(month)).toEqual({ usd: 9, grantedUsd: 0 });
+    await spend.grantMonth(month, 1);
+    await spend.grantMonth(month, 1);
+    expect(await open('b', bob, 9.5)).toBe('open');
+    expect(await open('c', bob, 8)).toBe('month');
+    const asked: string[] = [];
+    const mayGoOn = async (isOwner: boolean): Promise<[boolean, unknown]> => {
+      const ending = new AbortController();
+      const questions = {
+        ask: async ({ text }: { text: string }) => {
+          asked.push(text);
+          return { words: ['Continue? +$10'], answered: true };
+        },
+      } as unknown as Questions;
+      const budget = createBudget(
+        {
+          budgets: { turnUsd: undefined, dayUsd: undefined, monthUsd: 8 },
+          mayRaiseMonth: async () => isOwner,
+          conversations: createConversations(redis),
+          spend,
+        },
+        { conversation: ann, turn: 'turn', fence } as TurnContext,
+        questions,
+        ending,
+      );
+      return [await budget.mayGoOn(new AbortController().signal), ending.signal.reason];
+    };
+    const [goesOn, reason] = await mayGoOn(false);
+    expect([goesOn, asked]).toEqual([false, []]);
+    if (!(reason instanceof AgentFailure)) throw new Error('no failure');
+    expect(describeFailure(reason)).toContain(
+      'This month has cost $9.00; the budget of everybody here is $9.00.',
+    );
+    expect(await mayGoOn(true)).toEqual([true, undefined]);
+    expect(asked).toEqual([expect.stringContaining('Shall I go on?')]);
+    expect(await spend.month(month)).toEqual({ usd: 9, grantedUsd: 11 });
+  });
+});
+
 test('at the owner’s limit a turn ends with a sentence instead of a question', async () => {
   await withPeople(async ({ redis, limit, spend }) => {
     const asked: string[] = [];

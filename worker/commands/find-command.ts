@@ -2,6 +2,8 @@ import type { Message } from '../../shared/store/message.ts';
 import { commandText } from './command.ts';
 import type { Command } from './command.ts';
 import { editDistance, mostMistakes } from './edit-distance.ts';
+import { exportCommands } from './export-command.ts';
+import { forgetCommands } from './forget-commands.ts';
 import { inviteCommands } from './invite-commands.ts';
 import { ownerOf } from './owner-only.ts';
 import { peopleCommands } from './people-commands.ts';
@@ -24,6 +26,8 @@ const all: Command[] = [
   ...secretCommands,
   ...peopleCommands,
   ...inviteCommands,
+  ...exportCommands,
+  ...forgetCommands,
   ...reportCommands,
 ];
 

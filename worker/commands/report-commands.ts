@@ -23,15 +23,24 @@ export const reportCommands: Command[] = [
     pattern: /^\/(?:cost|usage|stats)$/i,
     help: { usage: '/cost', does: 'what I have cost today and this month' },
     anytime: true,
-    async run({ stores: { conversations, spend } }, { message: { conversation } }) {
+    async run(
+      { stores: { conversations, spend, meters }, settings: { prices } },
+      { message: { conversation } },
+    ) {
       const day = dayOf(Date.now(), (await conversations.read(conversation)).timezone);
-      const [spending, use] = await Promise.all([spend.read(day), spend.use(monthOf(day))]);
+      const [spending, use, counted] = await Promise.all([
+        spend.read(day),
+        spend.use(monthOf(day)),
+        meters.read(dayOf(Date.now())),
+      ]);
       return costWords({
         conversation,
         day,
         ...spending,
         unsettled: totalUse(use),
         isPretend: spend.isPretend,
+        meters: counted,
+        prices,
       });
     },
   },

@@ -70,7 +70,11 @@ export const secretCommands: Command[] = [
       const open = await secrets.openLinks(conversation);
       if (argument === '') {
         if (open.length === 0) return 'No page of yours is open.';
-        const lines = open.map((link, index) => `${index + 1}. ${linkWords(link)}`);
+        const lines = open.map(({ purpose, object, expires }, index) => {
+          const minutes = Math.max(Math.ceil((expires.getTime() - Date.now()) / 60_000), 1);
+          const page =
+            purpose === 'export' ? 'The copy of our conversation' : `The page to enter ${object}`;
+          return `${index + 1}. ${page}`);
         return `${lines.join('\n')}\n\nText “/links close 1” to close number 1, or “/links close all”.`;
       }
       const which = /^(?:close|revoke)\s+(?:#?(\d{1,3})|(all))$/i.exec(argument);

@@ -1,5 +1,5 @@
 import type { Conversations } from '../../shared/store/conversation.ts';
-import { dayOf } from '../../shared/store/money/spend.ts';
+import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import type { Spend } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import { dollars } from '../commands/format-cost.ts';
@@ -7,9 +7,18 @@ import type { Question } from './question.ts';
 import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-/** Limits in US dollars per turn, and per person and day; undefined means no limit. */
+/**
+ * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means no
+ * limit.
+ */
 export type BudgetParts = {
-  budgets: { turnUsd: number | undefined; dayUsd: number | undefined };
+  budgets: {
+    turnUsd: number | undefined;
+    dayUsd: number | undefined;
+    monthUsd?: number | undefined;
+  };
+  /** Whether the person may raise the month's budget, which is the owner's; they may unless given. */
+  mayRaiseMonth?: () => Promise<boolean>;
   conversations: Conversations;
   spend: Spend;
 };
@@ -23,11 +32,12 @@ export type Budget = {
   mayGoOn(signal: AbortSignal, beforeAsking?: () => Promise<void>): Promise<boolean>;
 };
 
-/** How much one approval adds (US dollars). */
+/** How much one approval adds to a turn's or a day's budget, and to a month's (US dollars). */
 const stepUsd = 1;
+const monthStepUsd = 10;
 /** The button that raises a budget; it has at most 20 characters. */
-const goOnWords = (isPretend: boolean): string =>
-  isPretend ? `Go on? Pretend +$${stepUsd}` : `Continue? +$${stepUsd}`;
+const goOnWords = (isPretend: boolean, step: number): string =>
+  isPretend ? `Go on? Pretend +$${step}` : `Continue? +$${step}`;
 
 /**
  * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
@@ -35,19 +45,32 @@ const goOnWords = (isPretend: boolean): string =>
  * `shared/store/money/model-requests.ts`. Without approval `ending` ends the turn.
  */
 export function createBudget(
-  { budgets, conversations, spend }: BudgetParts,
+  { budgets, mayRaiseMonth = async () => true, conversations, spend }: BudgetParts,
   { conversation, turn, fence }: TurnContext,
   questions: Questions,
   ending: AbortController,
 ): Budget {
-  const goOn = goOnWords(spend.isPretend);
   const money = (usd: number): string => dollars(usd, spend.isPretend);
+  const findMonthLimit = async (
+    day: string,
+  ): Promise<
+    { words: string; subject: string; step: number; grant?: () => Promise<void> } | undefined
+  > => {
+    if (budgets.monthUsd === undefined) return undefined;
+    const month = monthOf(day);
+    const { usd, grantedUsd } = await spend.month(month);
+    if (usd < budgets.monthUsd + grantedUsd) return undefined;
+    const words = `This month has cost ${money(usd)}; the budget of everybody here is ${money(budgets.monthUsd + grantedUsd)}.`;
+    const limit = { words, subject: `${month} ${grantedUsd}`, step: monthStepUsd };
+    if (!(await mayRaiseMonth())) return limit;
+    return { ...limit, grant: () => spend.grantMonth(month, grantedUsd + monthStepUsd) };
+  };
   /**
    * The first limit reached, in words, with the function that raises it: the person cannot raise
    * what the owner has set for them.
    */
   const findLimit = async (): Promise<
-    { words: string; subject: string; grant?: () => Promise<void> } | undefined
+    { words: string; subject: string; step?: number; grant?: () => Promise<void> } | undefined
   > => {
     const { timezone, granted = '' } = await conversations.read(conversation);
     const day = dayOf(Date.now(), timezone);
@@ -61,6 +84,8 @@ export function createBudget(
         words: `Today has cost ${money(dayUsd)}, and the owner has set ${money(limitUsd)} a day for you.`,
         subject: day,
       };
+    const ofMonth = await findMonthLimit(day);
+    if (ofMonth) return ofMonth;
     if (budgets.turnUsd !== undefined && turnUsd >= budgets.turnUsd + turnGrantedUsd) {
       const words = `This task has cost ${money(turnUsd)}; its budget is ${money(budgets.turnUsd + turnGrantedUsd)}.`;
       return {
@@ -89,6 +114,7 @@ export function createBudget(
           ending.abort(new AgentFailure('day-limit', limit.words));
           return false;
         }
+        const goOn = goOnWords(spend.isPretend, limit.step ?? stepUsd);
         const options = [{ label: goOn }, { label: 'Stop here' }];
         const question: Question = {
           kind: 'budget',

@@ -3,6 +3,7 @@ import type { People } from '../../shared/store/people.ts';
 import type { Link, Links } from '../../shared/store/links/links.ts';
 import type { SecretDetail } from '../../shared/store/links/secret-link.ts';
 import type { SealedSecrets } from '../../shared/store/links/sealed.ts';
+import { NoPlaceError } from './kept-directory.ts';
 import { formerNames } from './person-of.ts';
 import type { PersonOf } from './person-of.ts';
 import type { KnownSecret, SetOutcome, Secrets } from './secrets.ts';
@@ -25,6 +26,11 @@ export type SecretDesk = {
   openLinks(conversation: string): Promise<Link[]>;
   /** Returns how many links were revoked. */
   revokeLinks(conversation: string, ids?: readonly string[]): Promise<number>;
+  /**
+   * Removes the person's secrets and links, and what waits sealed under these. May be repeated. Returns
+   * how many secrets and links there were.
+   */
+  forget(conversation: string): Promise<number>;
 };
 
 export type SecretDeskParts = {
@@ -38,6 +44,12 @@ export type SecretDeskParts = {
   shared: readonly string[];
   noteNames: NoteNames;
 };
+
+/** Where nothing can be kept, nothing was. */
+function noneWithoutPlace(error: unknown): KnownSecret[] {
+  if (error instanceof NoPlaceError) return [];
+  throw error;
+}
 
 export function createSecretDesk({
   people,
@@ -96,6 +108,16 @@ export function createSecretDesk({
       let revoked = 0;
       for (const name of await namesOf(conversation)) revoked += await links.revoke(name, ids);
       return revoked;
+    },
+    async forget(conversation) {
+      let count = 0;
+      for (const name of await namesOf(conversation)) {
+        const known = await secrets.list(name).catch(noneWithoutPlace);
+        for (const secret of known) if (await secrets.remove(name, secret.name)) count += 1;
+        for (const id of await links.ids(name)) await sealed.remove(id);
+        count += await links.revoke(name);
+      }
+      return count;
     },
   };
 }

@@ -28,6 +28,11 @@ export type Repository = {
     id: string,
     signal?: AbortSignal,
   ): { output: Readable; ended: Promise<void> };
+  /**
+   * Removes all snapshots of a person and the data of theirs. May be repeated. Returns how many
+   * snapshots there were.
+   */
+  empty(person: string): Promise<number>;
   /** Removes incomplete and outdated snapshots, and data that none needs. */
   tidy(person: string, signal?: AbortSignal): Promise<void>;
 };
@@ -64,7 +69,22 @@ const Summary = z.object({ message_type: z.literal('summary'), snapshot_id: z.st
 export function createRepository({ run, start }: Restic): Repository {
   const list = async (person: string): Promise<z.infer<typeof Listed>> =>
     Listed.parse(JSON.parse(await run({ person, args: ['snapshots', '--json', '--no-lock'] })));
+  /** Undefined without a repository. */
+  const listKnown = async (person: string): Promise<z.infer<typeof Listed> | undefined> =>
+    await list(person).catch((error: unknown) => {
+      if (error instanceof ResticFailure && error.kind === 'absent') return undefined;
+      throw error;
+    });
   return {
+    async empty(person) {
+      const found = await listKnown(person);
+      if (!found) return 0;
+      // Takes away the locks of killed commands.
+      await run({ person, args: ['unlock'] });
+      if (found.length > 0) await run({ person, args: ['forget', ...found.map(({ id }) => id)] });
+      await run({ person, args: ['prune', '--quiet'], timeoutMs: longMs });
+      return found.length;
+    },
     async store(person, packed, at, signal) {
       const time = new Date(at).toISOString().slice(0, 19).replace('T', ' ');
       const args = ['backup', '--stdin', '--stdin-filename', packedName, '--host', 'sidepocket'];
@@ -87,11 +107,7 @@ export function createRepository({ run, start }: Restic): Repository {
       });
     },
     async newest(person, before = Infinity) {
-      const found = await list(person).catch((error: unknown) => {
-        if (error instanceof ResticFailure && error.kind === 'absent') return [];
-        throw error;
-      });
-      return found
+      return ((await listKnown(person)) ?? [])
         .filter(({ tags }) => tags?.includes(completeTag))
         .map(({ id, time }) => ({ id, at: Date.parse(time) }))
         .filter(({ at }) => at < before)

@@ -3,6 +3,7 @@ import { SetupError, reportError } from '../../shared/runtime/errors.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { Home } from '../agent/homes/home.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import type { WorkerConfig } from '../config.ts';
@@ -27,7 +28,10 @@ export type SnapshotListener = RestoreListener & {
 export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake' | 'saveNow'> & {
   /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
   homeOf(inner: HomeOf): HomeOf;
-  /** Forgets what is known about a home whose files are no longer here. */
+  /** Deletes all snapshots of a home, and what is known of them. May be repeated. Returns how many. */
+  forget(
+    home: Home,
+  ): Promise<number>; /** Forgets what is known about a home whose files are no longer here. */
   forget(person: string): Promise<void>;
   /** Starts taking snapshots, and notifies the listener. */
   start(listener: SnapshotListener): Promise<void>;
@@ -99,6 +103,13 @@ export async function createSnapshots({
         return home;
       };
     },
+    forget: ({ person }) =>
+      notes.locked(person, async () => {
+        const count = await repository.empty(person);
+        await records.forget(person);
+        await notes.write(person, {});
+        return count;
+      }),
     async start(next) {
       listener = next;
       restores.listen(next);

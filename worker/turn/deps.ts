@@ -1,5 +1,6 @@
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { Typing } from '../../shared/delivery/typing.ts';
+import type { MeterPrices } from '../../shared/runtime/prices/message-fees.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Snapshots } from '../../shared/store/boxes/snapshot.ts';
 import type { PageStore } from '../../shared/store/pages.ts';
@@ -10,6 +11,8 @@ import type { Agent } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/settings.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
 import type { Checkpoints } from '../checkpoints/checkpoints.ts';
+import type { Exporter } from '../export/export.ts';
+import type { Forgetting } from '../forget/forget.ts';
 import type { Awake } from '../background/describe.ts';
 import type { ChatNumber } from '../people/invitation.ts';
 import type { Speaker } from '../media/speaking.ts';
@@ -55,6 +58,10 @@ export type TurnStores = Stores & {
   homeOf: HomeOf;
   /** Takes a person's move on: returns for how long their turn is put off (ms). */
   onMoving: (conversation: string) => Promise<number>;
+  /** Gives a conversation as files. */
+  exporter: Exporter;
+  /** Takes everything about a person out of every store. */
+  forgetting: Forgetting;
   /** What the files of a conversation were. */
   /** Absent when it is switched off. */
   checkpoints?: Checkpoints;
@@ -88,13 +95,22 @@ export type TurnSettings = {
   permissions: PermissionMode;
   /** The number of messages a turn may send before the rest goes to a page. */
   messagesPerTurn: number;
-  /** Limits in US dollars per turn, and per person and day; undefined means no limit. */
-  budgets: { turnUsd: number | undefined; dayUsd: number | undefined };
+  /**
+   * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means
+   * no limit.
+   */
+  budgets: {
+    turnUsd: number | undefined;
+    dayUsd: number | undefined;
+    monthUsd: number | undefined;
+  };
   scheduleLimits: ScheduleLimits;
   /** Whether a WhatsApp template announces waiting answers. */
   hasTemplate: boolean;
   /** When the worker stops itself, and what it means that something runs in the background. */
   awake: Awake;
+  /** What messages and the computer cost. */
+  prices: MeterPrices;
   times: TurnTimes;
 };
 

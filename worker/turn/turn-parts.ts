@@ -1,5 +1,6 @@
 import type { SayTools, SendTools } from '../agent/agent.ts';
 import { createAlongside } from '../background/describe.ts';
+import { ownerOf } from '../commands/owner-only.ts';
 import { createProgress } from '../progress/progress.ts';
 import { createProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
@@ -113,7 +114,16 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
     steering,
     events,
     reporter,
-    budget: createBudget({ ...stores, budgets: settings.budgets }, context, questions, ending),
+    budget: createBudget(
+      {
+        ...stores,
+        budgets: settings.budgets,
+        mayRaiseMonth: async () => (await ownerOf(stores, conversation)) !== undefined,
+      },
+      context,
+      questions,
+      ending,
+    ),
     trust,
     chatTools: { ...sendTools, say },
     voice,

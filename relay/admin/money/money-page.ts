@@ -1,3 +1,4 @@
+import type { MeterPrices } from '../../../shared/runtime/prices/message-fees.ts';
 import type { ModelUse } from '../../../shared/store/money/spend.ts';
 import { adminEmpty } from '../frame/empty.ts';
 import { counted, dollars } from '../frame/format-measures.ts';
@@ -5,11 +6,12 @@ import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import { personLink } from '../frame/layout.ts';
 import type { Frame } from '../frame/layout.ts';
+import { meterCard } from './meter-card.ts';
 import type { Money } from './money.ts';
 import { amountBars, dayLabel, spendPlot } from './plot.ts';
 
 /** The money by day, person and model, with the month's projection. */
-export function moneyPage(money: Money, frame: Frame): Html {
+export function moneyPage(money: Money, prices: MeterPrices, frame: Frame): Html {
   const { days, byPerson, byModel, month, today, projectedUsd, replies } = money;
   const { isPretend } = frame;
   const total = days.reduce((sum, { costUsd }) => sum + costUsd, 0);
@@ -21,6 +23,14 @@ export function moneyPage(money: Money, frame: Frame): Html {
     ['Today', dollars(today.costUsd, isPretend)],
     ['This month', dollars(month.costUsd, isPretend)],
     ['The month at this rate', dollars(projectedUsd, isPretend)],
+    ...(prices.budgetUsd === undefined
+      ? []
+      : [
+          ['Budget of the month', dollars(prices.budgetUsd + money.grantedUsd, isPretend)] as [
+            string,
+            string,
+          ],
+        ]),
     ['Last 30 days', dollars(total, isPretend)],
     ['Requests this month', month.requests.toLocaleString('en')],
     ['Tokens this month', tokens(month)],
@@ -39,6 +49,7 @@ export function moneyPage(money: Money, frame: Frame): Html {
   ];
   return html`<div class="head"><h1>Money</h1><span class="soft small">Claude’s part, by the price table; days and months are UTC</span></div>
 <section class="card" aria-label="Sums"><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>
+${meterCard(money.meters, prices, frame)}
 <section class="card"><header><h2>By day</h2><span class="soft small">${dollars(total, isPretend)} in 30 days</span></header>${spendPlot(days, isPretend)}${daysTable(money, frame)}</section>
 <div class="pair"><section class="card"><header><h2>By person</h2><span class="soft small">this month</span></header>${amountBars(
     people.map(([conversation, use]) => [

@@ -1,3 +1,5 @@
+import { createMeters } from '../../../shared/store/money/meters.ts';
+import type { MeterSums } from '../../../shared/store/money/meters.ts';
 import { dayOf, monthOf, totalUse } from '../../../shared/store/money/spend.ts';
 import type { ModelUse, Spend, Spent } from '../../../shared/store/money/spend.ts';
 import { readReplyCounts } from '../../../shared/store/reply-counts.ts';
@@ -16,18 +18,25 @@ export type Money = {
   projectedUsd: number;
   /** The replies of all time by the last status that each reached. */
   replies: Record<string, number>;
+  /** Messages, the computers' time and Redis's commands. */
+  meters: { today: MeterSums; month: MeterSums };
+  /** By how much the month's budget was raised. */
+  grantedUsd: number;
 };
 
 /** Reads it in a handful of commands. */
 export async function readMoney(redis: Redis, spend: Spend, now: number): Promise<Money> {
   const today = dayOf(now);
-  const [days, byPerson, ofToday, byModel, { statuses }] = await Promise.all([
-    spend.days(today, 30),
-    spend.use(monthOf(today)),
-    spend.use(today),
-    spend.models(monthOf(today)),
-    readReplyCounts(redis),
-  ]);
+  const [days, byPerson, ofToday, byModel, { statuses }, meters, { grantedUsd }] =
+    await Promise.all([
+      spend.days(today, 30),
+      spend.use(monthOf(today)),
+      spend.use(today),
+      spend.models(monthOf(today)),
+      readReplyCounts(redis),
+      createMeters(redis, () => now).read(today),
+      spend.month(monthOf(today)),
+    ]);
   const month = totalUse(byPerson);
   return {
     days,
@@ -37,6 +46,8 @@ export async function readMoney(redis: Redis, spend: Spend, now: number): Promis
     today: totalUse(ofToday),
     projectedUsd: project(month.costUsd, now),
     replies: statuses,
+    meters,
+    grantedUsd,
   };
 }
 

@@ -4,6 +4,7 @@ import { counted } from '../frame/format-measures.ts';
 import { Html, html } from '../frame/html.ts';
 import { TurnState } from '../../../shared/store/turns/turn-list.ts';
 import type { Turn, TurnCursor, WaitingInbox } from '../../../shared/store/turns/turn-list.ts';
+import type { HomeRecord } from '../../../shared/store/homes/registry.ts';
 import { nextAddress } from './list-query.ts';
 import type { ListQuery } from './list-query.ts';
 import { stateNames, turnRow, waitingRow } from './turn-row.ts';
@@ -16,18 +17,22 @@ export type TurnListing = {
   waiting: WaitingInbox[];
   count: number;
   people: [conversation: string, name: string][];
+  /** The homes, if there are several. */
+  homes: readonly Pick<HomeRecord, 'name' | 'suffix'>[];
 };
 
 /** The list of turns with its search. */
 export function turnListPage(listing: TurnListing, frame: Frame): Html {
-  const { query, turns, next, waiting, count } = listing;
+  const { query, turns, next, waiting, count, homes } = listing;
+  const homeName = (turn: Turn): string | undefined =>
+    homes.find(({ suffix }) => suffix === turn.home)?.name;
   const rows = [
     ...waiting.flatMap(({ messages, dueAt }) =>
       messages.map((message) => waitingRow(message, dueAt, frame)),
     ),
-    ...turns.map((turn) => turnRow(turn, frame)),
+    ...turns.map((turn) => turnRow(turn, frame, homeName(turn))),
   ];
-  const isFiltered = [query.words, query.person, query.state, query.day].some(
+  const isFiltered = [query.words, query.person, query.state, query.home, query.day].some(
     (value) => value !== '',
   );
   return html`<div class="head"><h1>Turns</h1><span class="soft small">${counted(count, 'turn')} kept</span></div>
@@ -37,8 +42,8 @@ ${next && html`<div class="actions"><a class="button" rel="next" href="${nextAdd
 ${!next && query.after && html`<div class="actions"><a class="button" href="${newestAddress(query)}">Newest</a></div>`}`;
 }
 
-function newestAddress({ words, person, state, day }: ListQuery): string {
-  const given = Object.entries({ q: words, person, state, day }).filter(
+function newestAddress({ words, person, state, home, day }: ListQuery): string {
+  const given = Object.entries({ q: words, person, state, home, day }).filter(
     ([, value]) => value !== '',
   );
   return `/admin/turns?${new URLSearchParams(given).toString()}`;
@@ -53,13 +58,14 @@ function nothing(isFiltered: boolean, next: TurnCursor | undefined): Html {
       );
 }
 
-function form({ query, people }: TurnListing): Html {
+function form({ query, people, homes }: TurnListing): Html {
   const option = (value: string, name: string, chosen: string): Html =>
     html`<option value="${value}"${value === chosen && new Html(' selected')}>${name}</option>`;
   return html`<form class="filters" method="get" action="/admin/turns" role="search">
 <label class="search">Words, number, MessageSid or turn<input type="search" name="q" value="${query.words}" autocomplete="off" maxlength="200"></label>
 <label>Person<select name="person">${option('', 'Everybody', query.person)}${people.map(([conversation, name]) => option(conversation, name, query.person))}</select></label>
 <label>State<select name="state">${option('', 'Any', query.state)}${TurnState.options.filter((state) => state !== 'unknown').map((state) => option(state, stateNames[state], query.state))}</select></label>
+${homes.length > 0 && html`<label>Computer<select name="home">${option('', 'Any', query.home)}${homes.map(({ name }) => option(name, name, query.home))}</select></label>`}
 <label>Day<input type="date" name="day" value="${query.day}"></label>
 <button class="main">Search</button></form>`;
 }

@@ -1,5 +1,7 @@
 import { momentOfClock } from '../../../shared/runtime/time-zone.ts';
 import { PersonAddress } from '../../../shared/runtime/person-address.ts';
+import { homeNamePattern } from '../../../shared/store/homes/home-name.ts';
+import type { HomeRecord } from '../../../shared/store/homes/registry.ts';
 import { TurnState } from '../../../shared/store/turns/turn-list.ts';
 import type { TurnCursor, TurnQuery } from '../../../shared/store/turns/turn-list.ts';
 
@@ -11,6 +13,8 @@ export type ListQuery = {
   words: string;
   person: string;
   state: TurnState | '';
+  /** The name of a home. */
+  home: string;
   /** `YYYY-MM-DD`. */
   day: string;
   after: TurnCursor | undefined;
@@ -27,6 +31,7 @@ export function parseListQuery(parameters: URLSearchParams): ListQuery {
     words: get('q').trim().slice(0, 200),
     person: PersonAddress.safeParse(get('person')).data ?? '',
     state: TurnState.safeParse(get('state')).data ?? '',
+    home: homeNamePattern.test(get('home')) ? get('home') : '',
     day: day ? get('day') : '',
     after: id === '' ? undefined : { id, at: Number(at) },
   };
@@ -34,8 +39,9 @@ export function parseListQuery(parameters: URLSearchParams): ListQuery {
 
 /** The same for the store; a day is one of the owner's calendar. */
 export function toTurnQuery(
-  { words, person, state, day, after }: ListQuery,
+  { words, person, state, home, day, after }: ListQuery,
   zone: string,
+  homes: readonly Pick<HomeRecord, 'name' | 'suffix'>[],
 ): TurnQuery {
   const [from, to] = [Date.parse(day), Date.parse(day) + dayMs].map((time) =>
     momentOfClock(time, zone),
@@ -44,6 +50,7 @@ export function toTurnQuery(
     words,
     conversation: person || undefined,
     state: state || undefined,
+    home: homes.find(({ name }) => name === home)?.suffix,
     since: day ? from : undefined,
     before: day ? to : undefined,
     after,
@@ -53,7 +60,14 @@ export function toTurnQuery(
 
 /** The address of the page after this one. */
 export function nextAddress(query: ListQuery, next: TurnCursor): string {
-  const { words, person, state, day } = query;
-  const given = Object.entries({ q: words, person, state, day, after: `${next.at}.${next.id}` });
+  const { words, person, state, home, day } = query;
+  const given = Object.entries({
+    q: words,
+    person,
+    state,
+    home,
+    day,
+    after: `${next.at}.${next.id}`,
+  });
   return `/admin/turns?${new URLSearchParams(given.filter(([, value]) => value !== '')).toString()}`;
 }

@@ -45,13 +45,14 @@ export function stateTag(
   return tag(state, stateNames[state]);
 }
 
-/** A turn as a row of a list. */
-export function turnRow(turn: Turn, frame: Frame): Html {
+/** A turn as a row of a list; the home is named where there are several. */
+export function turnRow(turn: Turn, frame: Frame, home?: string): Html {
   const { id, conversation, messages, at, costUsd, failure } = turn;
   const { firstWord, answerSent, delivered, pacedMs } = personTimes(turn);
   const after = (name: string, time: number | undefined): string[] =>
     time === undefined ? [] : [`${name} ${durationWords(Math.max(time - at, 0))}`];
   const parts = [
+    ...(home === undefined ? [] : [home]),
     ...(messages.length > 1 ? [counted(messages.length, 'message')] : []),
     ...(answerSent === undefined
       ? after('first word', firstWord)

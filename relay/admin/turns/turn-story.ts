@@ -86,6 +86,7 @@ export function createTurnStories(
           known.has(one),
         ) ?? 'unknown',
       at: Date.parse(first.message?.at ?? at ?? '') || (job?.timestamp ?? Date.now()),
+      home: undefined,
       dueAt: undefined,
       costUsd: 0,
       begunAt: job?.processedOn,

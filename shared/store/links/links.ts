@@ -9,12 +9,12 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /** What a link is for; each purpose has a page of its own. */
-const purposes = ['secret', 'watch'] as const;
+const purposes = ['secret', 'export'] as const;
 export type LinkPurpose = (typeof purposes)[number];
 
 /**
  * A link in a chat. `object` is what it is about, such as the name of a secret; `detail` is what
- * its page needs besides, which anybody may know. `uses`: how many browsers may use it.
+ * its pages need besides: a page before the use shows nothing of it that not everybody may know. `uses`: how many browsers may use it.
  */
 export type NewLink = {
   purpose: LinkPurpose;
@@ -54,6 +54,8 @@ export type Links = {
   use(token: string, cookie: string): Promise<LinkUse>;
   /** A person's links that are open or followed, the oldest first. */
   list(person: string): Promise<Link[]>;
+  /** The ids of a person's links, open or not. */
+  ids(person: string): Promise<string[]>;
   /** Deletes a person's links, all of them without `ids`. Returns how many were deleted. */
   revoke(person: string, ids?: readonly string[]): Promise<number>;
 };
@@ -138,7 +140,9 @@ export function createLinks(
     const link = await read(idOf(digest));
     return link && isSameSecret(Buffer.from(digest), Buffer.from(link.digest)) ? link : undefined;
   };
+  const ids = (person: string): Promise<string[]> => redis.zrange(keys.links(person), 0, '-1');
   return {
+    ids,
     async add({ purpose, person, object, detail, uses }) {
       const token = randomBytes(tokenBytes).toString('base64url');
       const [digest, expires] = [digestOf(token), now() + openMs[purpose]];
@@ -174,8 +178,7 @@ export function createLinks(
       return use === 'ok' || use === 'used' ? use : 'over';
     },
     async list(person) {
-      const ids = await redis.zrange(keys.links(person), 0, '-1');
-      const links = await Promise.all(ids.map(read));
+      const links = await Promise.all((await ids(person)).map(read));
       return links
         .filter((link) => link !== undefined)
         .filter(({ isOpen, isFollowed }) => isOpen || isFollowed);

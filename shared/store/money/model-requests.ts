@@ -30,13 +30,18 @@ export type OpenRequest = {
  * The budgets of a turn and of a person's day in millionths of a dollar, without grants; undefined:
  * no limit. A limit in the person's record replaces that of the day.
  */
-export type Limits = { turn: number | undefined; day: number | undefined };
+export type Limits = {
+  turn: number | undefined;
+  day: number | undefined;
+  /** Of a month (UTC's or the person's, as the day), for everybody together. */
+  month?: number | undefined;
+};
 
 /**
- * `open`: recorded and may be sent. `day`, `turn`: this budget is used up. `wait`: with the open
+ * `open`: recorded and may be sent. `day`, `turn`, `month`: this budget is used up. `wait`: with the open
  * requests it could exceed a budget; try again when one of them has ended.
  */
-export type Snapshot = 'open' | 'day' | 'turn' | 'wait';
+export type Snapshot = 'open' | 'day' | 'turn' | 'month' | 'wait';
 
 /** A request's usage so far, its cost in millionths of a dollar. */
 export type Booking = { tokens: ModelTokens; cost: number };
@@ -65,8 +70,8 @@ export type ModelRequests = {
 const orphanMs = 3600_000;
 
 const openScript = loadScript(new URL('lua/model-open.lua', import.meta.url), {
-  keys: ['openRequests', 'daySums', 'turnSums', 'conversationKey'],
-  args: ['id', 'newNote', 'conversation', 'turn', 'day', 'dayLimit', 'turnLimit'],
+  keys: ['openRequests', 'daySums', 'turnSums', 'conversationKey', 'monthSums', 'monthMeter'],
+  args: ['id', 'newNote', 'conversation', 'turn', 'day', 'dayLimit', 'turnLimit', 'monthLimit'],
 });
 
 const bookScript = loadScript(new URL('lua/model-book.lua', import.meta.url), {
@@ -79,7 +84,7 @@ const orphanScript = loadScript(new URL('lua/model-orphans.lua', import.meta.url
   args: ['prefix', 'ownWorker', 'ownBoot', 'nowMs', 'ageMs'],
 });
 
-const Answer = z.enum(['open', 'day', 'turn', 'wait']);
+const Answer = z.enum(['open', 'day', 'turn', 'month', 'wait']);
 
 export function createModelRequests(redis: Redis): ModelRequests {
   const book = async (
@@ -109,6 +114,8 @@ export function createModelRequests(redis: Redis): ModelRequests {
           daySums: keys.spend(day),
           turnSums: keys.spendTurn(turn),
           conversationKey: keys.conversation(conversation),
+          monthSums: keys.spend(monthOf(day)),
+          monthMeter: keys.meter(monthOf(day)),
         },
         args: {
           id,
@@ -118,6 +125,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
           day,
           dayLimit: limits.day ?? '',
           turnLimit: limits.turn ?? '',
+          monthLimit: limits.month ?? '',
         },
       });
       return Answer.parse(answer);

@@ -82,9 +82,16 @@ export type Spend = {
   /** A turn's usage over all of its attempts. */
   turn(turn: string): Promise<ModelUse>;
   budgetUse(turn: string, conversation: string, day: string): Promise<BudgetUse>;
+  /** What a month has cost, unsettled requests included, and by how much its budget was raised. */
+  month(month: string): Promise<{ usd: number; grantedUsd: number }>;
+  /** Sets by how much a month's budget is raised (US dollars). */
+  grantMonth(month: string, usd: number): Promise<void>;
   /** Raises a turn's budget (US dollars). */
   grantTurn(turn: string, usd: number): Promise<void>;
 };
+
+/** How long a month's budget is known (seconds), as its spend. */
+const keptSeconds = 400 * 24 * 3600;
 
 const recordScript = loadScript(new URL('lua/spend.lua', import.meta.url), {
   keys: ['answer'],
@@ -184,6 +191,22 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       });
       const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0, limitUsd] = Micros.parse(values);
       return { turnUsd, turnGrantedUsd, dayUsd, limitUsd };
+    },
+    async month(month) {
+      const [use, granted] = await Promise.all([
+        redis.hgetall(keys.spend(month)),
+        redis.hget(keys.meter(month), 'granted'),
+      ]);
+      const { costUsd, unsettledUsd } = totalUse(useByName(use));
+      return { usd: costUsd + unsettledUsd, grantedUsd: Number(granted ?? 0) / 1e6 };
+    },
+    async grantMonth(month, usd) {
+      const key = keys.meter(month);
+      await redis
+        .multi()
+        .hset(key, 'granted', Math.round(usd * 1e6))
+        .expire(key, keptSeconds)
+        .exec();
     },
     async grantTurn(turn, usd) {
       await runScript(redis, grantScript, {

@@ -124,6 +124,13 @@ export const keys = {
   homeSnapshot: (person: string): string => `${prefix}:home-snapshot:${person}`,
   restore: (conversation: string): string => `${prefix}:restore:${conversation}`,
   /**
+   * HASH that expires: forgetting a conversation (`by`, the message that asked for it; `until`, ms since
+   * 1970; `done:STEP` and `failed:STEP`, what became of each step, in words). STRING that expires: what
+   * the person’s yes must name.
+   */
+  forget: (conversation: string): string => `${prefix}:forget:${conversation}`,
+  forgetAsked: (conversation: string): string => `${prefix}:forget-asked:${conversation}`,
+  /**
    * HASH that expires: what the owner was asked about a person (`kind`, `address`, its other
    * `spelling`), and the message that has decided it with the `outcome`.
    */
@@ -259,6 +266,13 @@ export const keys = {
    * HASH that expires: a turn's spend, and what the person has granted it (millionths of a dollar).
    */
   spendTurn: (turn: string): string => `${prefix}:spend-turn:${turn}`,
+  /**
+   * HASH: what was counted on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`), in UTC: `messages:KIND`,
+   * `vm:HOME` (ms), `commands`, and what a kill has left open: `vm-open:HOME` (ms), `commands-gaps`.
+   * HASH: until when each worker's VM is counted, and Redis's own count at the last look (`redis`).
+   */
+  meter: (time: string): string => `${prefix}:meter:${time}`,
+  meterOpen: `${prefix}:meter-open`,
   /** HASH of the open model requests, by their id, as JSON. */
   modelOpen: `${prefix}:model-open`,
   /**

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { suffixOf } from '../homes/routes.ts';
+import type { HomeSuffix } from '../redis/keys.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
@@ -47,6 +49,8 @@ export type ReplyLine = {
 export type Turn = {
   id: string;
   conversation: string;
+  /** The home of the conversation; undefined where only the job is left of the turn. */
+  home: HomeSuffix | undefined;
   state: TurnState;
   at: number;
   /** When it resumes, if it is put off. */
@@ -72,6 +76,8 @@ export type TurnQuery = {
   conversation?: string | undefined;
   words?: string | undefined;
   state?: TurnState | undefined;
+  /** The home of the conversation; all of them unless given. */
+  home?: HomeSuffix | undefined;
   since?: number | undefined;
   before?: number | undefined;
   after?: TurnCursor | undefined;
@@ -133,6 +139,7 @@ const turnsScript = loadScript(new URL('lua/turns.lua', import.meta.url), {
     'afterMs',
     'most',
     'mostRead',
+    'wantedHome',
   ],
 });
 
@@ -178,8 +185,9 @@ const TurnRow = z
     z.array(z.string()),
     z.array(z.tuple([z.string(), text, text, text])),
     z.array(ReplyRow),
+    z.string(),
   ])
-  .transform(([id, score, state, dueAt, micros, flat, rows, replies]): Turn => {
+  .transform(([id, score, state, dueAt, micros, flat, rows, replies, home]): Turn => {
     const { conversation = '', begunAt, settledAt, failure, next } = fieldsOf(flat);
     const messages = rows.map(([message, known, attempts, raw]) => ({
       id: message,
@@ -191,6 +199,7 @@ const TurnRow = z
     return {
       id,
       conversation,
+      home: suffixOf(home),
       state,
       at: Math.min(
         ...times,
@@ -246,6 +255,7 @@ export function createTurnList(redis: Redis): TurnList {
           afterMs: query.after?.at ?? '',
           most: query.most,
           mostRead,
+          wantedHome: query.home ?? 'any',
         },
       }),
     );

@@ -1,6 +1,7 @@
 import type { Mutation } from '../mutation.ts';
 import { checkpoints } from './checkpoints.ts';
 import { edges } from './edges.ts';
+import { forgettingList } from './forgetting.ts';
 import { fleet } from './fleet.ts';
 import { persons } from './people.ts';
 import { peoplesHomes } from './homes.ts';
@@ -38,4 +39,5 @@ export const mutations: readonly Mutation[] = [
   ...readable,
   ...snapshots,
   ...watch,
+  ...forgettingList,
 ];

@@ -33,8 +33,14 @@ export const ownerView = [
   ...mutationsOf('shared/store/turns/lua/turns.lua', view, [
     [
       'a turn is held in the queue of its home',
-      `prefix .. ':turns' .. homeSuffix(prefix, conversation)`,
-      `prefix .. ':turns'`,
+      `local queue = prefix .. ':turns' .. home`,
+      `local queue = prefix .. ':turns'`,
+      { test: list },
+    ],
+    [
+      'a turn of another home than the wanted one is left out',
+      `if wantedHome ~= 'any' and home ~= wantedHome then return nil end`,
+      '',
       { test: list },
     ],
     [

@@ -111,7 +111,7 @@ function createSessionParts(
       ...session,
       reader: made.reader,
       bounds: { maxProcesses: processes?.maxProcesses },
-      watchesCost: limits.turn !== undefined || limits.day !== undefined,
+      watchesCost: [limits.turn, limits.day, limits.month].some((limit) => limit !== undefined),
     },
   };
 }

@@ -32,7 +32,7 @@ export type Entry = {
  */
 export type Admission =
   | { entry: Entry; refused?: never }
-  | { entry?: never; refused: 'day' | 'turn' | 'busy' | 'away' | 'gone' };
+  | { entry?: never; refused: 'day' | 'turn' | 'month' | 'busy' | 'away' | 'gone' };
 
 export type ModelAccount = {
   /**

@@ -73,7 +73,7 @@ type Refusal = readonly [status: number, type: string, message: string];
  * Answers to refused requests. Claude Code stops at once at a 402, showing this message, and
  * retries at a 529 (seen with 2.1.330).
  */
-const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
+const refusals: Readonly<Record<'day' | 'turn' | 'month' | 'busy' | 'away', Refusal>> = {
   day: [
     402,
     'budget_error',
@@ -83,6 +83,11 @@ const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
     402,
     'budget_error',
     'The budget of this task is used up. The person has to raise it before anything more is asked of the model.',
+  ],
+  month: [
+    402,
+    'budget_error',
+    'The budget of this month is used up. The owner has to raise it before anything more is asked of the model.',
   ],
   busy: [529, 'overloaded_error', 'Too many requests of this session are under way.'],
   away: [

@@ -12,7 +12,7 @@
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
 -- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept, home
 -- args: placement
--- uses: entry, allowed, thread, person, invitation, home
+-- uses: entry, allowed, thread, person, invitation, home, reply-counts
 -- derives: message:*, conversation:*, turns:delayed, said:*, first-home, homes, home:*
 local sender = senderJson ~= '' and cjson.decode(senderJson)
 local function keepJobAway()
@@ -96,6 +96,7 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   if not placed then redis.call('RPUSH', inbox, entry) end
   redis.call('SADD', conversations, conversation)
   if sender then
+    meter(tag, at, 'messages:received', 1)
     noteWord(conversationKey, at)
     for _, alias in ipairs(sender.proven) do
       if redis.call('HGET', aliases, alias) ~= conversation then

@@ -5,6 +5,7 @@
 -- args: id, sid, lifetimeSeconds, attempt, now
 -- uses: reply-counts, box-counts
 local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
+if isFirst then meterSent(tagOf(reply), now, reply) end
 local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)
 local status, attempts = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'attempts')
 local isPosting = status == 'posting' and attempts == attempt

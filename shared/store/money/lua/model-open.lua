@@ -1,20 +1,21 @@
--- `dayLimit` and `turnLimit` are '' without a budget; `turn` is '' outside a turn. The day's budget
+-- `dayLimit`, `turnLimit` and `monthLimit` are '' without a budget; that of the month is everybody's; `turn` is '' outside a turn. The day's budget
 -- is the person's, over all their conversations. A limit of the person's own replaces it, and what
 -- they have granted themselves does not raise it.
--- keys: openRequests, daySums, turnSums, conversationKey
--- args: id, newNote, conversation, turn, day, dayLimit, turnLimit
+-- keys: openRequests, daySums, turnSums, conversationKey, monthSums, monthMeter
+-- args: id, newNote, conversation, turn, day, dayLimit, turnLimit, monthLimit
 -- uses: person
 -- derives: conversation:*
 if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
 local prefix, name = string.match(conversationKey, '^({[^}]*}):conversation:(.*)$')
 local conversations, own = purseOf(prefix, name)
 local limit = own or tonumber(dayLimit)
-if limit or turnLimit ~= '' then
+if limit or turnLimit ~= '' or monthLimit ~= '' then
   local isOwn = {}
   for _, other in ipairs(conversations) do isOwn[other] = true end
-  local heldByDay, heldByTurn = 0, 0
+  local heldByDay, heldByTurn, heldByMonth = 0, 0, 0
   for _, raw in ipairs(redis.call('HVALS', openRequests)) do
     local note = cjson.decode(raw)
+    if string.sub(note.day, 1, 7) == string.sub(day, 1, 7) then heldByMonth = heldByMonth + note.held end
     if isOwn[note.conversation] and note.day == day then heldByDay = heldByDay + note.held end
     if note.conversation == conversation and note.turn == turn then heldByTurn = heldByTurn + note.held end
   end
@@ -40,6 +41,16 @@ if limit or turnLimit ~= '' then
     local most = tonumber(turnLimit) + sum(turnSums, 'granted')
     if spent >= most then return 'turn' end
     waits = waits or (heldByTurn > 0 and spent + heldByTurn >= most)
+  end
+  if monthLimit ~= '' then
+    local spent, all = 0, redis.call('HGETALL', monthSums)
+    for i = 1, #all, 2 do
+      local kind = string.match(all[i], '^(%a+):')
+      if kind == 'usd' or kind == 'held' then spent = spent + tonumber(all[i + 1]) end
+    end
+    local most = tonumber(monthLimit) + sum(monthMeter, 'granted')
+    if spent >= most then return 'month' end
+    waits = waits or (heldByMonth > 0 and spent + heldByMonth >= most)
   end
   if waits then return 'wait' end
 end

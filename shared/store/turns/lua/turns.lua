@@ -2,9 +2,9 @@
 -- `words` are spellings of the wanted words in small ASCII letters; `states` are the wanted states;
 -- both are JSON lists, and an empty one asks for nothing. `before` and `since` bound the time (ms);
 -- the search continues behind the turn `after`, which had the time `afterMs`. It ends with `most` turns,
--- or after `mostRead`. Answers the turns, whether there are more, and the last turn with its time.
+-- or after `mostRead`. `wantedHome` is what the names of the home's queues end in, or `any`. Answers the turns, whether there are more, and the last turn with its time.
 -- keys: index, parking, turnWords
--- args: prefix, ids, words, states, before, since, after, afterMs, most, mostRead
+-- args: prefix, ids, words, states, before, since, after, afterMs, most, mostRead, wantedHome
 -- uses: entry, home
 -- derives: turn:*, turn-messages:*, turn-replies:*, message:*, said:*, reply:*, parked:*, conversation:*
 -- derives: turns:*, turns@*, spend-turn:*
@@ -62,7 +62,9 @@ local function lineOf(id)
     texts[index] = prefix .. ':said:' .. message
   end
   local conversation = redis.call('HGET', record, 'conversation') or ''
-  local queue = prefix .. ':turns' .. homeSuffix(prefix, conversation)
+  local home = homeSuffix(prefix, conversation)
+  if wantedHome ~= 'any' and home ~= wantedHome then return nil end
+  local queue = prefix .. ':turns' .. home
   local state = stateOf(id, conversation, queue, found)
   if next(wanted) and not wanted[state] then return nil end
   if #own > 0 then texts = redis.call('MGET', unpack(texts)) end
@@ -73,7 +75,7 @@ local function lineOf(id)
   end
   local due = redis.call('ZSCORE', queue .. ':delayed', id)
   local usd = redis.call('HGET', prefix .. ':spend-turn:' .. id, 'usd')
-  return { id, redis.call('ZSCORE', index, id), state, due, usd, redis.call('HGETALL', record), messages, replies }
+  return { id, redis.call('ZSCORE', index, id), state, due, usd, redis.call('HGETALL', record), messages, replies, home }
 end
 local turns, read = {}, 0
 if ids ~= '' then

@@ -1,0 +1,72 @@
+import {
+  feesDate,
+  feesOf,
+  messageKinds,
+  usualFees,
+} from '../../../shared/runtime/prices/message-fees.ts';
+import type { MeterPrices } from '../../../shared/runtime/prices/message-fees.ts';
+import type { MeterSums } from '../../../shared/store/money/meters.ts';
+import { counted, dollars } from '../frame/format-measures.ts';
+import { html } from '../frame/html.ts';
+import type { Html } from '../frame/html.ts';
+import type { Frame } from '../frame/layout.ts';
+import type { Money } from './money.ts';
+
+/** What WhatsApp, the computers and Redis have counted, today and this month, and what it costs. */
+export function meterCard(
+  { today, month }: Money['meters'],
+  { fees, usdPerHour, idleUsd }: MeterPrices,
+  { isPretend }: Frame,
+): Html {
+  const price = (of: MeterSums): string => {
+    const { twilioUsd, metaUsd } = feesOf(of.messages, fees);
+    const meta = metaUsd > 0 ? `, ${dollars(metaUsd, isPretend)} to Meta` : '';
+    return `${dollars(twilioUsd, isPretend)} to Twilio${meta}`;
+  };
+  const of = (kind: (typeof messageKinds)[number]): [string, string][] =>
+    month.messages[kind] === 0 && today.messages[kind] === 0
+      ? []
+      : [[kindWords[kind], both(today.messages[kind], month.messages[kind])]];
+  const awake = (ms: number): string =>
+    `${(ms / 3600_000).toFixed(2)} h${usdPerHour === undefined ? '' : `, ${dollars((ms / 3600_000) * usdPerHour, isPretend)}`}`;
+  const rows: [string, string][] = [
+    ...messageKinds.flatMap(of),
+    ['Fees today', price(today)],
+    ['Fees this month', price(month)],
+    ...[...month.vmMs].map(([home, ms]): [string, string] => [
+      `Awake: ${home}`,
+      `${awake(today.vmMs.get(home) ?? 0)} today, ${awake(ms)} this month`,
+    ]),
+    ...(month.commands === undefined
+      ? []
+      : [['Redis commands', both(today.commands ?? 0, month.commands)] as [string, string]]),
+    ...(month.unsettled.vmMs > 0
+      ? [['Awake, not settled', awake(month.unsettled.vmMs)] as [string, string]]
+      : []),
+    ...(month.unsettled.commandGaps > 0
+      ? [
+          ['Redis, not settled', `around ${counted(month.unsettled.commandGaps, 'restart')}`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
+    ...(idleUsd === undefined
+      ? []
+      : [['A month without use', dollars(idleUsd, isPretend)] as [string, string]]),
+  ];
+  const source = fees === usualFees ? `fees of ${feesDate}` : 'fees by MESSAGE_FEES';
+  return html`<section class="card" aria-label="Meters"><header><h2>Messages, computers, Redis</h2><span class="soft small">${source}</span></header><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
+}
+
+const kindWords = {
+  received: 'Messages received',
+  text: 'Texts sent',
+  file: 'Files sent',
+  buttons: 'Buttons sent',
+  template: 'Templates sent',
+} as const;
+
+function both(today: number, month: number): string {
+  return `${today.toLocaleString('en')} today, ${month.toLocaleString('en')} this month`;
+}

@@ -1,0 +1,39 @@
+import { reportError } from '../runtime/errors.ts';
+import type { ErasedCopies } from '../delivery/messenger.ts';
+
+export type CopyEraser = {
+  /** The ids of the messages whose copies are erased. */
+  sids: readonly string[];
+  /** Deletes one at Twilio. Throws as Twilio's SDK does. */
+  remove: (sid: string) => Promise<unknown>;
+};
+
+/** How many requests run at once. */
+const atOnce = 8;
+
+/**
+ * Deletes messages at Twilio, each with its files; a missing one counts as deleted
+ * (twilio.com/docs/messaging/api/message-resource). What Twilio refuses stays, with its reason.
+ */
+export async function eraseCopies({ sids, remove }: CopyEraser): Promise<ErasedCopies> {
+  const erased: ErasedCopies = { gone: 0, left: 0 };
+  const eraseOne = async (sid: string): Promise<void> => {
+    try {
+      await remove(sid);
+    } catch (error) {
+      if (!isMissing(error)) {
+        erased.left += 1;
+        erased.reason = reportError(error).message;
+        return;
+      }
+    }
+    erased.gone += 1;
+  };
+  for (let index = 0; index < sids.length; index += atOnce)
+    await Promise.all(sids.slice(index, index + atOnce).map(eraseOne));
+  return erased;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'status' in error && error.status === 404;
+}

@@ -1,0 +1,69 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [forgetting, meters] = ['tests/worker/forget.test.ts', 'tests/shared/meters.test.ts'];
+
+/** Forgetting a person, and what is counted. */
+export const forgettingList = [
+  ...mutationsOf('shared/store/forget/lua/erase-said.lua', forgetting, [
+    [
+      'the id of a forgotten message stays claimed',
+      `    redis.call('HSET', key, 'conversation', '', 'state', 'forgotten')`,
+      '',
+    ],
+    [
+      'a turn without anything left goes with its messages',
+      'if turn ~= current and not hasLeft(turn) then',
+      'if false then',
+    ],
+    [
+      'a reply that is being posted stays',
+      `if redis.pcall('HGET', reply, 'status') == 'posting' then`,
+      'if false then',
+      { test: 'tests/shared/repeated-scripts.test.ts' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/forget/lua/allow-anew.lua', forgetting, [
+    [
+      'the backfill takes in nothing that is older',
+      `(since == 'the beginning' or since < at)`,
+      'false',
+    ],
+  ]),
+  ...mutationsOf('shared/store/forget/erase.ts', forgetting, [
+    ['what a job has failed for is forgotten', 'await turns.queueOf(home).trimEvents(0);', ''],
+    ['the jobs of forgotten turns go', 'await queue.remove(id);', ''],
+  ]),
+  ...mutationsOf('shared/store/forget/forget-state.ts', forgetting, [
+    [
+      'only an answer to the question forgets',
+      `if ((await redis.get(keys.forgetAsked(conversation))) !== token) return undefined;`,
+      '',
+    ],
+    ['the same yes goes on', 'if (known?.by === by.id) return known;', ''],
+  ]),
+  ...mutationsOf('shared/store/money/lua/model-open.lua', 'tests/worker/day-limit.test.ts', [
+    ['a month’s budget bounds all people', `if spent >= most then return 'month' end`, ''],
+    [
+      'what is open counts for the month',
+      'heldByMonth > 0 and spent + heldByMonth >= most',
+      'false',
+    ],
+  ]),
+  ...mutationsOf('worker/questions/budget.ts', 'tests/worker/day-limit.test.ts', [
+    ['only the owner raises the month’s budget', 'if (!(await mayRaiseMonth())) return limit;', ''],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/accepted.lua', meters, [
+    [
+      'a message that Twilio has taken is counted',
+      'if isFirst then meterSent(tagOf(reply), now, reply) end',
+      '',
+    ],
+  ]),
+  ...mutationsOf('shared/store/money/lua/meter-vm.lua', meters, [
+    [
+      'what was killed is noted once',
+      `elseif knownMs == fromMs and knownHome == home then`,
+      'else',
+    ],
+  ]),
+];

@@ -1,0 +1,341 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { backfillTimes } from '../../relay/backfill.ts';
+import { parseRelayConfig } from '../../relay/config.ts';
+import { relayParts, runRelay } from '../../relay/relay.ts';
+import { createQueues } from '../../shared/store/all-queues.ts';
+import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { createEraser } from '../../shared/store/forget/erase.ts';
+import { createForgetStates } from '../../shared/store/forget/forget-state.ts';
+import { createLinks } from '../../shared/store/links/links.ts';
+import { createSealedSecrets } from '../../shared/store/links/sealed.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createStores } from '../../shared/store/stores.ts';
+import type { Stores } from '../../shared/store/stores.ts';
+import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
+import { createFastAgent } from '../../simulator/fast-agent.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
+import { createHomeOf } from '../../worker/agent/homes/home-of.ts';
+import { createHomes } from '../../worker/agent/homes/homes.ts';
+import { workspaceOf } from '../../worker/agent/homes/home.ts';
+import { createForgetting } from '../../worker/forget/forget.ts';
+import type { ForgetStep, Forgetting } from '../../worker/forget/forget.ts';
+import { createPersonOf } from '../../worker/secrets/person-of.ts';
+import { createSecretDesk } from '../../worker/secrets/secret-desk.ts';
+import { createSecrets } from '../../worker/secrets/secrets.ts';
+import { createHidden } from '../../worker/secrets/hidden.ts';
+import { createRepository } from '../../worker/snapshots/repository.ts';
+import { createRestic } from '../../worker/snapshots/restic.ts';
+import { createPlace } from '../../worker/snapshots/place.ts';
+import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
+import { dumpRedis } from '../support/redis-dump.ts';
+import { noRestic } from '../support/snapshot-bench.ts';
+import { seal } from '../support/seal.ts';
+import { settled } from '../support/settled.ts';
+import { said, tap, texts } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
+
+/** A word that is nowhere else. */
+const marker = (index: number): string => `marker${String(index).padStart(5, '0')}zq`;
+const marks = /marker\d{5}zq/g;
+
+/** Every marker word in Redis with its key, also in keys’ names and in BullMQ's event streams. */
+async function marksInRedis({ redis }: Pick<Pipeline, 'redis'>): Promise<string[]> {
+  const all = await dumpRedis(redis);
+  for (const key of Object.keys(all))
+    if ((await redis.type(key)) === 'stream') all[key] = await redis.xrange(key, '-', '+');
+  return Object.entries(all).flatMap(([key, content]) =>
+    [...new Set(JSON.stringify([key, content]).match(marks))].map((mark) => `${key}: ${mark}`),
+  );
+}
+
+/** The files below a directory with a marker word. */
+async function marksOnDisk(directory: string): Promise<string[]> {
+  const found = await new Promise<string>((resolve) => {
+    execFile('grep', ['-rlE', 'marker[0-9]{5}zq', directory], (_error, output) => resolve(output));
+  });
+  return found.split('\n').filter((line) => line !== '');
+}
+
+type Bench = Pipeline & { stores: Stores; forgetting: (on?: OnStep) => Forgetting };
+type OnStep = (step: ForgetStep, moment: 'before' | 'after') => void;
+
+const long = (words: string): string =>
+  Array.from({ length: 60 }, (_, index) => `Line ${index} of ${words}.`.repeat(9)).join('\n\n');
+
+/** A system in which two people have said and kept something, each with marker words. */
+async function withMarks(
+  count: number,
+  environment: Record<string, string>,
+  use: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  await withPipeline({ relay: false, environment }, async (pipeline) => {
+    const { redis, log, dataDir, twin, say, replies } = pipeline;
+    const stores = createStores(redis, createQueues(redis, {}), { days: 30, log });
+    pipeline.atEnd(() => stores.close());
+    const relay = await runRelay(parseRelayConfig(pipeline.environment), log);
+    const id = await stores.people.idOf(phone);
+    const worker = await pipeline.startWorker({
+      snapshots: { quietMs: 50, apartMs: 0, overdueMs: 3600_000, againMs: [1000] },
+      createAgent: async () =>
+        createFastAgent({
+          dir: path.join(dataDir, 'people', id, 'transcripts'),
+          async answer(text, { workspace }) {
+            if (text.startsWith('fail')) throw new AgentFailure('no-credit', text);
+            await writeFile(path.join(workspace, `${text.slice(0, 20)}.txt`), text);
+            return text.startsWith('long') ? long(text) : `answer to ${text}`;
+          },
+        }),
+    });
+    for (let index = 0; index < count; index += 1) await say(`words ${marker(index)}`);
+    await say(`long ${marker(90_001)}`);
+    await until('the page', () => texts(pipeline).some((text) => text.includes('/page/')));
+    await say(`fail ${marker(90_002)}`);
+    await until('the failure', () => texts(pipeline).some((text) => /credit/.test(text)));
+    await say('of the other', otherPhone);
+    await until('the other answer', () => replies(otherPhone).length === 1);
+    await settled(pipeline);
+    const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
+    await redis.set(fence.lock, fence.token);
+    const plan = { conversation: phone, timezone: 'UTC', prompt: marker(90_003) };
+    await stores.schedules.add({ ...plan, cron: '0 9 * * *' }, fence);
+    await stores.schedules.add({ ...plan, at: Date.now() + 3600_000 }, fence);
+    await redis.del(fence.lock);
+    const about = { type: 'text/plain', name: `${marker(90_004)}.txt` };
+    await stores.files.put(Buffer.from(marker(90_004)), about, phone);
+    await createDeadLetters(redis).add('inbox', phone, marker(90_005));
+    const secrets = createSecrets({ dataDir, hidden: createHidden() });
+    await secrets.set(id, 'TOKEN', seal(marker(90_006), await secrets.publicKey()));
+    const pages = createPageStore(redis);
+    const personOf = createPersonOf(stores.people, secrets);
+    const homes = createHomes({ dataDir, imagesDir: path.join(dataDir, 'images') });
+    const links = createLinks(redis);
+    const desk = createSecretDesk({
+      people: stores.people,
+      personOf,
+      secrets,
+      links,
+      sealed: createSealedSecrets(redis),
+      publicUrl: pipeline.relayUrl,
+      shared: [],
+    });
+    await desk.ask(phone, 'MARKED');
+    const account = {
+      accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '',
+      authToken: pipeline.environment['TWILIO_AUTH_TOKEN'] ?? '',
+      number: pipeline.environment['TWILIO_WHATSAPP_NUMBER'] ?? '',
+    };
+    const of = createHomeOf(stores.people, homes, 'home');
+    try {
+      await use({
+        ...pipeline,
+        stores,
+        forgetting: (onStep) =>
+          createForgetting({
+            stores,
+            states: createForgetStates(redis),
+            eraser: createEraser({ ...stores, pages }),
+            secrets: desk,
+            agent: { release: async () => undefined },
+            homes: { of, place: createPlace(homes) },
+            forgetSnapshots: undefined,
+            messenger: createTwilioMessenger({ ...account, apiUrl: twin.url }, log),
+            log,
+            ...(onStep ? { onStep } : {}),
+          }),
+      });
+    } finally {
+      await worker.stop();
+      await relay.stop();
+    }
+  });
+}
+
+/** Asks in the chat, says yes, and returns the report. */
+async function forgetInChat(bench: Bench): Promise<string> {
+  await bench.say('/forget');
+  const question = await said(bench, 'Shall I forget everything?');
+  await tap(bench, question, 'Forget everything');
+  return (await said(bench, 'Forgotten:')).text;
+}
+
+/** What a webhook that comes again, and a backfill, do with the messages that were forgotten. */
+async function replay({ stores, twin }: Bench, sids: string[], at: string): Promise<string[]> {
+  const accept = createIntake(stores.turns);
+  const sender = { address: phone, conversation: phone, proven: [], rivals: [] };
+  const message = { conversation: phone, at, text: 'again', media: [], human: true };
+  const outcomes: string[] = [];
+  for (const id of sids)
+    outcomes.push(
+      (await accept({ ...message, id }, { ...sender, missed: true })).outcome,
+      (await accept({ ...message, id }, sender)).outcome,
+    );
+  expect(twin.chat.messages(phone).length).toBeGreaterThan(sids.length);
+  return [...new Set(outcomes)];
+}
+
+/** Returns the report. `onPerson` learns the id of the person. */
+async function forgetsAll(
+  count: number,
+  environment: Record<string, string> = {},
+  onPerson: (id: string) => void = () => undefined,
+): Promise<string> {
+  let said = '';
+  await withMarks(count, environment, async (bench) => {
+    const { redis, dataDir, twin, replies, environment: variables, log } = bench;
+    const before = new Date().toISOString();
+    const sids = twin
+      .messages()
+      .flatMap(({ sid, direction, from }) =>
+        direction === 'inbound' && from.endsWith(phone) ? [sid] : [],
+      );
+    expect((await marksInRedis(bench)).length).toBeGreaterThan(count);
+    expect((await marksOnDisk(dataDir)).length).toBeGreaterThan(1);
+    onPerson(await bench.stores.people.idOf(phone));
+    const report = await forgetInChat(bench);
+    said = report;
+    expect(report).not.toContain('Not forgotten');
+    expect(report).toContain(`messages (${sids.length * 2 + 3})`);
+    await settled(bench);
+    expect(await marksInRedis(bench)).toEqual([]);
+    expect(await marksOnDisk(dataDir)).toEqual([]);
+    expect(JSON.stringify(twin.messages()).match(marks)).toBeNull();
+    // The other person has everything.
+    expect(await redis.zcard(keys.thread(otherPhone))).toBe(2);
+    // The claims are bare, and of eight days.
+    const [first = ''] = sids;
+    expect(await redis.hgetall(keys.message(first))).toEqual({
+      conversation: '',
+      state: 'forgotten',
+    });
+    expect(await redis.ttl(keys.message(first))).toBeGreaterThan(7.9 * 24 * 3600);
+    expect(await replay(bench, sids, before)).toEqual(['refused', 'duplicate']);
+    // Without its claim, as after those days, the backfill takes nothing in that is older.
+    await redis.del(keys.message(first));
+    const accept = createIntake(bench.stores.turns);
+    const sender = { address: phone, conversation: phone, proven: [], rivals: [], missed: true };
+    const old = { id: first, conversation: phone, at: before, text: 'again', media: [] };
+    expect((await accept(old, { ...sender, missed: true })).outcome).toBe('refused');
+    const got = replies().length;
+    const config = parseRelayConfig({ ...variables, PORT: '0' });
+    const again = await runRelay(config, log, {
+      ...relayParts(config, log),
+      backfillTimes: { ...backfillTimes, youngMs: 0 },
+    });
+    await bench.say('and now?');
+    await until('the new answer', () => texts(bench).includes('answer to and now?'));
+    await settled(bench);
+    await again.stop();
+    expect(replies().length).toBe(got + 1);
+    expect(await marksInRedis(bench)).toEqual([]);
+  });
+  return said;
+}
+
+test('after /forget no word of a person is left in Redis, on the disk and at Twilio, and nothing brings it back', async () => {
+  expect(await forgetsAll(3)).toContain('files in the chat (1)');
+});
+
+test(
+  `after /forget none of a thousand marker words is left, nor in the snapshots${noRestic}`,
+  { tags: 'long', timeout: 900_000 },
+  async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'sidepocket-forget-'));
+    try {
+      const [repository, password] = [path.join(directory, 'repository'), 'of this test'];
+      const variables =
+        noRestic === ''
+          ? { SNAPSHOT_REPOSITORY: repository, SNAPSHOT_PASSWORD: password }
+          : undefined;
+      let person = '';
+      const report = await forgetsAll(1000, variables, (id) => (person = id));
+      if (!variables) return;
+      expect(report).toMatch(/snapshots \([1-9]\d*\)/);
+      const cacheDir = path.join(directory, 'cache');
+      const store = createRepository(createRestic({ repository, password, cacheDir }));
+      // What was taken since has nothing of before.
+      const left = await store.newest(person);
+      expect(left && (await store.newest(person, left.at))).toBeUndefined();
+      const pieces: Buffer[] = [];
+      if (left)
+        for await (const piece of store.read(person, left.id).output)
+          pieces.push(Buffer.from(piece as Uint8Array));
+      expect(Buffer.concat(pieces).toString('latin1').match(marks)).toBeNull();
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
+
+test('forgetting goes on where it was killed, whichever step that was, and says what was not done', async () => {
+  await withMarks(2, {}, async (bench) => {
+    const { stores, redis, dataDir, twin } = bench;
+    const token = await bench.forgetting().ask(phone);
+    const by = { id: `SM${'a'.repeat(32)}`, at: new Date().toISOString() };
+    const yes = { conversation: phone, token, by, turn: 'now' };
+    expect(await bench.forgetting().run({ ...yes, token: 'ffffffffffff' })).toBeUndefined();
+    expect(await redis.zcard(keys.thread(phone))).toBeGreaterThan(0);
+    const killed: string[] = [];
+    const kill: OnStep = (step, moment) => {
+      const name = `${step} ${moment}`;
+      if (killed.includes(name)) return;
+      killed.push(name);
+      throw new Error('killed');
+    };
+    // Twilio refuses once: the first message of its list.
+    twin.faults.set('delete-fails', { times: 2 });
+    let outcomes: Awaited<ReturnType<Forgetting['run']>>;
+    for (let run = 0; run < 40 && !outcomes; run += 1)
+      outcomes = await bench
+        .forgetting(kill)
+        .run(yes)
+        .catch(() => undefined);
+    expect(killed).toHaveLength(20);
+    expect(outcomes?.get('home')).toEqual({ done: '' });
+    expect([...(outcomes ?? [])].flatMap(([step, one]) => ('failed' in one ? [step] : []))).toEqual(
+      [],
+    );
+    expect(await marksInRedis(bench)).toEqual([]);
+    expect(await marksOnDisk(dataDir)).toEqual([]);
+    expect(JSON.stringify(twin.messages()).match(marks)).toBeNull();
+    // The same yes again says the same; another message cannot say it.
+    expect(await bench.forgetting().run(yes)).toEqual(outcomes);
+    const other = { ...yes, by: { ...by, id: `SM${'b'.repeat(32)}` } };
+    expect(await bench.forgetting().run(other)).toBeUndefined();
+    expect(await stores.people.idOf(phone)).toMatch(/^p-/);
+  });
+});
+
+test('nothing is forgotten while something runs, what Twilio keeps is said, and what comes later stays', async () => {
+  await withMarks(0, {}, async (bench) => {
+    const { stores, twin, redis, dataDir } = bench;
+    // Its worker lives: else it would be taken for lost.
+    await redis.set(keys.lease('w'), '1');
+    const task = { id: 't', description: 'd', request: 'r', startedAt: 1 };
+    await stores.background.note({
+      conversation: phone,
+      session: 's',
+      owner: 'w#1',
+      tasks: [task],
+    });
+    await bench.say('/forget');
+    await said(bench, 'Something of yours still runs in the background');
+    await stores.background.note({ conversation: phone, session: 's', owner: 'w#1', tasks: [] });
+    await mkdir(path.join(dataDir, 'people', '.aside-p-0-1'), { recursive: true });
+    twin.faults.set('delete-fails', { times: 1 });
+    const report = await forgetInChat(bench);
+    expect(report).toMatch(/Not forgotten yet:\n• copies at Twilio: 1 of \d+ are still there/);
+    const home = { directory: path.join(dataDir, 'people', await stores.people.idOf(phone)) };
+    await bench.say('hello again');
+    await until('the answer', () => texts(bench).includes('answer to hello again'));
+    await settled(bench);
+    expect(await redis.zcard(keys.thread(phone))).toBeGreaterThanOrEqual(4);
+    expect(await marksOnDisk(workspaceOf(home, phone))).toEqual([]);
+  });
+});
