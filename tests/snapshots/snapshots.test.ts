@@ -94,7 +94,7 @@ test('what does not fit is left out: the largest files first, and a few are name
 test.skipIf(noRestic !== '')(
   `restic brings a home back on another disk as it was, its person’s alone, without caches and what led out${noRestic}`,
   async () => {
-    await withSnapshotBench(async ({ disk, repository }) => {
+    await withSnapshotBench(async ({ disk, repository, restic }) => {
       const [one, other] = [await disk('one'), await disk('other')];
       const home = await one.home('p-1');
       await one.sh(
@@ -133,6 +133,12 @@ lines'; chmod 640 workspaces/1/two*
         at: noon,
         untold: { at: noon, links: 1 },
       });
+      // Forgotten, also where a kill has ended that: nothing is left of the snapshot or its data.
+      expect(await repository.empty('p-1')).toBe(1);
+      expect(await repository.empty('p-1')).toBe(0);
+      expect(await repository.newest('p-1')).toBeUndefined();
+      expect(await restic('p-1', ['list', 'blobs'])).toBe('');
+      expect(await repository.empty('p-2')).toBe(0);
     });
   },
 );
