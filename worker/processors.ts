@@ -51,7 +51,15 @@ export type ProcessorParts = {
   stores: Stores;
   boot: Pick<
     Boot,
-    'agent' | 'claims' | 'secrets' | 'personOf' | 'homes' | 'homeOf' | 'place' | 'snapshots'
+    | 'agent'
+    | 'claims'
+    | 'secrets'
+    | 'personOf'
+    | 'noteNames'
+    | 'homes'
+    | 'homeOf'
+    | 'place'
+    | 'snapshots'
   >;
   arrivals: Arrivals;
   reader: FileReader;
@@ -163,12 +171,13 @@ function turnStoresOf(worker: ProcessorParts): TurnStores {
   const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
   const secrets = createSecretDesk({
     people,
-    personOf: boot.personOf,
+    personOf,
     secrets: boot.secrets,
-    links: createLinks(redis),
+    links,
     sealed: createSealedSecrets(redis),
-    publicUrl: config.PUBLIC_URL,
+    publicUrl,
     shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+    noteNames: boot.noteNames,
   });
   return {
     ...stores,
@@ -213,7 +222,7 @@ function forgettingOf(
     secrets,
     agent: boot.agent,
     homes: { of: boot.homeOf, place: createPlace(boot.homes) },
-    forgetSnapshots: boot.snapshots?.forget,
+    eraseSnapshots: boot.snapshots?.erase,
     messenger,
     log,
   });

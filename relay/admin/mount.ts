@@ -96,7 +96,7 @@ export async function createAdminMount(
   };
   const admin = createAdmin({
     sessions,
-    actions: { failed, clean: createCleaning(redis, queues), keeper, accept },
+    actions: { failed, clean: createCleaning(redis, queues), keeper, move, accept },
     news,
     log,
     closing,

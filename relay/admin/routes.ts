@@ -29,6 +29,8 @@ export type AdminParts = {
     failed: FailedMessages;
     clean: Cleaning;
     keeper: Pick<VmKeeper, 'look'>;
+    /** Begins to move a conversation's person; undefined for an unknown one. */
+    move: (conversation: string, to: string) => Promise<StartedMove | undefined>;
     accept: Intake;
   };
   /** Tells of what happens in a turn. */
@@ -119,7 +121,7 @@ function addActions(
   router: Router,
   { sessions, sources, actions, mayWrite, log }: AdminParts,
 ): void {
-  const { failed, clean, keeper, accept } = actions;
+  const { failed, clean, keeper, move, accept } = actions;
   router.use(
     ['/admin/turns', '/admin/clean', '/admin/people'],
     express.urlencoded({ extended: false, limit: '8kb' }),
@@ -206,7 +208,7 @@ function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandle
 /** The result of the last action, in words; '' when the address names none. */
 function saidBy(done: unknown): string {
   const [, what, number] =
-    /^(retried|removed|stopped)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
+    /^(retried|removed|moving|stopped)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
   const count = Number(number);
   if (what === 'moving') return 'On the way. They hear of it when they have arrived.';
   if (what === 'stopped') return count === 0 ? 'It was over already.' : 'It is being stopped.';

@@ -64,7 +64,7 @@ export async function createSite({
   });
   const links = createLinkRoutes({
     links: createLinks(redis),
-    handlers: { secret, export: createExportLinks(stores.files) },
+    handlers: { secret, watch: watch.links, export: createExportLinks(stores.files) },
     secure: config.PUBLIC_URL.startsWith('https:'),
   });
   const fetchMedia = createMediaFetch({

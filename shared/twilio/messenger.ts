@@ -137,7 +137,7 @@ export function createTwilioMessenger(
     ...createListings(account, rest, log, {
       asked,
       listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
-      remove: async (sid) => await (await client()).messages(sid).remove(),
+      remove: async (sid) => await (await connect()).client.messages(sid).remove(),
     }),
   };
 }

@@ -24,6 +24,7 @@ const story: TurnStory = {
     next: undefined,
     messages: [],
     replies: [],
+    home: undefined,
   },
   worker: undefined,
   steps: [],

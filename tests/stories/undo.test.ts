@@ -91,9 +91,7 @@ const hears: Story = {
   next: () => text('It has ended.'),
 };
 
-const open = holdOpen<StoryBench>((use) =>
-  withStory({ stories: [works, knows, hears] }, use),
-);
+const open = holdOpen<StoryBench>((use) => withStory({ stories: [works, knows, hears] }, use));
 
 /** Where the checkpoints of a workspace are. */
 function shadowOf(workspace: string): string {

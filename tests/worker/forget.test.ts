@@ -124,6 +124,7 @@ async function withMarks(
       sealed: createSealedSecrets(redis),
       publicUrl: pipeline.relayUrl,
       shared: [],
+      noteNames: async () => undefined,
     });
     await desk.ask(phone, 'MARKED');
     const account = {
@@ -144,7 +145,7 @@ async function withMarks(
             secrets: desk,
             agent: { release: async () => undefined },
             homes: { of, place: createPlace(homes) },
-            forgetSnapshots: undefined,
+            eraseSnapshots: undefined,
             messenger: createTwilioMessenger({ ...account, apiUrl: twin.url }, log),
             log,
             ...(onStep ? { onStep } : {}),

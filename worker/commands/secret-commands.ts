@@ -70,11 +70,7 @@ export const secretCommands: Command[] = [
       const open = await secrets.openLinks(conversation);
       if (argument === '') {
         if (open.length === 0) return 'No page of yours is open.';
-        const lines = open.map(({ purpose, object, expires }, index) => {
-          const minutes = Math.max(Math.ceil((expires.getTime() - Date.now()) / 60_000), 1);
-          const page =
-            purpose === 'export' ? 'The copy of our conversation' : `The page to enter ${object}`;
-          return `${index + 1}. ${page}`);
+        const lines = open.map((link, index) => `${index + 1}. ${linkWords(link)}`);
         return `${lines.join('\n')}\n\nText “/links close 1” to close number 1, or “/links close all”.`;
       }
       const which = /^(?:close|revoke)\s+(?:#?(\d{1,3})|(all))$/i.exec(argument);
@@ -93,6 +89,7 @@ export const secretCommands: Command[] = [
 /** A link in the list of a person's links. */
 function linkWords({ purpose, object, expires, isFollowed }: Link): string {
   const minutes = Math.max(Math.ceil((expires.getTime() - Date.now()) / 60_000), 1);
+  if (purpose === 'export') return `The copy of our conversation, for ${minutes} more min`;
   if (purpose === 'secret') return `The page to enter ${object}, for ${minutes} more min`;
   return isFollowed
     ? `The page of my work on “${object}”, open in your browser`

@@ -49,7 +49,7 @@ export type ForgetParts = {
   agent: Pick<Agent, 'release'>;
   homes: { of: HomeOf; place: Place };
   /** Deletes the snapshots of a home and returns how many; undefined where none are taken. */
-  forgetSnapshots: ((home: Home) => Promise<number>) | undefined;
+  eraseSnapshots: ((home: Home) => Promise<number>) | undefined;
   messenger: Pick<Messenger, 'eraseCopies'>;
   log: Log;
   /** Called before each step, and before its outcome is noted: tests end the work there. */
@@ -149,7 +149,7 @@ type Whose = {
 
 /** What each step does; it returns the number of what is gone, or '' without a number. */
 function workOf(
-  { stores, eraser, secrets, agent, homes, forgetSnapshots, messenger }: ForgetParts,
+  { stores, eraser, secrets, agent, homes, eraseSnapshots, messenger }: ForgetParts,
   { person, conversations, homesOf }: Whose,
   { until, by }: ForgetState,
   turn: string,
@@ -192,8 +192,8 @@ function workOf(
     home: async () =>
       await each(await homesOf(conversations), async (home) => await emptyHome(home, homes.place)),
     async snapshots() {
-      if (!forgetSnapshots) return '0';
-      return await sumOf(await homesOf(conversations), forgetSnapshots);
+      if (!eraseSnapshots) return '0';
+      return await sumOf(await homesOf(conversations), eraseSnapshots);
     },
     async copies() {
       let [gone, left, reason] = [0, 0, ''];

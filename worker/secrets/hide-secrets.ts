@@ -94,7 +94,7 @@ function quietListener(
 }
 
 /** Blanks every text in a value, whatever its form, except what names something. */
-function blankTexts<T>(value: T, blank: Blank): T {
+export function blankTexts<T>(value: T, blank: Blank): T {
   const clean = (part: unknown): unknown => {
     if (typeof part === 'string') return blank(part);
     if (Array.isArray(part)) return part.map(clean);

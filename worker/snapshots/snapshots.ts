@@ -29,9 +29,8 @@ export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake' | 'saveNow'> & {
   /** Resolves homes as `inner` does, each once it is whole. Throws AgentFailure (`files-away`). */
   homeOf(inner: HomeOf): HomeOf;
   /** Deletes all snapshots of a home, and what is known of them. May be repeated. Returns how many. */
-  forget(
-    home: Home,
-  ): Promise<number>; /** Forgets what is known about a home whose files are no longer here. */
+  erase(home: Home): Promise<number>;
+  /** Forgets what is known about a home whose files are no longer here. */
   forget(person: string): Promise<void>;
   /** Starts taking snapshots, and notifies the listener. */
   start(listener: SnapshotListener): Promise<void>;
@@ -103,7 +102,7 @@ export async function createSnapshots({
         return home;
       };
     },
-    forget: ({ person }) =>
+    erase: ({ person }) =>
       notes.locked(person, async () => {
         const count = await repository.empty(person);
         await records.forget(person);

@@ -9,7 +9,7 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /** What a link is for; each purpose has a page of its own. */
-const purposes = ['secret', 'export'] as const;
+const purposes = ['secret', 'watch', 'export'] as const;
 export type LinkPurpose = (typeof purposes)[number];
 
 /**
@@ -68,7 +68,11 @@ const repeatMs = 15 * 60_000;
  * How long a link may be used for the first time (ms): a live page only shows, and the message
  * with its link may be read much later.
  */
-const openMs: Record<LinkPurpose, number> = { secret: linkMs, watch: 24 * 3600_000 };
+const openMs: Record<LinkPurpose, number> = {
+  secret: linkMs,
+  export: linkMs,
+  watch: 24 * 3600_000,
+};
 
 /** How many links of each purpose a person may have; beyond it the oldest one is deleted. */
 const most = 20;
