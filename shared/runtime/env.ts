@@ -6,6 +6,7 @@ import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
 import { MessageFeesVariable } from './prices/message-fees.ts';
 import { OwnPrices } from './model-prices.ts';
+import { parseJson } from './json.ts';
 
 /** An address without its trailing slash, so that a path can be appended. */
 const baseUrl = z
@@ -350,12 +351,4 @@ function formatProblems(problems: readonly { name: string; problem: string }[]):
       ? 'Copy .env.example to .env and fill it in. “npm run doctor” looks whether everything is there and works.'
       : 'docs/reference.md lists every variable. “npm run doctor” looks whether everything is there and works.',
   ].join('\n');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 import { z } from 'zod';
+import { parseJson } from '../runtime/json.ts';
 
 /**
  * A message in Twilio's list, with the fields that are read here
@@ -210,11 +211,7 @@ function exchange({
  * (twilio.com/docs/usage/twilios-response#response-formats-exceptions).
  */
 function codeOf(text: string): number | undefined {
-  try {
-    return z.object({ code: z.number() }).safeParse(JSON.parse(text)).data?.code;
-  } catch {
-    return undefined;
-  }
+  return z.object({ code: z.number() }).safeParse(parseJson(text)).data?.code;
 }
 
 /** A time for Twilio's filters: UTC, whole seconds. */

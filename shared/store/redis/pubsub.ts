@@ -4,6 +4,7 @@ import type { HomeSuffix } from './keys.ts';
 import type { Running } from '../../runtime/lifecycle.ts';
 import { demotedEvent } from './redis.ts';
 import type { Redis } from './redis.ts';
+import { parseJson } from '../../runtime/json.ts';
 
 /** The home that speaks; a worker of an earlier version names none and is in the first. */
 const home = z.string().optional();
@@ -99,9 +100,5 @@ export function announceWork(redis: Redis, home: HomeSuffix): void {
 }
 
 function parseControl(raw: string): Control | undefined {
-  try {
-    return Control.safeParse(JSON.parse(raw)).data;
-  } catch {
-    return undefined;
-  }
+  return Control.safeParse(parseJson(raw)).data;
 }

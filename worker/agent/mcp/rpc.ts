@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
+import { parseJson } from '../../../shared/runtime/json.ts';
 
 /**
  * One JSON-RPC 2.0 message, limited to what matters here: a request, a notification or an answer.
@@ -95,12 +96,4 @@ export function createRpc(
       for (const { reject } of waiting.values()) reject(reason);
     },
   };
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { createEventReader } from './event-reader.ts';
 import { noTokens } from '../../../shared/runtime/model-prices.ts';
 import type { ModelTokens, Serving } from '../../../shared/runtime/model-prices.ts';
+import { parseJson } from '../../../shared/runtime/json.ts';
 
 /** The usage that an answer of the model has reported so far. */
 export type SeenUsage = {
@@ -97,7 +98,7 @@ export function createJsonUsageReader(): UsageReader {
       else chunks = [];
     },
     end() {
-      const answer = asRecord(parse(Buffer.concat(chunks).toString('utf8')));
+      const answer = asRecord(parseJson(Buffer.concat(chunks).toString('utf8')));
       chunks = [];
       if (typeof answer['usage'] !== 'object' || answer['usage'] === null) return;
       const usage = createUsage();
@@ -177,12 +178,4 @@ function textOf(delta: Record<string, unknown>): number {
 
 function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

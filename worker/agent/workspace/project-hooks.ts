@@ -13,6 +13,7 @@ import type { AgentUser } from '../sandbox/user.ts';
 import type { WorkspaceGrants } from './grants.ts';
 import type { WorkspaceHookEvent } from './programs.ts';
 import type { WorkspaceReader } from './reader.ts';
+import { parseJson } from '../../../shared/runtime/json.ts';
 
 export type ProjectHookParts = {
   grants: WorkspaceGrants;
@@ -304,14 +305,6 @@ function withContext(event: WorkspaceHookEvent, additionalContext: string): Sync
   )
     return {};
   return { hookSpecificOutput: { hookEventName: event, additionalContext } };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Sends each text only once. */
