@@ -46,15 +46,8 @@ export type SecretNeeds = {
 export const makeSecret = (): string => randomBytes(24).toString('base64url');
 
 /** Plans the missing secrets and their values. */
-export function planSecrets({
-  names,
-  publicUrl,
-  redis,
-  have,
-  values,
-  renew,
-  make = makeSecret,
-}: SecretNeeds): SecretPlan {
+export function planSecrets(needs: SecretNeeds): SecretPlan {
+  const { names, publicUrl, redis, have, values, renew, make = makeSecret } = needs;
   const toSet: SecretPlan['toSet'] = { redis: {}, relay: {}, vm: {} };
   const lacks = (role: Role, name: string): boolean => renew.has(name) || !have[role].has(name);
   const give = (role: Role, name: string, value: SecretValue | undefined): void => {

@@ -250,6 +250,15 @@ test('comments read as an engineer’s English: few marks of a translation', () 
   expect(comments.join('\n').match(marks)?.length ?? 0).toBeLessThanOrEqual(5);
 });
 
+test('no signature takes more than five fields apart: the type has a name, the body takes what it needs', () => {
+  const wide = production.flatMap(({ file, text }) =>
+    [...text.matchAll(/(function \w*|=) ?(?:async )?\(\s*\{([^{}]*)\}/g)]
+      .filter(([, , fields = '']) => fields.split(',').filter((field) => field.trim()).length > 5)
+      .map(([, name]) => `${file}: ${name}`),
+  );
+  expect(wide).toEqual([]);
+});
+
 test('no test replaces a module', () => {
   const replacing = new RegExp(['vi', String.raw`\.(do)?(un)?[mM]ock\b`].join(''));
   expect(

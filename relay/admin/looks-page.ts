@@ -38,7 +38,8 @@ function deadRow({ turn, at, conversation, messages, record }: DeadTurn, frame: 
   return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${title}</bdi></a><span class="side">${frame.mayWrite && actionButton(`/admin/turns/${encodeURIComponent(turn)}/retry`, frame.token, 'Try again', { about: cut(title, 60) })}</span><span class="small"><span class="bad">${record?.failure === undefined ? 'failed' : reasonWords(record.failure)}</span> <span class="soft">· ${about} · ${personName(conversation, frame)} · ${ago(at, frame)}</span></span></li>`;
 }
 
-function replyRow({ turn, text, file, conversation, code, at }: Reply, frame: Frame): Html {
+function replyRow(reply: Reply, frame: Frame): Html {
+  const { turn, text, file, conversation, code, at } = reply;
   const title = cut(text || file?.name || 'A reply', 200);
   return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${title}</bdi></a><span class="side"><span class="tag bad">${code === undefined ? 'not delivered' : `code ${code}`}</span></span><span class="soft small">reply not delivered to ${personName(conversation, frame)} · ${ago(Date.parse(at), frame)}</span></li>`;
 }

@@ -59,10 +59,8 @@ export type OverviewParts = {
 const mostTurns = 30;
 
 /** Reads everything in a bounded number of commands, and only on request. */
-export async function readOverview(
-  { redis, list, homes, spend, acks, versions }: OverviewParts,
-  now: number,
-): Promise<Overview> {
+export async function readOverview(deps: OverviewParts, now: number): Promise<Overview> {
+  const { redis, list, homes, spend, acks, versions } = deps;
   const today = dayOf(now);
   const [vm, records, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
     readVm(redis, ''),

@@ -43,14 +43,8 @@ export type FormHandlers = {
  */
 const patience = 1700;
 
-export function createFormHandlers({
-  incoming,
-  keeper,
-  senders,
-  meter,
-  log,
-  now,
-}: FormHandlerParts): FormHandlers {
+export function createFormHandlers(deps: FormHandlerParts): FormHandlers {
+  const { incoming, keeper, senders, meter, log, now } = deps;
   const { judgeParties, people } = incoming;
 
   const leave = (path: string, foreign: Foreign): void => {

@@ -38,16 +38,8 @@ export type SiteParts = {
 };
 
 /** The routes served by Express: files, pages, links, the dashboard and the metrics. */
-export async function createSite({
-  config,
-  stores,
-  meter,
-  unsignedRateLimit,
-  renderer,
-  keeper,
-  closing,
-  log,
-}: SiteParts): Promise<RequestListener> {
+export async function createSite(deps: SiteParts): Promise<RequestListener> {
+  const { config, stores, meter, unsignedRateLimit, renderer, keeper, closing, log } = deps;
   const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
   const { acks } = meter;
   const { redis, turns, homes } = stores;

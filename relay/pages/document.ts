@@ -45,14 +45,7 @@ export function scriptedHeaders(
  * Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML; `script`
  * is the text of a script at its end; `lang` is the language of the body: `und` when it is not known.
  */
-export function writeDocument({
-  title,
-  about,
-  body,
-  footer,
-  script,
-  lang = 'en',
-}: {
+export function writeDocument(document: {
   title: string;
   about: string;
   body: string;
@@ -60,6 +53,7 @@ export function writeDocument({
   script?: string;
   lang?: string;
 }): string {
+  const { title, about, body, footer, script, lang } = document;
   return `<!doctype html>
 <html lang="${lang}">
 <head>

@@ -64,17 +64,8 @@ function failedWakeWords(home: HomeSuffix, name: string): string {
   return `The computer “${name}” does not wake up, so messages of its people wait. Please look whether its machine can start and whether its WAKE_ADDRESS leads to it. I keep trying.`;
 }
 
-export function createHomeKeeper({
-  redis,
-  target,
-  typing,
-  notices,
-  tellOwner,
-  gone,
-  metrics,
-  times,
-  log,
-}: HomeKeeperParts): HomeKeeper {
+export function createHomeKeeper(deps: HomeKeeperParts): HomeKeeper {
+  const { redis, target, typing, notices, tellOwner, gone, metrics, times, log } = deps;
   const { home, name, address, secret } = target;
   const vm = createVmState(redis, home);
   const waking = ofHome(keys.waking, home);

@@ -51,18 +51,8 @@ type Wake = {
  * Calls the wake address until there is a sign of life; notifies waiting people once when it takes
  * long, and once when it takes too long.
  */
-function startWake({
-  vm,
-  call,
-  times,
-  begin,
-  end,
-  tellWaking,
-  tellFailing,
-  gone,
-  log,
-  now,
-}: WakerParts): Wake {
+function startWake(deps: WakerParts): Wake {
+  const { vm, call, times, begin, end, tellWaking, tellFailing, gone, log, now } = deps;
   let stopped = false;
   let hurried = false;
   let endPause: () => void = () => undefined;

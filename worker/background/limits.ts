@@ -35,15 +35,8 @@ export type TaskLimitsDeps = {
   now: () => number;
 };
 
-export function createTaskLimits({
-  control,
-  running,
-  personOf,
-  say,
-  longestMs,
-  awake,
-  now,
-}: TaskLimitsDeps): TaskLimits {
+export function createTaskLimits(deps: TaskLimitsDeps): TaskLimits {
+  const { control, running, personOf, say, longestMs, awake, now } = deps;
   const timers = new Map<string, NodeJS.Timeout>();
   /** Tasks that are being ended, and when a person was last notified of too many. */
   const ending = new Set<string>();

@@ -67,14 +67,8 @@ export function parseContacts(text: string): Contact[] {
  * Formats a contact in one line: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com,
  * Analytical Engines”.
  */
-export function contactWords({
-  name,
-  numbers,
-  mails,
-  organisation,
-  addresses,
-  more,
-}: Contact): string {
+export function contactWords(contact: Contact): string {
+  const { name, numbers, mails, organisation, addresses, more } = contact;
   const phones = numbers.map(({ number, kind }) => (kind === '' ? number : `${number} (${kind})`));
   const rest = more === 0 ? '' : `and ${more} more entries`;
   return [name || 'no name', ...phones, ...mails, organisation, ...addresses, rest]

@@ -22,16 +22,8 @@ type ListeningDeps = {
 };
 
 /** Subscribes to what other processes publish to the workers of a home. */
-export function listenToWorkers({
-  redis,
-  home,
-  claims,
-  arrivals,
-  turns,
-  lease,
-  interrupt,
-  log,
-}: ListeningDeps): Promise<Running> {
+export function listenToWorkers(deps: ListeningDeps): Promise<Running> {
+  const { redis, home, claims, arrivals, turns, lease, interrupt, log } = deps;
   const onControl = (said: Control): void => {
     // The renewal returns the homes that this one sends for.
     if (said.kind === 'dead' && said.helper === home) lease.renewSoon();

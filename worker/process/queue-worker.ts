@@ -37,17 +37,8 @@ export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
  * each poll is a Redis command that may be billed. The turn itself counts crashes, so BullMQ's own
  * limit is set out of reach.
  */
-export function createQueueWorker({
-  name,
-  redis,
-  owner,
-  concurrency,
-  process,
-  running,
-  onLockLost,
-  telemetry,
-  log,
-}: QueueWorkerOptions): Worker {
+export function createQueueWorker(options: QueueWorkerOptions): Worker {
+  const { name, redis, owner, concurrency, process, running, onLockLost, telemetry, log } = options;
   // BullMQ passes its signal only to a processor with three parameters.
   const work = async (job: Job, token = '', signal?: AbortSignal): Promise<unknown> => {
     const run = running.begin(name, job.id ?? '', token);

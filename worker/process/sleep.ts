@@ -27,15 +27,8 @@ export type Sleep = {
   stop(): void;
 };
 
-export function createSleep({
-  idleMs,
-  pause,
-  resume,
-  isBusy = () => false,
-  fallAsleep,
-  onAsleep,
-  log,
-}: SleepParts): Sleep {
+export function createSleep(deps: SleepParts): Sleep {
+  const { idleMs, pause, resume, isBusy = () => false, fallAsleep, onAsleep, log } = deps;
   let running = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;

@@ -37,13 +37,8 @@ export type ThawParts = {
  * After a jump of a clock, pauses everything, then ends the jobs that were taken over, and only
  * then resumes the rest.
  */
-export function watchThaw({
-  longestMs,
-  pause,
-  ask,
-  clocks = [Date.now, () => performance.now()],
-  log,
-}: ThawParts): Thaw {
+export function watchThaw(deps: ThawParts): Thaw {
+  const { longestMs, pause, ask, clocks = [Date.now, () => performance.now()], log } = deps;
   const read = (): number[] => clocks.map((clock) => clock());
   let seen = read();
   let settling: Promise<void> | undefined;

@@ -37,14 +37,8 @@ export type ProgressReporterDeps = {
  * Polls the narrator at the right times. A line that cannot be sent is dropped: the turn itself
  * detects that it was taken over. Its methods are called one after the other.
  */
-export function createProgressReporter({
-  narrator,
-  tell,
-  isWaiting,
-  mailbox,
-  log,
-  now,
-}: ProgressReporterDeps): ProgressReporter {
+export function createProgressReporter(deps: ProgressReporterDeps): ProgressReporter {
+  const { narrator, tell, isWaiting, mailbox, log, now } = deps;
   let timer: NodeJS.Timeout | undefined;
   let isRunning = false;
 

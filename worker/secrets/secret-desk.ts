@@ -51,16 +51,17 @@ function noneWithoutPlace(error: unknown): KnownSecret[] {
   throw error;
 }
 
-export function createSecretDesk({
+export function createSecretDesk(deps: SecretDeskParts): SecretDesk {
+  const {
   people,
   personOf,
   secrets,
   links,
   sealed,
   publicUrl,
-  shared,
+  shared
   noteNames,
-}: SecretDeskParts): SecretDesk {
+} = deps;
   /** All names that a link of the person may have. */
   const namesOf = async (conversation: string): Promise<string[]> => {
     const person = await people.of(conversation);

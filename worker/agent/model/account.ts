@@ -81,14 +81,8 @@ const largestContext = 1_000_000;
 
 const nothing: Booking = { tokens: { ...noTokens }, cost: 0 };
 
-export function createModelAccount({
-  requests,
-  prices,
-  limits,
-  owner,
-  log,
-  times = usualTimes,
-}: ModelAccountParts): ModelAccount {
+export function createModelAccount(deps: ModelAccountParts): ModelAccount {
+  const { requests, prices, limits, owner, log, times = usualTimes } = deps;
   const room = createRoom();
   const unpriced = new Set<string>();
 

@@ -34,14 +34,8 @@ const ModelList = z.object({ data: z.array(Model) });
  * list lacks is asked for by itself, since the service has aliases, too. When the service does not
  * say, the catalogue decides. The function never rejects.
  */
-export function createModelLookup({
-  service,
-  agent,
-  keys,
-  prices,
-  log,
-  patienceMs = 4000,
-}: ModelLookupParts): (name: string) => Promise<ModelLookup> {
+export function createModelLookup(deps: ModelLookupParts): (name: string) => Promise<ModelLookup> {
+  const { service, agent, keys, prices, log, patienceMs = 4000 } = deps;
   const get = (route: string, signal: AbortSignal): Promise<Answer> =>
     fetchJson(
       new URL(`${service.origin}${service.pathname.replace(/\/$/, '')}${route}`),

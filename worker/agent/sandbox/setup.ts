@@ -51,14 +51,8 @@ export type AgentSetup = {
  * SetupError, unless AGENT_USER names root itself. Each person has a user of their own where
  * DATA_DIR is the worker's; root makes it so.
  */
-export async function setUpAgent({
-  wanted,
-  dataDir,
-  imagesDir,
-  redisUrl,
-  programs = [],
-  log,
-}: SetupOptions): Promise<AgentSetup> {
+export async function setUpAgent(options: SetupOptions): Promise<AgentSetup> {
+  const { wanted, dataDir, imagesDir, redisUrl, programs = [], log } = options;
   const [passwd = '', status = ''] = await Promise.all(
     ['/etc/passwd', '/proc/self/status'].map((file) => readFile(file, 'utf8').catch(() => '')),
   );
