@@ -53,7 +53,7 @@ export function writeDocument(document: {
   script?: string;
   lang?: string;
 }): string {
-  const { title, about, body, footer, script, lang } = document;
+  const { title, about, body, footer, script, lang = 'en' } = document;
   return `<!doctype html>
 <html lang="${lang}">
 <head>

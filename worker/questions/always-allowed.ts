@@ -4,7 +4,6 @@ import { parseJson } from '../../shared/runtime/json.ts';
 import type { Conversations } from '../../shared/store/conversation.ts';
 import { showLine } from './shown-text.ts';
 import type { TurnContext } from '../turn/context.ts';
-import { parseJson } from '../../shared/runtime/json.ts';
 
 const One = z.object({ session: z.string(), key: z.string(), name: z.string() });
 type Allowed = z.infer<typeof One>[];
@@ -62,6 +61,6 @@ export function namesOfAllowed(stored: string | undefined, session: string | und
 
 /** Entry by entry: what another version has written otherwise is asked about again. */
 function parseAllowed(stored: string | undefined): Allowed {
- = Allowed.safeParse(parseJson(stored ?? '[]');
-  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? [])
+  const entries = parseJson(stored ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? []) : [];
 }

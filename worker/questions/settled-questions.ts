@@ -3,7 +3,6 @@ import type { Choices } from '../../shared/store/choices.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { parseJson } from '../../shared/runtime/json.ts';
 import { questionKinds } from './question.ts';
-import { parseJson } from '../../shared/runtime/json.ts';
 
 /**
  * A question without an answer in time: its default applied, and a late answer needs confirmation.
@@ -42,8 +41,8 @@ const longestText = 200;
 
 /** Parses a conversation's stored value, entry by entry: another version may have written some. */
 export function parseSettled(stored: string | undefined): Settled {
- = Settled.safeParse(parseJson(stored ?? '[]');
-  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? [])
+  const entries = parseJson(stored ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((one) => One.safeParse(one).data ?? []) : [];
 }
 
 /** Adds a question to the list. */

@@ -52,16 +52,7 @@ function noneWithoutPlace(error: unknown): KnownSecret[] {
 }
 
 export function createSecretDesk(deps: SecretDeskParts): SecretDesk {
-  const {
-  people,
-  personOf,
-  secrets,
-  links,
-  sealed,
-  publicUrl,
-  shared
-  noteNames,
-} = deps;
+  const { people, personOf, secrets, links, sealed, publicUrl, shared, noteNames } = deps;
   /** All names that a link of the person may have. */
   const namesOf = async (conversation: string): Promise<string[]> => {
     const person = await people.of(conversation);
