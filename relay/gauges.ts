@@ -96,10 +96,8 @@ async function countTurns(
 }
 
 /** Reads the gauges. Throws when Redis is away. */
-export async function readGauges(
-  { redis, turns, spend, memory, meters, homes: registry }: GaugesDeps,
-  now: number,
-): Promise<Gauges> {
+export async function readGauges(deps: GaugesDeps, now: number): Promise<Gauges> {
+  const { redis, turns, spend, memory, meters, homes: registry } = deps;
   const homes = await readHomes(redis, registry, now);
   const [states, counts, spending, use, open, memoryUse, counted] = await Promise.all([
     countTurns(turns, homes),

@@ -25,7 +25,8 @@ export type WatchDeps = {
 /** The live pages of turns: the links that lead to them, and what the owner's page of a turn uses. */
 export type Watch = { links: LinkHandler; news: TurnNews; records: TurnRecords };
 
-export function createWatch({ config, stores, stories, look, closing, log }: WatchDeps): Watch {
+export function createWatch(deps: WatchDeps): Watch {
+  const { config, stores, stories, look, closing, log } = deps;
   const { redis, outbox, conversations, background, allowed, memory } = stores;
   const records = createTurnRecords(redis, config.RETENTION_DAYS, memory);
   const news = createTurnNews(redis, log);

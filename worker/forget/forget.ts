@@ -149,11 +149,12 @@ type Whose = {
 
 /** What each step does; it returns the number of what is gone, or '' without a number. */
 function workOf(
-  { stores, eraser, secrets, agent, homes, eraseSnapshots, messenger }: ForgetParts,
+  deps: ForgetParts,
   { person, conversations, homesOf }: Whose,
   { until, by }: ForgetState,
   turn: string,
 ): Record<ForgetStep, () => Promise<string>> {
+  const { stores, eraser, secrets, agent, homes, eraseSnapshots, messenger } = deps;
   const addresses = [...new Set([...person.addresses, ...conversations])];
   /** A step of each conversation, or of each home; the sum of their numbers. */
   const sumOf = async <T>(

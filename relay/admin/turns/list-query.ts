@@ -39,10 +39,11 @@ export function parseListQuery(parameters: URLSearchParams): ListQuery {
 
 /** The same for the store; a day is one of the owner's calendar. */
 export function toTurnQuery(
-  { words, person, state, home, day, after }: ListQuery,
+  query: ListQuery,
   zone: string,
   homes: readonly Pick<HomeRecord, 'name' | 'suffix'>[],
 ): TurnQuery {
+  const { words, person, state, home, day, after } = query;
   const [from, to] = [Date.parse(day), Date.parse(day) + dayMs].map((time) =>
     momentOfClock(time, zone),
   );
