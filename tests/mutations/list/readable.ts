@@ -218,4 +218,85 @@ export const readable = [
       'z.record(z.string(), Answer)',
     ],
   ]),
+  ...mutationsOf('worker/schedules/processor.ts', 'tests/worker/removed-schedules.test.ts', [
+    [
+      'a schedule of a person who may not write does not run',
+      'if (!(await allowed.has(schedule.conversation))) return await stop(schedule);',
+      '',
+    ],
+    [
+      'nor does one of a person who was removed meanwhile',
+      `if (outcome === 'refused') return await stop(schedule);`,
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/schedules/processor.ts', 'tests/shared/parked.test.ts', [
+    [
+      'a schedule is paused when seven answers wait',
+      'schedule.number)) >= mostParked',
+      'schedule.number)) > mostParked',
+      { named: 'is paused' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/redis.ts', 'tests/shared/fail-over.test.ts', [
+    [
+      'a Redis without a primary, or one that loads, is not stayed with',
+      'READONLY|MASTERDOWN|LOADING',
+      'READONLY',
+      { named: 'known by its word' },
+    ],
+    [
+      'another refusal of Redis ends no connection',
+      '/(?:^|-)(?:READONLY',
+      '/(?:READONLY',
+      { named: 'known by its word' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/waiting.lua', 'tests/shared/vm-waiting.test.ts', [
+    [
+      'a person whose turn is put off hears nothing of waking',
+      'elseif not isPutOff(conversation) then',
+      'else',
+    ],
+  ]),
+  ...mutationsOf('shared/store/message.ts', opening, [
+    [
+      'an entry of an unknown kind is no message',
+      `kind: z.literal('message').optional()`,
+      'kind: z.string().optional()',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/given-up.ts', 'tests/shared/given-up.test.ts', [
+    [
+      'what was given up long ago is not brought back',
+      'if (at !== undefined && at < before) continue;',
+      '',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/set-aside-removed.lua', 'tests/relay/allow-list.test.ts', [
+    [
+      'nothing of a person who may write is set aside',
+      'if not allowedSince(allowed, conversation) then',
+      'if true then',
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/box-counts.lua', 'tests/shared/boxes.test.ts', [
+    [
+      'a conversation with something left waits',
+      `if redis.call('EXISTS', tag .. ':inbox:' .. conversation, tag .. ':outbox:' .. conversation) > 0 then return end`,
+      '',
+    ],
+    [
+      'a conversation that waits for nothing any more is none of those',
+      `redis.call('SMOVE', waitingSet(tag, conversation), tag .. ':known', conversation) == 0`,
+      'true',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/inbox.ts', opening, [
+    [
+      'a turn of another worker counts no attempts',
+      `if (outcome === 'fenced') throw new FencedError('another worker has this turn'); }; return {`,
+      '}; return {',
+    ],
+  ]),
 ];
