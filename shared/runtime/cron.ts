@@ -31,23 +31,24 @@ export function nextRun(cron: string, timezone: string, after: number): number |
   return best;
 }
 
-/** Like `nextRun`, and a day after the moment where the cron or the zone is not known here. */
-export function nextRunOrDay(cron: string, timezone: string, after: number): number | undefined {
-  try {
-    return nextRun(cron, timezone, after);
-  } catch {
-    return after + dayMs;
-  }
-}
+/** The most runs that are listed: those of a year with one run a day. */
+const mostListed = 366;
 
-/** Whether the text is a cron. */
-export function isCron(text: string): boolean {
-  try {
-    CronExpressionParser.parse(text, { tz: 'UTC' });
-    return true;
-  } catch {
-    return false;
-  }
+/** The first runs of a cron after one moment and before another (ms since 1970), in order. */
+export function runsBetween(
+  cron: string,
+  timezone: string,
+  after: number,
+  before: number,
+): number[] {
+  const runs: number[] = [];
+  for (
+    let run = nextRun(cron, timezone, after);
+    run !== undefined && run < before && runs.length < mostListed;
+    run = nextRun(cron, timezone, run)
+  )
+    runs.push(run);
+  return runs;
 }
 
 /** The next time (ms), or undefined. */

@@ -4,7 +4,7 @@ import type { JobsOptions, RepeatStrategy } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
-import { isCron, nextRun, nextRunOrDay } from '../runtime/cron.ts';
+import { isCron, nextRun, runsBetween } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
 import { homeOfQueue, suffixOf } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';
@@ -82,7 +82,7 @@ export type Schedules = {
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
    * In this home, plans again what is planned later than its next run after `now` (ms since 1970),
-   * because a clock was ahead when the last run was planned. Returns the number of these schedules.
+   * since a clock was ahead. What ran then, over an hour early, runs again. Returns the number of these schedules.
    */
   planAgain(now: number): Promise<number>;
   close(): Promise<void>;
@@ -123,6 +123,9 @@ export const repeatStrategy: RepeatStrategy = (after, { pattern = '', tz = 'UTC'
 function isLate({ cron, timezone, next }: PlannedSchedule, now: number): boolean {
   return cron !== undefined && next > (nextRun(cron, timezone, now) ?? Infinity);
 }
+
+/** A run that came earlier than this by a clock that was ahead (ms) does not count as that of its time. */
+const earlyMs = 3600_000;
 
 /** The planned schedules in BullMQ, and the paused ones stored beside them. */
 function createPlan(
@@ -286,6 +289,8 @@ export function createSchedules(
         // Cancelled, paused or run since: it must not come back.
         if ((await queue.getJobScheduler(idOf(schedule)))?.next !== next) continue;
         await plan(schedule);
+        for (const due of runsBetween(schedule.cron ?? '', schedule.timezone, now + earlyMs, next))
+          await redis.del(keys.message(tickId(schedule, due)));
         count += 1;
       }
       return count;

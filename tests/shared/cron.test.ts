@@ -2,7 +2,8 @@ import { expect, test, vi } from 'vitest';
 import { nextRun } from '../../shared/runtime/cron.ts';
 import { clockTime } from '../../shared/runtime/time-zone.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { createSchedules, repeatStrategy } from '../../shared/store/schedules.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSchedules, repeatStrategy, tickId } from '../../shared/store/schedules.ts';
 import { createQueueWorker } from '../../worker/process/queue-worker.ts';
 import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import { withRedis } from '../support/redis.ts';
@@ -147,6 +148,39 @@ test('what a clock that was ahead has planned too late is planned anew, and noth
     expect(await nexts()).toEqual([right, right]);
     expect(await schedules.planAgain(Date.now())).toBe(0);
     expect(await schedules.queue.getDelayedCount()).toBe(2);
+    await schedules.close();
+  });
+});
+
+test('what ran early while a clock was ahead runs again at its time, unless that was less than an hour early', async () => {
+  await withRedis(async (redis) => {
+    const schedules = createSchedules(redis);
+    const [conversation, timezone, cron] = ['+15551230001', 'UTC', '0 9 * * *'];
+    const data = { conversation, number: 1, prompt: 'look', timezone, cron };
+    const claimOf = (day: number): string =>
+      keys.message(tickId(data, Date.parse(`2027-03-0${day}T09:00Z`)));
+    /** The clock is ahead, and the runs of these days have come; then it is set back. */
+    const setBack = async (to: string, ...days: number[]): Promise<number[]> => {
+      vi.setSystemTime(`2027-03-0${days.at(-1)}T12:00Z`);
+      await schedules.queue.removeJobScheduler('15551230001-1');
+      await schedules.queue.upsertJobScheduler(
+        '15551230001-1',
+        { pattern: cron, tz: timezone },
+        { name: 'schedule', data },
+      );
+      for (const day of days) await redis.hset(claimOf(day), 'state', 'answered');
+      vi.setSystemTime(to);
+      expect(await schedules.planAgain(Date.now())).toBe(1);
+      const claimed = await Promise.all(days.map((day) => redis.exists(claimOf(day))));
+      return days.filter((_, index) => claimed[index] === 1);
+    };
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      expect(await setBack('2027-03-01T12:00Z', 1, 2, 3, 4)).toEqual([1]);
+      expect(await setBack('2027-03-02T08:30Z', 2, 3)).toEqual([2]);
+    } finally {
+      vi.useRealTimers();
+    }
     await schedules.close();
   });
 });

@@ -247,6 +247,12 @@ export const keeping = [
   ]),
   ...mutationsOf('shared/store/schedules.ts', 'tests/shared/cron.test.ts', [
     [
+      'what ran early by a wrong clock runs again',
+      'await redis.del(keys.message(tickId(schedule, due)));',
+      'continue;',
+    ],
+    ['what ran a little early does not', 'now + earlyMs, next', 'now, next'],
+    [
       'a run that stands too late is planned anew',
       'return cron !== undefined && next > (nextRun(cron, timezone, now) ?? Infinity);',
       'return false;',
