@@ -9,9 +9,7 @@ import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import { announceWork } from '../shared/store/redis/pubsub.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
-import { keys } from '../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
-import type { Redis } from '../shared/store/redis/redis.ts';
 import { createStores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
@@ -132,16 +130,7 @@ export async function runWorker(
     });
     shutdown.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
-    const control = listenToWorkers({
-      redis,
-      home,
-      claims,
-      arrivals,
-      turns,
-      lease,
-      interrupt: (conversations) => interruptTurns(workers.get(turns.name), redis, conversations),
-      log,
-    });
+    const control = listenToWorkers({ redis, home, claims, arrivals, turns, lease, workers, log });
     shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
@@ -232,8 +221,7 @@ export async function runWorker(
     shutdown.add('snapshots', () => snapshots?.stop());
     await snapshots?.start(createSnapshotListener(stores, agent));
 
-    void checkRedis(redis, log);
-    void mover.fence();
+    void Promise.all([checkRedis(redis, log), mover.fence()]);
     await Promise.all([control, lease.renew()]);
     lease.start();
     for (const name of queuesOf(home)) runQueue(workers.get(name), log);
@@ -275,33 +263,6 @@ function runQueue(worker: Worker | undefined, log: Log): void {
 
 function bootPartsOf({ homes, times }: WorkerParts): BootParts {
   return { homes, snapshotTimes: times.snapshots };
-}
-
-/**
- * The processors, most of the worker's code, loaded while the first job is fetched, which waits for
- * them. `load` rejects when they cannot be created.
- */
-function createLazyProcessors(parts: ProcessorParts): {
-  load(): Promise<Record<QueueName, Processor>>;
-  of(queue: QueueName): Processor;
-} {
-  const load = lazy(async () => (await import('./processors.ts')).createProcessors(parts));
-  return {
-    load,
-    of:
-      (queue) =>
-      async (...job) =>
-        await (await load())[queue](...job),
-  };
-}
-
-/** Interrupts the turns of these conversations: each is handed back. */
-function interruptTurns(worker: Worker | undefined, redis: Redis, conversations: string[]): void {
-  for (const conversation of conversations)
-    redis.get(keys.deduplication(worker?.name ?? '', conversation)).then(
-      (job) => job !== null && worker?.cancelJob(job, 'the person moves to another home'),
-      () => undefined,
-    );
 }
 
 /** Sweeps again after failed jobs. */

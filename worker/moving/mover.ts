@@ -67,7 +67,8 @@ export function createMover(parts: MovingParts): Mover {
     await tellOwner('move', moveFailedWords(await nameOf(person), move.to, reason));
   };
   const run = async (id: string): Promise<void> => {
-    for (let goesOn = true; goesOn && !isStopped;) {
+    for (let goesOn = true; goesOn;) {
+      if (isStopped) return;
       const [person, move] = await Promise.all([people.get(id), moves.read(id)]);
       if (!person || !move || move.step === 'done' || move.step === 'failed') break;
       try {

@@ -1,3 +1,5 @@
+import type { Worker } from 'bullmq';
+import { keys } from '../../shared/store/redis/keys.ts';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Turns } from '../../shared/store/queues.ts';
@@ -14,20 +16,27 @@ type ListeningDeps = {
   home: HomeSuffix;
   claims: SessionLock;
   arrivals: Arrivals;
-  turns: Pick<Turns, 'promote'>;
+  turns: Pick<Turns, 'promote' | 'name'>;
   lease: Pick<Lease, 'renewSoon'>;
-  /** Has this worker hand back the turns of these conversations. */
-  interrupt: (conversations: string[]) => void;
+  /** The open queues by their names. */
+  workers: ReadonlyMap<string, Worker>;
   log: Log;
 };
 
 /** Subscribes to what other processes publish to the workers of a home. */
 export function listenToWorkers(deps: ListeningDeps): Promise<Running> {
-  const { redis, home, claims, arrivals, turns, lease, interrupt, log } = deps;
+  const { redis, home, claims, arrivals, turns, lease, workers, log } = Promise<Running> {
+  /** Has the conversation's turn handed back. */
+  const interrupt = (conversation: string): void =>
+    void redis.get(keys.deduplication(turns.name, conversation)).then(
+      (job) =>
+        job !== null && workers.get(turns.name)?.cancelJob(job, 'the person moves to another home'),
+      (error: unknown) => log.warn({ err: error }, 'a turn of a person who moves goes on'),
+    );
   const onControl = (said: Control): void => {
     // The renewal returns the homes that this one sends for.
     if (said.kind === 'dead' && said.helper === home) lease.renewSoon();
-    if (said.kind === 'moving' && said.home === home) interrupt(said.conversations);
+    if (said.kind === 'moving' && said.home === home) said.conversations.forEach(interrupt);
     if (said.kind !== 'message') return claims.onControl(said);
     arrivals.announce(said.conversation, said.id);
     // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.

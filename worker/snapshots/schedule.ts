@@ -130,7 +130,7 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     const { home, turns } = waiting;
     const { person } = home;
     try {
-      await snapshot(home, signal);
+      await takeAndNote(parts, home, signal);
       lastAt.set(person, Date.now());
       waiting.failures = 0;
       waiting.since = Date.now();
@@ -139,44 +139,10 @@ export function createSchedule(parts: ScheduleParts): Schedule {
         waiting.isMarked = false;
         await mark(() => notes.unmark(person));
       }
-      await tidy(home, signal);
+      await tidyDaily(parts, home, signal);
     } catch (error) {
       if (signal.aborted) log.info({ person }, 'gave up a snapshot');
       else await onFailure(waiting, reportError(error).message);
-    }
-  };
-  const snapshot = async (home: Home, signal: AbortSignal): Promise<void> => {
-    const { person } = home;
-    const [note, last] = await Promise.all([notes.read(person), records.last(person)]);
-    const at = Math.max(
-      Math.floor(Date.now() / 1000) * 1000,
-      ...[note.at, last?.at].map((known) => (known ?? 0) + 1000),
-    );
-    const began = Date.now();
-    const taken = await parts.take({ home, digest: note.digest, at, signal });
-    // This disk knows it first: a home that is behind Redis would be restored.
-    await notes.change(person, (now) => {
-      if (now.at !== note.at) throw new Error('the home was restored meanwhile');
-      return { ...now, at: taken.snapshot?.at ?? note.at, digest: taken.digest };
-    });
-    if (taken.snapshot) {
-      await records.note(person, taken.snapshot);
-      const { files, bytes, leftOut } = taken.snapshot;
-      const [isAll, ms] = [leftOut === '', Date.now() - began];
-      log.info({ person, files, bytes, isAll, ms }, 'took a snapshot of a home');
-    } else if (note.at !== undefined && note.at > (last?.at ?? 0)) {
-      // Redis was away when that one was taken.
-      await records.note(person, { at: note.at, files: 0, bytes: 0, leftOut: '' });
-    }
-  };
-  const tidy = async ({ person }: Home, signal: AbortSignal): Promise<void> => {
-    try {
-      const { tidiedAt = 0 } = await notes.read(person);
-      if (Date.now() - tidiedAt < dayMs) return;
-      await parts.tidy(person, signal);
-      await notes.change(person, (now) => ({ ...now, tidiedAt: Date.now() }));
-    } catch (error) {
-      if (!signal.aborted) log.warn({ person, err: error }, 'tidying snapshots failed');
     }
   };
   const onFailure = async (waiting: Pending, reason: string): Promise<void> => {
@@ -192,6 +158,12 @@ export function createSchedule(parts: ScheduleParts): Schedule {
     } catch (error) {
       log.warn({ err: error }, 'could not note that snapshots fail');
     }
+  };
+  const giveUpCurrent = async (): Promise<void> => {
+    if (!current) return;
+    current.giveUp.abort();
+    await current.done;
+    await giveUpCurrent();
   };
   const add = (home: Home, conversation: string): Pending => {
     const now = Date.now();
@@ -255,16 +227,13 @@ export function createSchedule(parts: ScheduleParts): Schedule {
       return true;
     },
     async saveNow(home) {
-      while (current) {
-        current.giveUp.abort();
-        await current.done;
-      }
+      await giveUpCurrent();
       clearTimeout(timer);
       const { person } = home;
       const waiting = pending.get(person);
       pending.delete(person);
       const giveUp = new AbortController();
-      const taking = snapshot(home, AbortSignal.any([giveUp.signal, ended.signal]))
+      const taking = takeAndNote(parts, home, AbortSignal.any([giveUp.signal, ended.signal]))
         .catch((error: unknown) => {
           if (waiting) pending.set(person, waiting);
           throw error;
@@ -293,4 +262,50 @@ export function createSchedule(parts: ScheduleParts): Schedule {
       await current?.done;
     },
   };
+}
+
+/** Takes a snapshot of a home, and notes it on this disk and in Redis. */
+async function takeAndNote(
+  { take, notes, records, log }: ScheduleParts,
+  home: Home,
+  signal: AbortSignal,
+): Promise<void> {
+  const { person } = home;
+  const [note, last] = await Promise.all([notes.read(person), records.last(person)]);
+  const at = Math.max(
+    Math.floor(Date.now() / 1000) * 1000,
+    ...[note.at, last?.at].map((known) => (known ?? 0) + 1000),
+  );
+  const began = Date.now();
+  const taken = await take({ home, digest: note.digest, at, signal });
+  // This disk knows it first: a home that is behind Redis would be restored.
+  await notes.change(person, (now) => {
+    if (now.at !== note.at) throw new Error('the home was restored meanwhile');
+    return { ...now, at: taken.snapshot?.at ?? note.at, digest: taken.digest };
+  });
+  if (taken.snapshot) {
+    await records.note(person, taken.snapshot);
+    const { files, bytes, leftOut } = taken.snapshot;
+    const [isAll, ms] = [leftOut === '', Date.now() - began];
+    log.info({ person, files, bytes, isAll, ms }, 'took a snapshot of a home');
+  } else if (note.at !== undefined && note.at > (last?.at ?? 0)) {
+    // Redis was away when that one was taken.
+    await records.note(person, { at: note.at, files: 0, bytes: 0, leftOut: '' });
+  }
+}
+
+/** Removes a person's outdated snapshots once a day. Never throws. */
+async function tidyDaily(
+  { tidy, notes, log }: ScheduleParts,
+  { person }: Home,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { tidiedAt = 0 } = await notes.read(person);
+    if (Date.now() - tidiedAt < dayMs) return;
+    await tidy(person, signal);
+    await notes.change(person, (now) => ({ ...now, tidiedAt: Date.now() }));
+  } catch (error) {
+    if (!signal.aborted) log.warn({ person, err: error }, 'tidying snapshots failed');
+  }
 }
