@@ -197,7 +197,8 @@ test('an answer does not wait for what has changed, and what goes on after the t
   steps.note({ kind: 'tool', id: '1', name: 'Bash', summary: 'x', timeoutMs: undefined });
   steps.note({ kind: 'tool-end', id: '1', failed: false });
   steps.note({ kind: 'writing' });
-  expect(await steps.lineNow()).toBeUndefined();
+  const waited = new Promise((resolve) => setImmediate(() => resolve('waited')));
+  expect(await Promise.race([steps.lineNow(), waited])).toBeUndefined();
   opened.resolve(undefined);
   expect(await steps.end()).toBe('1 file, +2 −0 · see it: https://relay/page/x · /undo');
   await expect.poll(() => left).toEqual([6]);
