@@ -265,6 +265,24 @@ function bootPartsOf({ homes, times }: WorkerParts): BootParts {
   return { homes, snapshotTimes: times.snapshots };
 }
 
+/**
+ * The processors, most of the worker's code, loaded while the first job is fetched, which waits for
+ * them. `load` rejects when they cannot be created.
+ */
+function createLazyProcessors(parts: ProcessorParts): {
+  load(): Promise<Record<QueueName, Processor>>;
+  of(queue: QueueName): Processor;
+} {
+  const load = lazy(async () => (await import('./processors.ts')).createProcessors(parts));
+  return {
+    load,
+    of:
+      (queue) =>
+      async (...job) =>
+        await (await load())[queue](...job),
+  };
+}
+
 /** Sweeps again after failed jobs. */
 function sweepAfter(queue: string, worker: Worker, sweepBackoff: SweepBackoff, log: Log): void {
   worker.on('failed', (job, error) => {

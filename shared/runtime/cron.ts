@@ -31,6 +31,25 @@ export function nextRun(cron: string, timezone: string, after: number): number |
   return best;
 }
 
+/** Like `nextRun`, and a day after the moment where the cron or the zone is not known here. */
+export function nextRunOrDay(cron: string, timezone: string, after: number): number | undefined {
+  try {
+    return nextRun(cron, timezone, after);
+  } catch {
+    return after + dayMs;
+  }
+}
+
+/** Whether the text is a cron. */
+export function isCron(text: string): boolean {
+  try {
+    CronExpressionParser.parse(text, { tz: 'UTC' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The most runs that are listed: those of a year with one run a day. */
 const mostListed = 366;
 

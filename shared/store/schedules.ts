@@ -4,7 +4,7 @@ import type { JobsOptions, RepeatStrategy } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
-import { isCron, nextRun, runsBetween } from '../runtime/cron.ts';
+import { isCron, nextRun, nextRunOrDay, runsBetween } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
 import { homeOfQueue, suffixOf } from './homes/routes.ts';
 import { keys, prefix } from './redis/keys.ts';

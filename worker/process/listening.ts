@@ -25,7 +25,7 @@ type ListeningDeps = {
 
 /** Subscribes to what other processes publish to the workers of a home. */
 export function listenToWorkers(deps: ListeningDeps): Promise<Running> {
-  const { redis, home, claims, arrivals, turns, lease, workers, log } = Promise<Running> {
+  const { redis, home, claims, arrivals, turns, lease, workers, log } = deps;
   /** Has the conversation's turn handed back. */
   const interrupt = (conversation: string): void =>
     void redis.get(keys.deduplication(turns.name, conversation)).then(
