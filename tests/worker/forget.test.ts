@@ -198,7 +198,14 @@ async function forgetsAll(
       );
     expect((await marksInRedis(bench)).length).toBeGreaterThan(count);
     expect((await marksOnDisk(dataDir)).length).toBeGreaterThan(1);
-    onPerson(await bench.stores.people.idOf(phone));
+    const person = await bench.stores.people.idOf(phone);
+    onPerson(person);
+    if (environment['SNAPSHOT_REPOSITORY'] !== undefined)
+      await until(
+        'a snapshot',
+        async () => (await redis.exists(keys.homeSnapshot(person))) === 1,
+        180_000,
+      );
     const report = await forgetInChat(bench);
     said = report;
     expect(report).not.toContain('Not forgotten');
