@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
+import path from 'node:path';
 import type { ClientRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -97,13 +98,20 @@ async function residentMb(pid: number | undefined): Promise<number> {
 }
 
 test(
-  '200 watchers of 20 turns all see every step, and the relay stays under 120 MB',
+  '200 watchers of 20 turns all see every step, and cost the relay less than 40 MB',
   { tags: 'long' },
   async () => {
     const environment = { TRUST_PROXY: '1', SENDER_LIMIT_PER_MINUTE: '100000' };
     await withPipeline({ relay: false, environment }, async (bench) => {
-      // As in the image.
-      const flags = { NODE_OPTIONS: '--max-semi-space-size=2' };
+      // As in the image: with a small young space, and with the code compiled by an earlier start.
+      const flags = {
+        NODE_OPTIONS: '--max-semi-space-size=2',
+        NODE_COMPILE_CACHE: path.join(bench.dataDir, 'compiled'),
+      };
+      const earlier = await startRelayProcess(bench, flags);
+      await fetch(`${bench.relayUrl}/link/none`);
+      earlier.process.kill('SIGTERM');
+      await earlier.exited;
       const relay = await startRelayProcess(bench, flags);
       const records = createTurnRecords(bench.redis, 1, { hasRoom: async () => true });
       const turns: string[] = [];
@@ -123,9 +131,10 @@ test(
       });
 
       // Each turn makes a step with an output of 4 kB every half second.
-      let [steps, isBusy] = [0, true];
+      let steps = 0;
+      const load = { goesOn: true };
       const work = async (): Promise<void> => {
-        for (; isBusy || steps < 10; steps += 1) {
+        for (; load.goesOn || steps < 10; steps += 1) {
           for (const turn of turns)
             await records.append({ lock: keys.jobLock('turns', turn), token: 'mine' }, turn, [
               { kind: 'begin', at: Date.now(), id: `s${steps}`, words: 'Working', raw: '' },
@@ -143,22 +152,24 @@ test(
       const working = work();
       const during = await acknowledge(bench);
       const most = await residentMb(relay.process.pid);
-      isBusy = false;
+      load.goesOn = false;
       await working;
       await until('every step at each watcher', () =>
         watchers.every((watcher) => watcher.steps >= steps),
       );
       for (const { request } of [first, ...watchers]) request.destroy();
       if (isMeasured)
-        console.log({
-          steps,
-          rest,
-          loaded,
-          most,
-          p50: [before, during].map((times) => times[Math.floor(posts * 0.5)]),
-          p99: [before, during].map((times) => times[Math.floor(posts * 0.99)]),
-        });
-      expect(most).toBeLessThan(120);
+        process.stdout.write(
+          `${JSON.stringify({
+            steps,
+            rest,
+            loaded,
+            most,
+            p50: [before, during].map((times) => times[Math.floor(posts * 0.5)]),
+            p99: [before, during].map((times) => times[Math.floor(posts * 0.99)]),
+          })}\n`,
+        );
+      expect(most - loaded).toBeLessThan(40);
     });
   },
 );

@@ -192,7 +192,8 @@ test(
         await desk.goto(`${bench.relayUrl}/admin/turns/${sid}`);
         await desk.getByLabel('Password').fill(password);
         await desk.getByRole('button', { name: 'Sign in' }).click();
-        await desk.locator('.raw', { hasText: 'Bash cat missing.conf' }).waitFor();
+        await desk.locator('#w-now').waitFor();
+        await desk.locator('.raw', { hasText: 'Bash cat missing.conf' }).first().waitFor();
         await lookAt(desk, 'watch-owner');
         expect(troubles).toEqual([]);
         await context.close();
