@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { createTurnRecords } from '../../shared/store/turns/records.ts';
+import type { RecordEntry } from '../../shared/store/turns/records.ts';
 import { backfillTimes } from '../../relay/backfill.ts';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
@@ -106,6 +108,9 @@ async function withMarks(
     const plan = { conversation: phone, timezone: 'UTC', prompt: marker(90_003) };
     await stores.schedules.add({ ...plan, cron: '0 9 * * *' }, fence);
     await stores.schedules.add({ ...plan, at: Date.now() + 3600_000 }, fence);
+    const [turn = ''] = await redis.zrange(keys.turnsOf(phone), '0', '0');
+    const step = { kind: 'begin', at: Date.now(), id: 'step', words: marker(90_007), raw: '' };
+    await createTurnRecords(redis).append(fence, turn, [step as RecordEntry]);
     await redis.del(fence.lock);
     const about = { type: 'text/plain', name: `${marker(90_004)}.txt` };
     await stores.files.put(Buffer.from(marker(90_004)), about, phone);

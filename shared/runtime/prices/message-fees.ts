@@ -20,13 +20,13 @@ export type MeterPrices = {
   budgetUsd: number | undefined;
 };
 
-/** When the fees below were looked up. */
+/** The date of the fees below. */
 export const feesDate = '2026-11-30';
 
 /**
  * Twilio takes $0.005 for each message in and out (twilio.com/whatsapp/pricing); Meta takes nothing
- * for messages within the 24-hour window, and for a utility template by the country of the phone:
- * $0.004 in North America (developers.facebook.com: “Pricing on the WhatsApp Business Platform”).
+ * for messages within the 24-hour window. For a template it takes what its rate card says for the
+ * phone's country; $0.004 is an assumption, which the variable replaces.
  */
 export const usualFees: MessageFees = {
   twilio: 0.005,

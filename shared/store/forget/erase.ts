@@ -8,6 +8,7 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import type { Schedules } from '../schedules.ts';
 import type { Turns } from '../queues.ts';
+import { createTurnRecords } from '../turns/records.ts';
 import { createThreads } from '../turns/thread.ts';
 import type { ThreadEntry } from '../turns/thread.ts';
 
@@ -73,6 +74,7 @@ const Dead = z.object({ conversation: z.string(), at: z.string() });
 
 export function createEraser({ redis, turns, schedules, pages }: EraserParts): Eraser {
   const threads = createThreads(redis);
+  const records = createTurnRecords(redis);
 
   /** Returns how many of them stay. */
   const eraseEntries = async (
@@ -102,7 +104,7 @@ export function createEraser({ redis, turns, schedules, pages }: EraserParts): E
     for (const token of entries.flatMap(pageTokens)) count += (await pages.drop(token)) ? 1 : 0;
     const queue = turns.queueOf(await turns.homeOf(erasing.conversation));
     for (const id of new Set(entries.flatMap(turnOf)))
-      if (id !== erasing.turn) await queue.remove(id);
+      if (id !== erasing.turn) await Promise.all([queue.remove(id), records.drop(id)]);
     return count;
   };
   const eraseInbox = async ({ conversation, until, by }: Erasing): Promise<void> => {

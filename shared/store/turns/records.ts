@@ -83,6 +83,8 @@ export type TurnRecords = {
   picture(turn: string, entry: number): Promise<Buffer | undefined>;
   /** The newest turn of a conversation that has a record, among its last 20. */
   newest(conversation: string): Promise<string | undefined>;
+  /** Deletes a turn's record. */
+  drop(turn: string): Promise<void>;
 };
 
 /** The most entries of a record: a turn of 2,000 steps. The last one says that there were more. */
@@ -152,6 +154,10 @@ export function createTurnRecords(
       for (const turn of await redis.zrevrange(keys.turnsOf(conversation), 0, 19))
         if ((await redis.exists(keys.steps(turn))) === 1) return turn;
       return undefined;
+    },
+    async drop(turn) {
+      // The next entry of any turn takes what it had out of the sizes, as of an expired record.
+      await redis.multi().del(keys.steps(turn)).zadd(keys.stepTimes, 'XX', 0, turn).exec();
     },
   };
 }
