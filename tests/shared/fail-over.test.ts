@@ -146,7 +146,7 @@ test('a demotion is known by its word, also in the middle of what a script of Re
   ];
   expect(said.map((text) => isDemotion(new Error(text)))).toEqual([true, true, true, true]);
   expect(
-    ['OOM command not allowed', 'ERR not READONLY'].map((text) => isDemotion(new Error(text))),
+    ['OOM command not allowed', 'ERR not READONLY here'].map((text) => isDemotion(new Error(text))),
   ).toEqual([false, false]);
 });
 
