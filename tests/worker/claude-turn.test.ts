@@ -151,7 +151,10 @@ function openSession() {
     );
   /** The turn's prompt has reached Claude Code. */
   const taken = async (count: number): Promise<void> => {
-    while (prompted.length < count) await settled();
+    for (let ticks = 0; prompted.length < count; ticks += 1) {
+      if (ticks > 10_000) throw new Error('the prompt did not come');
+      await settled();
+    }
     stream.push(message({ type: 'system', subtype: 'init' }));
   };
   return { live, say, push: stream.push, result, begin, taken };
