@@ -1,6 +1,6 @@
 import type { DeployOptions } from './options.ts';
 import { prepare } from './preparation.ts';
-import type { DeployParts, Prepared } from './preparation.ts';
+import type { DeployDeps, Prepared } from './preparation.ts';
 import { runSteps, showSteps } from './step.ts';
 import { sandboxNumber, sandboxSettings, webhookAddresses } from './webhook-address.ts';
 
@@ -9,7 +9,7 @@ import { sandboxNumber, sandboxSettings, webhookAddresses } from './webhook-addr
  * checks whether it is done.
  * @throws SetupError when something is missing, StepFailed when a step fails, WrongUsage.
  */
-export async function deploy(options: DeployOptions, parts: DeployParts): Promise<void> {
+export async function deploy(options: DeployOptions, parts: DeployDeps): Promise<void> {
   const { say } = parts;
   const prepared = await prepare(options, parts);
   if (options.dryRun) {

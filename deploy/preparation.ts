@@ -42,7 +42,7 @@ import { chooseStorage, nameBucket, storageSecrets, withoutStorage } from './sto
 import type { Step } from './step.ts';
 import { createTwilioAccount } from './twilio-account.ts';
 
-export type DeployParts = {
+export type DeployDeps = {
   fly: Fly;
   environment: Environment;
   /** Undefined without a terminal. */
@@ -83,7 +83,7 @@ const renewable = new Set<string>([
  * Looks up what exists, asks for missing values, checks them and builds the plan.
  * @throws SetupError when something is missing or wrong, WrongUsage.
  */
-export async function prepare(options: DeployOptions, parts: DeployParts): Promise<Prepared> {
+export async function prepare(options: DeployOptions, parts: DeployDeps): Promise<Prepared> {
   const unknown = options.renew.find((name) => !renewable.has(name));
   if (unknown !== undefined)
     throw new WrongUsage(`--renew knows no ${unknown}. It takes: ${[...renewable].join(', ')}.`);
@@ -292,7 +292,7 @@ async function takeAnswers(
   return { ...Object.fromEntries(missing.map((name) => [name, ''])), ...answers };
 }
 
-function connectTwilio(answers: Answers, { environment, log }: DeployParts) {
+function connectTwilio(answers: Answers, { environment, log }: DeployDeps) {
   const {
     TWILIO_ACCOUNT_SID: accountSid,
     TWILIO_AUTH_TOKEN: authToken,

@@ -2,7 +2,7 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import { sweep } from '../shared/store/boxes/sweep.ts';
 import type { Stores } from '../shared/store/stores.ts';
 import { createTakeMissed } from './missed-messages.ts';
-import type { MissedMessageParts } from './missed-messages.ts';
+import type { MissedMessageDeps } from './missed-messages.ts';
 import type { VmKeeper } from './wake/vm.ts';
 
 /**
@@ -26,7 +26,7 @@ export const backfillTimes: BackfillTimes = {
   youngMs: 60_000,
 };
 
-export type BackfillDeps = Omit<MissedMessageParts, 'keeper'> & {
+export type BackfillDeps = Omit<MissedMessageDeps, 'keeper'> & {
   /** Where our replies are found, and what waits without a job. */
   stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'ledger' | 'homes'>;
   keeper: Pick<VmKeeper, 'onAccepted' | 'look'>;

@@ -6,7 +6,7 @@ import type { Messenger, Remembered } from '../shared/delivery/messenger.ts';
 import type { Incoming } from './incoming.ts';
 import type { VmKeeper } from './wake/vm.ts';
 
-export type MissedMessageParts = {
+export type MissedMessageDeps = {
   messenger: Messenger;
   incoming: Incoming;
   keeper: Pick<VmKeeper, 'onAccepted'>;
@@ -29,7 +29,7 @@ export type LeftOver = { youngUntil: number; failed: number };
  */
 export type TakeMissed = (now: Date, since: Date, youngMs: number) => Promise<LeftOver>;
 
-export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
+export function createTakeMissed(parts: MissedMessageDeps): TakeMissed {
   const { messenger, incoming, log } = parts;
   const { claims, judgeParties, people } = incoming;
 
@@ -92,7 +92,7 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
 
 /** Returns the message if it was new. */
 async function takeIn(
-  { incoming, log }: MissedMessageParts,
+  { incoming, log }: MissedMessageDeps,
   remembered: Remembered,
   sender: Sender,
 ): Promise<Message | undefined> {

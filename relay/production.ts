@@ -4,7 +4,7 @@ import { createLog } from '../shared/runtime/log.ts';
 import { runProcess } from '../shared/runtime/lifecycle.ts';
 import { startTracing } from '../shared/runtime/telemetry.ts';
 import { parseRelayConfig } from './config.ts';
-import { relayParts, runRelay } from './relay.ts';
+import { relayDeps, runRelay } from './relay.ts';
 
 /** The relay as production runs it, until it is stopped. `environment` is the process's own. */
 export async function runRelayProcess(environment: Environment): Promise<void> {
@@ -12,7 +12,7 @@ export async function runRelayProcess(environment: Environment): Promise<void> {
   await runProcess(log, async () => {
     const config = parseRelayConfig(environment);
     const relay = await runRelay(config, log, {
-      ...relayParts(config, log),
+      ...relayDeps(config, log),
       tracing: await startTracing(config, 'sidepocket-relay'),
     });
     guardEventLoop('relay', log);

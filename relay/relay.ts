@@ -35,7 +35,7 @@ import { createReadiness } from './http/readiness.ts';
 import { createReceive } from './http/reception.ts';
 import { createFormHandlers } from './http/form-handlers.ts';
 import { createSignedForms } from './http/signed-form.ts';
-import type { SiteParts } from './http/site.ts';
+import type { SiteDeps } from './http/site.ts';
 import type { Incoming } from './incoming.ts';
 import { createWebhookMeter } from './webhook-meter.ts';
 import { createSenderRateLimit } from './http/sender-rate-limit.ts';
@@ -62,7 +62,7 @@ import { createWebhooks } from './http/webhooks.ts';
  * The relay's dependencies besides its configuration; tests use shorter times. The tracing stops
  * with it.
  */
-export type RelayParts = {
+export type RelayDeps = {
   messenger: Messenger;
   times: WakerTimes;
   backfillTimes?: BackfillTimes;
@@ -70,7 +70,7 @@ export type RelayParts = {
 };
 
 /** The composition that production runs. */
-export function relayParts(config: RelayConfig, log: Log): RelayParts {
+export function relayDeps(config: RelayConfig, log: Log): RelayDeps {
   const account = {
     accountSid: config.TWILIO_ACCOUNT_SID,
     authToken: config.TWILIO_AUTH_TOKEN,
@@ -89,7 +89,7 @@ export async function runRelay(
     times,
     backfillTimes = usualBackfillTimes,
     tracing = untraced,
-  }: RelayParts = relayParts(config, log),
+  }: RelayDeps = relayDeps(config, log),
 ): Promise<Running & { url: string }> {
   const shutdown = createShutdown(log);
   shutdown.add('tracing', () => tracing.stop(), 3000);
@@ -263,7 +263,7 @@ function createIncoming(
  * The site, loaded with its first request: Express and its dependencies are most of the relay's
  * code, and Twilio's webhooks need none of it. If loading fails, the next request tries again.
  */
-function createLazySite(parts: SiteParts): RequestListener {
+function createLazySite(parts: SiteDeps): RequestListener {
   let site: RequestListener | undefined;
   const load = lazy(async () => {
     // Express alone is the larger half; pending requests go first.

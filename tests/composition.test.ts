@@ -32,13 +32,13 @@ test('the measure sees members of every form, and those of the types that a type
   const text = `
 type Inner = { one: string; two(a: number, b: number): void };
 type Other = { three: string; four: string; five?: { six: string } };
-export type OuterParts = Inner &
+export type OuterDeps = Inner &
   Pick<Other, 'three'> &
   Omit<Other, 'three' | 'four'> & {
     /** Braces { in a comment. */
     seven: (call: { eight: string }) => void;
   };
-function make({ a, b: c, d = { e: 1 }, ...rest }: OuterParts): void {}
+function make({ a, b: c, d = { e: 1 }, ...rest }: OuterDeps): void {}
 const made = createThing({ a, b: '{ c, d }', ...rest, e() { return { f, g }; } });
 export async function* take<T extends string>(
   one: (a: number, b: Map<string, T>) => void,
@@ -47,7 +47,7 @@ export async function* take<T extends string>(
 ): AsyncGenerator<T> {}
 `;
   const source = [{ file, text }];
-  expect(dependencyTypes(source)).toEqual([{ at: file, name: 'OuterParts', members: 5 }]);
+  expect(dependencyTypes(source)).toEqual([{ at: file, name: 'OuterDeps', members: 5 }]);
   expect(destructuredParameters(source)).toEqual([{ at: file, name: 'make', members: 4 }]);
   expect(handedLiterals(source)).toEqual([{ at: file, name: 'createThing', members: 4 }]);
   expect(parameters(source)).toEqual([

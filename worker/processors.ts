@@ -42,12 +42,12 @@ import { createPlace } from './snapshots/place.ts';
 import { createForgetting } from './forget/forget.ts';
 import type { Forgetting } from './forget/forget.ts';
 import type { Thaw } from './process/thaw.ts';
-import type { WorkerParts } from './worker-parts.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 
-export type ProcessorParts = {
+export type ProcessorDeps = {
   messenger: Messenger;
   config: WorkerConfig;
-  parts: WorkerParts;
+  parts: WorkerDeps;
   stores: Stores;
   boot: Pick<
     Boot,
@@ -70,7 +70,7 @@ export type ProcessorParts = {
 };
 
 /** Creates the processor of each queue. */
-export function createProcessors(parts: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors(parts: ProcessorDeps): Record<QueueName, Processor> {
   const { config, stores } = parts;
   const { redis, outbox } = stores;
   const days = config.RETENTION_DAYS;
@@ -109,7 +109,7 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
 }
 
 /** What the configuration says about turns. */
-function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings {
+function settingsOf({ config, parts: { times } }: ProcessorDeps): TurnSettings {
   return {
     chatNumber: {
       number: config.TWILIO_WHATSAPP_NUMBER,
@@ -145,7 +145,7 @@ function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings 
 }
 
 /** What a turn uses of this worker. */
-function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
+function turnDepsOf(worker: ProcessorDeps, settings: TurnSettings): TurnDeps {
   const { parts, boot, arrivals, thaw, log } = worker;
   const stores = turnStoresOf(worker);
   return {
@@ -162,7 +162,7 @@ function turnDepsOf(worker: ProcessorParts, settings: TurnSettings): TurnDeps {
   };
 }
 
-function turnStoresOf(worker: ProcessorParts): TurnStores {
+function turnStoresOf(worker: ProcessorDeps): TurnStores {
   const { config, stores, boot, reader, mover, log } = worker;
   const { redis, memory, people } = stores;
   const { personOf } = boot;
@@ -212,7 +212,7 @@ function turnStoresOf(worker: ProcessorParts): TurnStores {
 }
 
 function forgettingOf(
-  { stores, boot, messenger, log }: ProcessorParts,
+  { stores, boot, messenger, log }: ProcessorDeps,
   { pages, secrets }: Pick<TurnStores, 'pages' | 'secrets'>,
 ): Forgetting {
   return createForgetting({
@@ -228,7 +228,7 @@ function forgettingOf(
   });
 }
 
-function fetchMediaOf({ config }: ProcessorParts): MediaFetch {
+function fetchMediaOf({ config }: ProcessorDeps): MediaFetch {
   return createMediaFetch({
     accountSid: config.TWILIO_ACCOUNT_SID,
     authToken: config.TWILIO_AUTH_TOKEN,
@@ -237,7 +237,7 @@ function fetchMediaOf({ config }: ProcessorParts): MediaFetch {
   });
 }
 
-function turnMediaOf(worker: ProcessorParts): TurnMedia {
+function turnMediaOf(worker: ProcessorDeps): TurnMedia {
   const {
     parts: { media = {} },
     reader,
@@ -251,7 +251,7 @@ function turnMediaOf(worker: ProcessorParts): TurnMedia {
 }
 
 function turnChatOf(
-  { config, stores, messenger, log }: ProcessorParts,
+  { config, stores, messenger, log }: ProcessorDeps,
   pages: TurnStores['pages'],
 ): TurnChat {
   return {

@@ -29,7 +29,7 @@ export type AgentMachine = {
   chromium: string | undefined;
 };
 
-export type ProductionAgentParts = {
+export type ProductionAgentDeps = {
   config: WorkerConfig;
   environment: Environment;
   machine: AgentMachine;
@@ -47,7 +47,7 @@ export function createProductionAgent({
   machine: { users, groups, chromium },
   reader,
   log,
-}: ProductionAgentParts): CreateAgent {
+}: ProductionAgentDeps): CreateAgent {
   return async (owner, redis, secretsOf) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),

@@ -66,11 +66,11 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     });
     const boot = await bootWorker(config, createAgent, log, { hidden, homes, ahead });
     await boot.ready;
-    const [{ createProductionParts }, { runWorker }] = await Promise.all([
-      import('./production-parts.ts'),
+    const [{ createProductionDeps }, { runWorker }] = await Promise.all([
+      import('./production-deps.ts'),
       import('./worker.ts'),
     ]);
-    const parts = await createProductionParts({ config, environment, homes, log, quit });
+    const parts = await createProductionDeps({ config, environment, homes, log, quit });
     return await runWorker(
       config,
       { ...parts, createAgent, media: { ...parts.media, reader } },

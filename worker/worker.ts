@@ -19,7 +19,7 @@ import { watchWork } from './background/watch-work.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './process/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
-import type { Boot, BootParts } from './process/boot.ts';
+import type { Boot, BootDeps } from './process/boot.ts';
 import { keepTurns } from './process/kept-turns.ts';
 import { createHelping } from './process/helping.ts';
 import { createDiskBeat } from './process/disk-beat.ts';
@@ -31,14 +31,14 @@ import { startChores } from './process/chores.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
-import type { ProcessorParts } from './processors.ts';
+import type { ProcessorDeps } from './processors.ts';
 import { createFileReader } from './reading/file-reader.ts';
 import { createRunningJobs } from './process/running-jobs.ts';
 import { createOnStranded } from './process/stranded.ts';
 import { createWorkerSleep } from './process/worker-sleep.ts';
 import { watchVm } from './process/vm-watch.ts';
 import { watchThaw } from './process/thaw.ts';
-import type { WorkerParts } from './worker-parts.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 import { createMover } from './moving/mover.ts';
 import { workspaceName } from './agent/homes/home.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
@@ -56,7 +56,7 @@ const warmMs = 3000;
  */
 export async function runWorker(
   config: WorkerConfig,
-  parts: WorkerParts,
+  parts: WorkerDeps,
   log: Log,
   earlyBoot?: Boot,
 ): Promise<Running & { url: string }> {
@@ -261,7 +261,7 @@ function runQueue(worker: Worker | undefined, log: Log): void {
     );
 }
 
-function bootPartsOf({ homes, times }: WorkerParts): BootParts {
+function bootPartsOf({ homes, times }: WorkerDeps): BootDeps {
   return { homes, snapshotTimes: times.snapshots };
 }
 
@@ -269,7 +269,7 @@ function bootPartsOf({ homes, times }: WorkerParts): BootParts {
  * The processors, most of the worker's code, loaded while the first job is fetched, which waits for
  * them. `load` rejects when they cannot be created.
  */
-function createLazyProcessors(parts: ProcessorParts): {
+function createLazyProcessors(parts: ProcessorDeps): {
   load(): Promise<Record<QueueName, Processor>>;
   of(queue: QueueName): Processor;
 } {

@@ -21,7 +21,7 @@ import { checkSnapshots } from './snapshots.ts';
 import { checkTwilio } from './twilio.ts';
 import { checkVariables, readVariable } from './variables.ts';
 
-export type DoctorParts = {
+export type DoctorDeps = {
   environment: Environment;
   fly: Fly;
   labels: () => Promise<Record<Role, string>>;
@@ -32,13 +32,13 @@ export type DoctorParts = {
  * Runs every check and changes nothing. Never throws because of a finding: a check that fails is a
  * finding, too.
  */
-export async function examine(options: DoctorOptions, parts: DoctorParts): Promise<Finding[]> {
+export async function examine(options: DoctorOptions, parts: DoctorDeps): Promise<Finding[]> {
   return options.fly ? await examineFly(options, parts) : await examineMachine(options, parts);
 }
 
 async function examineMachine(
   { parts: which }: DoctorOptions,
-  { environment, log }: DoctorParts,
+  { environment, log }: DoctorDeps,
 ): Promise<Finding[]> {
   const [redisUrl, publicUrl] = [
     readVariable('REDIS_URL', environment),
@@ -72,7 +72,7 @@ async function examineMachine(
 
 async function examineFly(
   options: DoctorOptions,
-  { environment, fly, labels }: DoctorParts,
+  { environment, fly, labels }: DoctorDeps,
 ): Promise<Finding[]> {
   const account = createFlyAccount(fly);
   try {

@@ -11,7 +11,7 @@ import type { Names } from '../names.ts';
 import { runSteps, showSteps } from '../step.ts';
 import type { Step } from '../step.ts';
 import type { TeardownOptions } from './options.ts';
-import type { TeardownParts } from './teardown.ts';
+import type { TeardownDeps } from './teardown.ts';
 
 /**
  * Takes one computer away once its people have moved to others: nothing is destroyed while anybody
@@ -21,7 +21,7 @@ import type { TeardownParts } from './teardown.ts';
 export async function takeComputerAway(
   home: string,
   options: TeardownOptions,
-  { fly, asking, say }: Pick<TeardownParts, 'fly' | 'asking' | 'say'>,
+  { fly, asking, say }: Pick<TeardownDeps, 'fly' | 'asking' | 'say'>,
 ): Promise<void> {
   const existing = await findExisting(createFlyAccount(fly));
   const names = findNames(options.prefix, existing);

@@ -17,7 +17,7 @@ import { createUpstash } from '../upstash.ts';
 import { leadsTo, sandboxNumber, sandboxSettings } from '../webhook-address.ts';
 import type { TeardownOptions } from './options.ts';
 
-export type TeardownParts = {
+export type TeardownDeps = {
   fly: Fly;
   environment: Environment;
   /** Undefined without a terminal. */ asking: Asking | undefined;
@@ -29,7 +29,7 @@ export type TeardownParts = {
  * @throws SetupError when something is missing or unconfirmed, StepFailed when a step fails,
  * WrongUsage.
  */
-export async function tearDown(options: TeardownOptions, parts: TeardownParts): Promise<void> {
+export async function tearDown(options: TeardownOptions, parts: TeardownDeps): Promise<void> {
   const { fly, say } = parts;
   const account = createFlyAccount(fly);
   const existing = await findExisting(account);
@@ -97,7 +97,7 @@ async function confirmLoss(
 /**
  * Clears the webhook if it leads to this relay. @throws SetupError without Twilio's credentials.
  */
-function planWebhook({ environment, say }: TeardownParts, publicUrl: string): Step[] {
+function planWebhook({ environment, say }: TeardownDeps, publicUrl: string): Step[] {
   const { answers } = readEnvironment(environment);
   const number = PhoneNumber.safeParse(answers.TWILIO_WHATSAPP_NUMBER).data;
   if (number === sandboxNumber) {

@@ -12,7 +12,7 @@ import type { TurnRecords } from '../../shared/store/turns/records.ts';
 import { isTurnId } from './turns/find-turn.ts';
 import { shownPictures } from './turns/shown-files.ts';
 
-export type AdminFileParts = {
+export type AdminFileDeps = {
   redis: Redis;
   files: FileStore;
   records: Pick<TurnRecords, 'picture'>;
@@ -31,7 +31,7 @@ export function createAdminFiles({
   records,
   fetchMedia,
   log,
-}: AdminFileParts): Router {
+}: AdminFileDeps): Router {
   const router = Router();
   router.get('/admin/seen/:turn/:entry', async (request, response, next) => {
     const { turn, entry } = request.params;

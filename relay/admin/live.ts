@@ -15,7 +15,7 @@ const mostOpen = 20;
 /** What an open page gets: its content, and the words of its footer. */
 export type LivePart = { content: string; footer: string };
 
-export type LiveParts = {
+export type LiveDeps = {
   /** Writes the page of an address; undefined without such a page. */
   write: (request: Request, address: URL) => Promise<LivePart | undefined>;
   /**
@@ -31,7 +31,7 @@ export type LiveParts = {
  * `GET /admin/live?page=PATH`: server-sent events with the content of a page whenever it has
  * changed. Without an open page nothing is read.
  */
-export function createLive({ write, follow: hear, closing }: LiveParts): RequestHandler {
+export function createLive({ write, follow: hear, closing }: LiveDeps): RequestHandler {
   let open = 0;
   return async (request, response) => {
     const address = addressOf(request);

@@ -29,7 +29,7 @@ import type { TurnStories } from './turns/turn-story.ts';
 import type { TurnNews } from '../watch/turn-news.ts';
 import type { VmKeeper } from '../wake/vm.ts';
 
-export type AdminMountParts = {
+export type AdminMountDeps = {
   config: {
     ADMIN_PASSWORD?: string | undefined;
     ADMIN_WRITE: boolean;
@@ -71,7 +71,7 @@ export type AdminMountParts = {
  * without a password.
  */
 export async function createAdminMount(
-  parts: AdminMountParts,
+  parts: AdminMountDeps,
 ): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
   const { config, stores, acks, versions, keeper, closing, fetchMedia, log } = parts;
   const { redis, turns, deliveries, schedules, spend, sessions: kept, files, homes } = stores;

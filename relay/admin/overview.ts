@@ -44,7 +44,7 @@ export type Overview = {
   versions: [name: string, version: string][];
 };
 
-export type OverviewParts = {
+export type OverviewDeps = {
   redis: Redis;
   list: TurnList;
   homes: Pick<HomeRegistry, 'list'>;
@@ -59,7 +59,7 @@ export type OverviewParts = {
 const mostTurns = 30;
 
 /** Reads everything in a bounded number of commands, and only on request. */
-export async function readOverview(deps: OverviewParts, now: number): Promise<Overview> {
+export async function readOverview(deps: OverviewDeps, now: number): Promise<Overview> {
   const { redis, list, homes, spend, acks, versions } = deps;
   const today = dayOf(now);
   const [vm, records, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([

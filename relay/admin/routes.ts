@@ -21,7 +21,7 @@ import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { isUnderWay } from '../watch/turn-view.ts';
 import type { TurnNews } from '../watch/turn-news.ts';
 
-export type AdminParts = {
+export type AdminDeps = {
   sessions: AdminSessions;
   sources: PageSources;
   /** What the dashboard may change, and who learns that the worker may have new work. */
@@ -54,7 +54,7 @@ const loadPages = lazy(async () => ({
  * Our own pages under `/admin`, mounted behind the sign-in, and with `mayWrite` the actions on
  * them.
  */
-export function createAdmin(parts: AdminParts): Router {
+export function createAdmin(parts: AdminDeps): Router {
   const { sessions, sources, closing } = parts;
   const router = Router();
   const viewOf = async (request: Request, nonce: string, said: string): Promise<View> => {
@@ -119,7 +119,7 @@ export function createAdmin(parts: AdminParts): Router {
 
 function addActions(
   router: Router,
-  { sessions, sources, actions, mayWrite, log }: AdminParts,
+  { sessions, sources, actions, mayWrite, log }: AdminDeps,
 ): void {
   const { failed, clean, keeper, move, accept } = actions;
   router.use(

@@ -20,7 +20,7 @@ const longestAccept = 1000;
 /** Reads a form of ours. Compressed bodies are refused: no browser sends a form in gzip. */
 const smallForm = express.urlencoded({ extended: false, limit: '4kb', inflate: false });
 
-export type SignInParts = {
+export type SignInDeps = {
   password: Password;
   sessions: AdminSessions;
   /** The relay's public address. */
@@ -33,7 +33,7 @@ export type SignInParts = {
  * Guards everything mounted behind it under `/admin` and `/metrics`: a form and a signed cookie for
  * people, Basic auth (any user name) for scripts.
  */
-export function createSignIn({ password, sessions, publicUrl, proxies }: SignInParts): Router {
+export function createSignIn({ password, sessions, publicUrl, proxies }: SignInDeps): Router {
   const attempts = createAttempts(password);
   const attempt = (request: Request, word: string): Promise<Outcome> =>
     attempts(originOf(request, proxies), word);

@@ -11,7 +11,7 @@ import { limitUnsigned } from './unsigned-rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import type { Metrics } from '../metrics.ts';
 
-export type AppParts = {
+export type AppDeps = {
   log: Log;
   unsignedRateLimit: UnsignedRateLimit;
   /** Which connecting machines are proxies. */
@@ -24,7 +24,7 @@ export type AppParts = {
 };
 
 /** Everything that the relay serves besides Twilio's webhooks and the health probes. */
-export function createApp(parts: AppParts): Express {
+export function createApp(parts: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   // Express uses this for the scheme only, which a secure cookie requires; client-address.ts reads

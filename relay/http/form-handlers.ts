@@ -15,7 +15,7 @@ import {
 } from '../../shared/twilio/webhook.ts';
 import { within } from '../../shared/runtime/timeout.ts';
 
-export type FormHandlerParts = {
+export type FormHandlerDeps = {
   incoming: Incoming;
   /**
    * Learns of each new message, and of possible work when a message may have been stored before.
@@ -43,7 +43,7 @@ export type FormHandlers = {
  */
 const patience = 1700;
 
-export function createFormHandlers(deps: FormHandlerParts): FormHandlers {
+export function createFormHandlers(deps: FormHandlerDeps): FormHandlers {
   const { incoming, keeper, senders, meter, log, now } = deps;
   const { judgeParties, people } = incoming;
 

@@ -24,7 +24,7 @@ import type { Stores } from '../../shared/store/stores.ts';
 import { createMediaFetch } from '../../shared/twilio/media.ts';
 import { readManifest } from '../../shared/runtime/version.ts';
 
-export type SiteParts = {
+export type SiteDeps = {
   config: RelayConfig;
   stores: Stores;
   meter: WebhookMeter;
@@ -38,7 +38,7 @@ export type SiteParts = {
 };
 
 /** The routes served by Express: files, pages, links, the dashboard and the metrics. */
-export async function createSite(deps: SiteParts): Promise<RequestListener> {
+export async function createSite(deps: SiteDeps): Promise<RequestListener> {
   const { config, stores, meter, unsignedRateLimit, renderer, keeper, closing, log } = deps;
   const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
   const { acks } = meter;

@@ -9,7 +9,7 @@ import type { FormHandlers } from './form-handlers.ts';
 import { answerAndClose } from './server.ts';
 import type { SignedForms } from './signed-form.ts';
 
-export type WebhookParts = {
+export type WebhookDeps = {
   readSigned: SignedForms;
   handlers: FormHandlers;
   meter: Pick<WebhookMeter, 'count' | 'answered'>;
@@ -44,7 +44,7 @@ export function createWebhooks({
   backfill,
   trace,
   log,
-}: WebhookParts): (request: IncomingMessage, response: ServerResponse) => boolean {
+}: WebhookDeps): (request: IncomingMessage, response: ServerResponse) => boolean {
   const lines = createRateLimit(refusalsLogged);
 
   const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {

@@ -43,7 +43,7 @@ const publishScript = loadScript(new URL('lua/allow.lua', import.meta.url), {
 
 const Outcome = z.tuple([z.number()]).rest(z.string());
 
-export type AllowListParts = {
+export type AllowListDeps = {
   redis: Redis;
   allowed: readonly PersonAddress[];
   owner: PersonAddress;
@@ -58,7 +58,7 @@ export function createAllowList({
   owner,
   log,
   uptimeMs = stopwatch(),
-}: AllowListParts): AllowList {
+}: AllowListDeps): AllowList {
   let current = allowed;
   let started: string | undefined;
 

@@ -11,7 +11,7 @@ import {
 } from '../../shared/store/boxes/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
-export type MembershipParts = {
+export type MembershipDeps = {
   stores: Pick<
     Stores,
     'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'people' | 'tellOwner' | 'homes'
@@ -29,7 +29,7 @@ const batch = 500;
  * everything from the current state rather than from the latest change, so a crash in between does
  * no harm. Throws when Redis is away.
  */
-export function createMembership({ stores, list, log }: MembershipParts): () => Promise<void> {
+export function createMembership({ stores, list, log }: MembershipDeps): () => Promise<void> {
   const { redis, outbox, schedules, setAside, allowed, people, tellOwner, homes } = stores;
 
   /** Sets aside what removed people have waiting. Returns those who had something. */

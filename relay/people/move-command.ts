@@ -11,7 +11,7 @@ import type { Turns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { startMove } from './start-move.ts';
 
-export type MoveCommandParts = {
+export type MoveCommandDeps = {
   redis: Redis;
   placement: Placement;
   /** Prints a line for the operator. */
@@ -37,7 +37,7 @@ const stepWords: Partial<Record<string, string>> = {
 export async function moveCommand(
   person: Person,
   to: string,
-  parts: MoveCommandParts,
+  parts: MoveCommandDeps,
 ): Promise<void> {
   const queues = createQueues(parts.redis, {});
   try {
@@ -54,7 +54,7 @@ export async function moveCommand(
 export async function drainCommand(
   home: string,
   isUndone: boolean,
-  parts: MoveCommandParts,
+  parts: MoveCommandDeps,
 ): Promise<void> {
   const { redis, say } = parts;
   const registry = createHomeRegistry(redis);
@@ -97,7 +97,7 @@ async function beginRecords(redis: Redis, home: string): Promise<void> {
 async function movePerson(
   turns: Turns,
   person: Person,
-  parts: MoveCommandParts & { to?: string; by: string },
+  parts: MoveCommandDeps & { to?: string; by: string },
 ): Promise<void> {
   const { redis, say, placement, to, by } = parts;
   const { everyMs = 300, patienceMs = longestMs } = parts;

@@ -12,7 +12,7 @@ import type { Placement } from '../../shared/store/boxes/intake.ts';
 import { drainCommand, moveCommand } from './move-command.ts';
 import type { PeopleOptions } from './options.ts';
 
-export type PeopleCommandParts = {
+export type PeopleCommandDeps = {
   redis: Redis;
   /** Prints a line for the operator. */
   say: (line: string) => void;
@@ -28,7 +28,7 @@ export type PeopleCommandParts = {
  */
 export async function runPeopleCommand(
   options: PeopleOptions,
-  parts: PeopleCommandParts,
+  parts: PeopleCommandDeps,
 ): Promise<void> {
   const { redis, say } = parts;
   const moving = { placement: 'shared' as const, ...parts };
@@ -56,7 +56,7 @@ type Request = { person: Person; conversation: string; before: number | undefine
 
 async function restore(
   { conversation, before }: Request,
-  { redis, say, everyMs = 500 }: PeopleCommandParts,
+  { redis, say, everyMs = 500 }: PeopleCommandDeps,
 ): Promise<void> {
   const snapshots = createHomeSnapshots(redis);
   const queues = createQueues(redis, {});

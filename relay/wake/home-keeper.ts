@@ -21,7 +21,7 @@ export type WakeTarget = {
   secret: string | undefined;
 };
 
-export type HomeKeeperParts = {
+export type HomeKeeperDeps = {
   redis: Redis;
   target: WakeTarget;
   typing: Typing;
@@ -64,7 +64,7 @@ function failedWakeWords(home: HomeSuffix, name: string): string {
   return `The computer “${name}” does not wake up, so messages of its people wait. Please look whether its machine can start and whether its WAKE_ADDRESS leads to it. I keep trying.`;
 }
 
-export function createHomeKeeper(deps: HomeKeeperParts): HomeKeeper {
+export function createHomeKeeper(deps: HomeKeeperDeps): HomeKeeper {
   const { redis, target, typing, notices, tellOwner, gone, metrics, times, log } = deps;
   const { home, name, address, secret } = target;
   const vm = createVmState(redis, home);

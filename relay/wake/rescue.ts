@@ -9,7 +9,7 @@ export type Rescued = { moved: string[]; waiting: number };
 /** Gives the people of a dead home, by its name, another one. May be repeated. */
 export type RescuePeople = (home: string) => Promise<Rescued>;
 
-export type RescueParts = {
+export type RescueDeps = {
   stores: Pick<Stores, 'redis' | 'turns' | 'people' | 'moves'>;
   placement: Placement;
   log: Log;
@@ -19,7 +19,7 @@ export type RescueParts = {
  * People whose files are in a complete snapshot move where the placement allows: everybody else waits for
  * their home, and each further look tries again.
  */
-export function createRescue({ stores, placement, log }: RescueParts): RescuePeople {
+export function createRescue({ stores, placement, log }: RescueDeps): RescuePeople {
   return async (home) => {
     const moved: string[] = [];
     let waiting = 0;

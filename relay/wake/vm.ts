@@ -7,11 +7,11 @@ import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import { channels, listenToControl } from '../../shared/store/redis/pubsub.ts';
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { createHomeKeeper } from './home-keeper.ts';
-import type { HomeKeeper, HomeKeeperParts, WakeTarget } from './home-keeper.ts';
+import type { HomeKeeper, HomeKeeperDeps, WakeTarget } from './home-keeper.ts';
 import type { Rescued, RescuePeople } from './rescue.ts';
 import { fitsHosts } from './wake-hosts.ts';
 
-export type VmKeeperParts = Omit<HomeKeeperParts, 'target' | 'gone'> & {
+export type VmKeeperDeps = Omit<HomeKeeperDeps, 'target' | 'gone'> & {
   /** The homes that have registered, and those of the conversations. */
   homes: Pick<HomeRegistry, 'list' | 'declareDead'>;
   routes: Pick<Routes, 'guess'>;
@@ -60,7 +60,7 @@ function deadWords(
 }
 
 /** One keeper a home: a VM that sleeps, is slow or does not wake up holds up no other. */
-export function createVmKeeper(parts: VmKeeperParts): VmKeeper {
+export function createVmKeeper(parts: VmKeeperDeps): VmKeeper {
   const { redis, homes, routes, wake, tellOwner, log } = parts;
   const keepers = new Map<HomeSuffix, { keeper: HomeKeeper; target: WakeTarget }>();
   let stopped = false;

@@ -21,7 +21,7 @@ export const wakerTimes: WakerTimes = {
   lastPauseMs: 10_000,
 };
 
-export type WakerParts = {
+export type WakerDeps = {
   vm: VmState;
   /** Called at each round while the VM wakes. Must not throw. */
   call: WakeCall;
@@ -51,7 +51,7 @@ type Wake = {
  * Calls the wake address until there is a sign of life; notifies waiting people once when it takes
  * long, and once when it takes too long.
  */
-function startWake(deps: WakerParts): Wake {
+function startWake(deps: WakerDeps): Wake {
   const { vm, call, times, begin, end, tellWaking, tellFailing, gone, log, now } = deps;
   let stopped = false;
   let hurried = false;
@@ -134,7 +134,7 @@ export type Waker = {
   stop(): void;
 };
 
-export function createWaker(parts: WakerParts): Waker {
+export function createWaker(parts: WakerDeps): Waker {
   const { vm, times, log, now } = parts;
   let looking: Promise<void> | undefined;
   let lookAgain = false;

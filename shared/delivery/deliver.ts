@@ -30,7 +30,7 @@ export function latestWriteMs({ lastMs }: Reconciling): number {
   return Math.min(10_000, lastMs * 0.8);
 }
 
-export type DeliveryParts = {
+export type DeliveryDeps = {
   messenger: Messenger;
   outbox: Outbox;
   ledger: Ledger;
@@ -63,7 +63,7 @@ const patience = 24 * 3600_000;
  * Delivers one reply, one step at a time. All state is in the ledger, so a new process can resume
  * anywhere.
  */
-export function createDelivery(parts: DeliveryParts): Deliver {
+export function createDelivery(parts: DeliveryDeps): Deliver {
   const { messenger, ledger, sendRate, reconciling, log } = parts;
   const ages = createAges();
 

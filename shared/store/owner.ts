@@ -27,7 +27,7 @@ export type TellOwner = (cause: string, text: string) => Promise<void>;
 /** The last notice about a cause; `at` is ISO 8601. */
 export type OwnerWord = { cause: string; at: string; text: string };
 
-export type OwnerParts = {
+export type OwnerDeps = {
   redis: Redis;
   outbox: Pick<Outbox, 'put'>;
   log: Log;
@@ -47,7 +47,7 @@ export function createTellOwner({
   log,
   now = Date.now,
   onPut,
-}: OwnerParts): TellOwner {
+}: OwnerDeps): TellOwner {
   const allowed = createAllowed(redis);
   return async (cause, text) => {
     try {

@@ -17,7 +17,7 @@ export type ContentSender = (
   asText: () => Promise<Sent>,
 ) => Promise<Sent>;
 
-export type ContentSenderParts = {
+export type ContentSenderDeps = {
   contents: Contents;
   /** Creates a content and returns its id. Throws SendFailure. */
   create: (definition: ContentDefinition) => Promise<string>;
@@ -43,7 +43,7 @@ export function createContentSender({
   create,
   log,
   patienceMs = 5000,
-}: ContentSenderParts): ContentSender {
+}: ContentSenderDeps): ContentSender {
   const make = async ({ digest, definition }: ContentForm): Promise<string | undefined> => {
     const creation = (async () => {
       const content = await create(definition);

@@ -17,7 +17,7 @@ export type KillCount = {
   missed: Partial<Record<KillKind, number>>;
 };
 
-export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; seed: number };
+export type KillerDeps = { victims: Victims; moments: Moments; faults: Faults; seed: number };
 
 /** How long a kill waits for its moment (ms). */
 const momentPatience = 15_000;
@@ -32,7 +32,7 @@ const guardPatience = 30_000;
  * runs again.
  */
 export async function kill(
-  { victims, moments, faults, seed }: KillerParts,
+  { victims, moments, faults, seed }: KillerDeps,
   plan: PlannedKill,
 ): Promise<boolean> {
   const { relay, redis, workers, store } = victims;
@@ -103,7 +103,7 @@ export async function kill(
 
 /** Executes the whole schedule, each kill at its own time. */
 export async function killAll(
-  parts: KillerParts,
+  parts: KillerDeps,
   kills: PlannedKill[],
   startedAt: number,
   signal: AbortSignal,

@@ -4,7 +4,7 @@ import type { Twin } from '../twilio/twin.ts';
 import type { PlannedMessage } from './plan.ts';
 import type { SentMessage } from './verdict.ts';
 
-export type SenderParts = {
+export type SenderDeps = {
   twin: Twin;
   webhookUrl: string;
   authToken: string;
@@ -20,7 +20,7 @@ const repairMs = 700;
  * message as soon as it has an id. Late copies are sent in addition.
  */
 async function send(
-  { twin, webhookUrl, authToken, signal }: SenderParts,
+  { twin, webhookUrl, authToken, signal }: SenderDeps,
   plan: PlannedMessage,
   sent: SentMessage[],
 ): Promise<void> {
@@ -64,7 +64,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
  * aborts.
  */
 export async function sendAll(
-  parts: SenderParts,
+  parts: SenderDeps,
   messages: PlannedMessage[],
   startedAt: number,
   sent: SentMessage[],

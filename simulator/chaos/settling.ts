@@ -4,7 +4,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 import type { ReceivedReply, SentMessage } from './verdict.ts';
 
-export type SettlingParts = {
+export type SettlingDeps = {
   redis: Redis;
   twin: Twin;
   conversations: string[];
@@ -28,7 +28,7 @@ const quietMs = 2000;
 const lookMs = 200;
 
 /** Waits until every inbox and outbox is empty and every reply has its final state. */
-export async function settle(parts: SettlingParts): Promise<Settled> {
+export async function settle(parts: SettlingDeps): Promise<Settled> {
   let [before, movedAt, quietSince] = ['', Date.now(), Infinity];
   for (;;) {
     const waiting = await findWaiting(parts);
@@ -44,7 +44,7 @@ export async function settle(parts: SettlingParts): Promise<Settled> {
 }
 
 /** What is still on its way, one line each. */
-async function findWaiting({ redis, twin, conversations, sent }: SettlingParts): Promise<string[]> {
+async function findWaiting({ redis, twin, conversations, sent }: SettlingDeps): Promise<string[]> {
   const lines: string[] = [];
   for (const conversation of conversations) {
     const [messages, replies] = await Promise.all([
@@ -78,7 +78,7 @@ async function findWaiting({ redis, twin, conversations, sent }: SettlingParts):
 export function received({
   twin,
   conversations,
-}: Pick<SettlingParts, 'twin' | 'conversations'>): ReceivedReply[] {
+}: Pick<SettlingDeps, 'twin' | 'conversations'>): ReceivedReply[] {
   const told = new Set(
     twin.memory.callbacks
       .filter(

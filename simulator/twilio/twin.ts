@@ -157,7 +157,7 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
   };
 }
 
-type AppParts = {
+type AppDeps = {
   account: Account;
   addresses: Addresses;
   sender: Sender;
@@ -181,7 +181,7 @@ function createApp({
   memory,
   site,
   log,
-}: AppParts): Express {
+}: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   const seal = createMediaSeal();

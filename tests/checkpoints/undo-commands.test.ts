@@ -9,7 +9,7 @@ import type { Checkpoints, WorkspaceCheckpoints } from '../../worker/checkpoints
 import type { Step } from '../../worker/checkpoints/note.ts';
 import { ShadowError } from '../../worker/checkpoints/shadow.ts';
 import { createTurnSteps } from '../../worker/checkpoints/turn-steps.ts';
-import type { CommandCall, CommandParts } from '../../worker/commands/command.ts';
+import type { CommandCall, CommandDeps } from '../../worker/commands/command.ts';
 import { undoCommands } from '../../worker/commands/undo-commands.ts';
 import { withCheckpoints } from '../support/checkpoint-bench.ts';
 import type { CheckpointBench } from '../support/checkpoint-bench.ts';
@@ -54,7 +54,7 @@ function commandsOn(workspace: WorkspaceCheckpoints, tasks: string[] = []) {
           void Object.assign(state, change),
       },
     },
-  } as unknown as CommandParts;
+  } as unknown as CommandDeps;
   let count = 0;
   const run = async (text: string, busy = false, id = `SM${(count += 1)}x`): Promise<string> => {
     const found = undoCommands

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { backfillTimes } from '../../relay/backfill.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { phone, stranger, withPipeline } from '../support/pipeline.ts';
@@ -51,7 +51,7 @@ async function withEagerRelay(test: (pipeline: Pipeline) => Promise<void>): Prom
   await withPipeline({ relay: false }, async (pipeline) => {
     const config = parseRelayConfig(pipeline.environment);
     const relay = await runRelay(config, pipeline.log, {
-      ...relayParts(config, pipeline.log),
+      ...relayDeps(config, pipeline.log),
       backfillTimes: { ...backfillTimes, youngMs: 1500 },
     });
     try {

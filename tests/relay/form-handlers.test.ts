@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createFormHandlers } from '../../relay/http/form-handlers.ts';
-import type { FormHandlerParts } from '../../relay/http/form-handlers.ts';
+import type { FormHandlerDeps } from '../../relay/http/form-handlers.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, statusForm } from '../support/relay-bench.ts';
@@ -8,7 +8,7 @@ import { messageForm, statusForm } from '../support/relay-bench.ts';
 const never = new Promise<never>(() => undefined);
 
 /** The handlers beside a Redis that never answers. */
-function bench(change: Partial<FormHandlerParts> = {}) {
+function bench(change: Partial<FormHandlerDeps> = {}) {
   const told: string[] = [];
   const parts = {
     incoming: {
@@ -27,7 +27,7 @@ function bench(change: Partial<FormHandlerParts> = {}) {
     log: createLog('test', 'silent'),
     now: () => new Date(),
     ...change,
-  } as unknown as FormHandlerParts;
+  } as unknown as FormHandlerDeps;
   return { handlers: createFormHandlers(parts), told };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { startTracing } from '../../shared/runtime/telemetry.ts';
@@ -59,7 +59,7 @@ test(
             `redis://default:${redisPassword}@127.0.0.1:${redisServer.port}`;
           const config = parseRelayConfig(environment);
           const relay = await runRelay(config, log, {
-            ...relayParts(config, log),
+            ...relayDeps(config, log),
             tracing: await startTracing(config, 'sidepocket-test'),
           });
           try {

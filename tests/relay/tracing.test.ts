@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { startTracing } from '../../shared/runtime/telemetry.ts';
@@ -29,7 +29,7 @@ test('with an address for traces a message is one trace, from the webhook throug
       async (pipeline) => {
         const config = parseRelayConfig(pipeline.environment);
         const tracing = await startTracing(config, 'sidepocket-test');
-        const relay = await runRelay(config, log, { ...relayParts(config, log), tracing });
+        const relay = await runRelay(config, log, { ...relayDeps(config, log), tracing });
         let sid = '';
         try {
           // The two share one tracing here, which the relay ends.
@@ -127,7 +127,7 @@ test('a collector that is away holds nothing up', { tags: 'long' }, async () => 
     async (pipeline) => {
       const config = parseRelayConfig(pipeline.environment);
       const relay = await runRelay(config, pipeline.log, {
-        ...relayParts(config, pipeline.log),
+        ...relayDeps(config, pipeline.log),
         tracing: await startTracing(config, 'x'),
       });
       try {

@@ -2,7 +2,7 @@ import { assert, asyncProperty, constantFrom, oneof, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import { secretCommands } from '../../worker/commands/secret-commands.ts';
-import type { CommandCall, CommandParts } from '../../worker/commands/command.ts';
+import type { CommandCall, CommandDeps } from '../../worker/commands/command.ts';
 import type { SecretDesk } from '../../worker/secrets/secret-desk.ts';
 import { phone } from '../support/pipeline.ts';
 import { anyCharacter } from '../support/any-character.ts';
@@ -33,7 +33,7 @@ async function say(text: string): Promise<{ answer: string; asked: string[] }> {
   for (const { pattern, run } of secretCommands) {
     const match = pattern.exec(text);
     if (!match) continue;
-    const parts = { stores: { secrets: openDesk(asked) } } as unknown as CommandParts;
+    const parts = { stores: { secrets: openDesk(asked) } } as unknown as CommandDeps;
     const call = {
       message: { conversation: phone },
       argument: (match[1] ?? '').trim(),

@@ -11,7 +11,7 @@ import {
   latestWriteMs,
   reconcilingTimes,
 } from '../../shared/delivery/deliver.ts';
-import type { DeliveryParts } from '../../shared/delivery/deliver.ts';
+import type { DeliveryDeps } from '../../shared/delivery/deliver.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { SendFailure } from '../../shared/delivery/messenger.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
@@ -112,7 +112,7 @@ test('the deadline counts from the note of the attempt, and ends well before its
     attemptedAt: noted,
     attempts: 1,
   });
-  const ledger = { accepted: async () => 0 } as unknown as DeliveryParts['ledger'];
+  const ledger = { accepted: async () => 0 } as unknown as DeliveryDeps['ledger'];
   const parts = {
     messenger,
     ledger,
@@ -120,7 +120,7 @@ test('the deadline counts from the note of the attempt, and ends well before its
     publicUrl: 'http://x',
     reconciling: reconcilingTimes,
     now: Date.now,
-  } as unknown as DeliveryParts;
+  } as unknown as DeliveryDeps;
   await createDelivery(parts)(reply, undefined, 1);
   expect(notAfter).toEqual([Date.parse(noted) + 10_000]);
   expect(latestWriteMs(reconcilingTimes) + 15_000).toBeLessThanOrEqual(reconcilingTimes.lastMs);
@@ -144,10 +144,10 @@ test('a reply that Twilio puts off for a day is given up, and its explanation ne
   const ledger = {
     failed: async (_reply: Reply, _attempt: number, action: string) => void tried.push(action),
     find: async (id: string) => replyOf(id, 1),
-  } as unknown as DeliveryParts['ledger'];
+  } as unknown as DeliveryDeps['ledger'];
   const outbox = {
     put: async (replies: { id: string }[]) => void said.push(...replies.map(({ id }) => id)),
-  } as unknown as DeliveryParts['outbox'];
+  } as unknown as DeliveryDeps['outbox'];
   const messenger = {
     send: async () => {
       throw new SendFailure('later', 'too many requests', 429);
@@ -157,7 +157,7 @@ test('a reply that Twilio puts off for a day is given up, and its explanation ne
   const deliver = createDelivery({
     ...parts,
     reconciling: reconcilingTimes,
-  } as unknown as DeliveryParts);
+  } as unknown as DeliveryDeps);
   await deliver(replyOf('young', 23), undefined, 1);
   expect([tried.splice(0), said.splice(0)]).toEqual([['later'], []]);
   await deliver(replyOf('old', 25), undefined, 1);

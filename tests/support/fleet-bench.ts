@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { freePort } from '../../simulator/free-port.ts';
@@ -127,7 +127,7 @@ export async function withFleet(
         const config = parseRelayConfig({ ...pipeline.environment, PORT: port, ...extra });
         const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
         const relay = await runRelay(config, log, {
-          ...relayParts(config, log),
+          ...relayDeps(config, log),
           times: { ...impatient, tellMs: 3600_000, giveUpMs: 3600_000 },
         });
         pipeline.atEnd(() => relay.stop());

@@ -17,7 +17,7 @@ import type { Twin } from '../../simulator/twilio/twin.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
-import type { WorkerMedia, WorkerParts, WorkerTimes } from '../../worker/worker-parts.ts';
+import type { WorkerMedia, WorkerDeps, WorkerTimes } from '../../worker/worker-deps.ts';
 import { giveBackRedis, takeRedis } from './redis.ts';
 import { scaled } from './machine-speed.ts';
 
@@ -54,7 +54,7 @@ export type Pipeline = {
  * What is different about a worker: other parts, what the fast agent answers, further variables.
  */
 export type WorkerChange = Partial<
-  Omit<WorkerParts, 'media' | 'times'> & WorkerMedia & WorkerTimes
+  Omit<WorkerDeps, 'media' | 'times'> & WorkerMedia & WorkerTimes
 > & {
   answer?: FastAgentOptions['answer'];
   environment?: Record<string, string>;

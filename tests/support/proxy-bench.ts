@@ -8,7 +8,7 @@ import type { Limits } from '../../shared/store/money/model-requests.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import type { ModelUse, Spend } from '../../shared/store/money/spend.ts';
-import type { ModelAccountParts } from '../../worker/agent/model/account.ts';
+import type { ModelAccountDeps } from '../../worker/agent/model/account.ts';
 import { runModelProxy } from '../../worker/agent/model/proxy.ts';
 import type { ModelKeys, ModelSession } from '../../worker/agent/model/sessions.ts';
 
@@ -46,7 +46,7 @@ export type ProxyBenchOptions = {
   keys?: ModelKeys;
   path?: string;
   limits?: Limits;
-  times?: ModelAccountParts['times'];
+  times?: ModelAccountDeps['times'];
   exportsOf?: (conversation: string) => Promise<string>;
 };
 

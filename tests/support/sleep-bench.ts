@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import type { WakerTimes } from '../../relay/wake/waker.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
@@ -84,7 +84,7 @@ export async function withSleep(
       async startRelay() {
         const config = parseRelayConfig(pipeline.environment);
         const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
-        running = await runRelay(config, log, { ...relayParts(config, log), times });
+        running = await runRelay(config, log, { ...relayDeps(config, log), times });
         // It listens for Twilio before all of it has begun.
         await until(
           'the relay hears the worker',

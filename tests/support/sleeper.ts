@@ -22,7 +22,7 @@ export const moments = [
 ] as const;
 export type Moment = (typeof moments)[number];
 
-export type SleeperParts = {
+export type SleeperDeps = {
   redis: Redis;
   /** Without a processor: it takes a job only when it is asked to. */
   queue: Worker<TurnData>;
@@ -50,7 +50,7 @@ export type Sleeper = {
   stop(): void;
 };
 
-export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: SleeperParts): Sleeper {
+export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: SleeperDeps): Sleeper {
   const answered: string[] = [];
   let machine: 'off' | 'booting' | 'on' | 'stopping' = 'off';
   let paused = false;

@@ -4,7 +4,7 @@ import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import { createDispatch } from '../../worker/turn/dispatch.ts';
-import type { CommandParts } from '../../worker/commands/command.ts';
+import type { CommandDeps } from '../../worker/commands/command.ts';
 import type { Attempts } from '../../worker/turn/attempts.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
@@ -35,7 +35,7 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     };
     const attempts: Partial<Attempts> = { taken: () => new Set(), take: async () => undefined };
     // What is looked at is all in the opening.
-    const parts = { stores: {} } as unknown as CommandParts;
+    const parts = { stores: {} } as unknown as CommandDeps;
     const context = {
       turn: 'turn',
       conversation: phone,

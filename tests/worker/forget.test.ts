@@ -7,7 +7,7 @@ import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
 import { backfillTimes } from '../../relay/backfill.ts';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { relayParts, runRelay } from '../../relay/relay.ts';
+import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { createQueues } from '../../shared/store/all-queues.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
@@ -238,7 +238,7 @@ async function forgetsAll(
     const got = replies().length;
     const config = parseRelayConfig({ ...variables, PORT: '0' });
     const again = await runRelay(config, log, {
-      ...relayParts(config, log),
+      ...relayDeps(config, log),
       backfillTimes: { ...backfillTimes, youngMs: 0 },
     });
     await bench.say('and now?');

@@ -16,7 +16,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import { createStores } from '../../shared/store/stores.ts';
 import type { Stores } from '../../shared/store/stores.ts';
-import type { CommandAnswer, CommandCall, CommandParts } from '../../worker/commands/command.ts';
+import type { CommandAnswer, CommandCall, CommandDeps } from '../../worker/commands/command.ts';
 import { findCommand } from '../../worker/commands/find-command.ts';
 import { anyCharacter } from '../support/any-character.ts';
 import { proveAddresses } from '../support/prove-addresses.ts';
@@ -52,7 +52,7 @@ async function withCommands(use: (bench: Bench) => Promise<void>): Promise<void>
     const parts = {
       stores,
       settings: { chatNumber: { number: '+15550100000', joinWords: undefined } },
-    } as unknown as CommandParts;
+    } as unknown as CommandDeps;
     const run = async (message: Message): Promise<Answer> => {
       const found = findCommand(message, true);
       if (!found) throw new Error(`no command: ${message.text}`);

@@ -11,7 +11,7 @@ import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import type { Schedule } from '../../shared/store/schedules.ts';
 import { createTickProcessor } from '../../worker/schedules/processor.ts';
-import type { TickParts, TickStores } from '../../worker/schedules/processor.ts';
+import type { TickDeps, TickStores } from '../../worker/schedules/processor.ts';
 import { withRedis } from '../support/redis.ts';
 
 const removed = '+15551230002';
@@ -33,7 +33,7 @@ test('a schedule of a person who may not write any more does not run: all of the
       outbox: createOutbox(redis, deliveries),
       dead: createDeadLetters(redis),
     };
-    const parts: TickParts = {
+    const parts: TickDeps = {
       accept: createIntake(turns),
       onSetAside: async (conversation) => void told.push(conversation),
       // The day's runs are used up, which would want a word.

@@ -9,7 +9,7 @@ import type { NewReply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
-import type { CommandParts } from '../../worker/commands/command.ts';
+import type { CommandDeps } from '../../worker/commands/command.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { Attempts } from '../../worker/turn/attempts.ts';
 import { createDispatch } from '../../worker/turn/dispatch.ts';
@@ -184,7 +184,7 @@ test('a message whose session was begun anew is not gone back to the refused one
   const lookAt = async (conversation: Conversation): Promise<string | undefined> => {
     const parts = {
       stores: { ledger: { findSent: async () => ({ session: 'refused' }) } },
-    } as unknown as CommandParts;
+    } as unknown as CommandDeps;
     const questions = {
       open: () => undefined,
       answerers: () => [],

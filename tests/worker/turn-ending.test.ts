@@ -14,7 +14,7 @@ import {
   isExhausted,
   settleStopped,
 } from '../../worker/turn/ending/outcome.ts';
-import type { EndingParts, TurnStand } from '../../worker/turn/ending/outcome.ts';
+import type { EndingDeps, TurnStand } from '../../worker/turn/ending/outcome.ts';
 
 const conversation = '+15551230001';
 const message = (id: string): Message => ({
@@ -48,7 +48,7 @@ function bench(
       },
     },
     settings: { hasTemplate: false },
-  } as unknown as EndingParts;
+  } as unknown as EndingDeps;
   const context = {
     job: { data: { conversation }, progress: 'reading the log', attemptsStarted: 1 },
     turn: 'turn',
@@ -160,7 +160,7 @@ test('a usage limit that outlasts the window says so with its end; one that does
         inbox: { note: async () => undefined },
         conversations: { read: async () => ({ wroteAt }) },
       },
-    } as unknown as EndingParts;
+    } as unknown as EndingDeps;
     const job = {
       ...context.job,
       moveToDelayed: async () => undefined,

@@ -21,7 +21,7 @@ const checkMs = 20_000;
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
 
-export type BackgroundWatchParts = {
+export type BackgroundWatchDeps = {
   control: BackgroundControl;
   store: Background;
   accept: Intake;
@@ -56,7 +56,7 @@ export type BackgroundWatch = {
   stop(): Promise<void>;
 };
 
-export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
+export function watchBackground(parts: BackgroundWatchDeps): BackgroundWatch {
   const { control, store, accept, people, owner, longestMs, awake, log, now } = parts;
   const running = new Map<string, BackgroundTask[]>();
   const timers = new Map<string, NodeJS.Timeout>();
@@ -247,7 +247,7 @@ function watchRemoved({
   control,
   allowed,
   log,
-}: Pick<BackgroundWatchParts, 'control' | 'allowed' | 'log'>): {
+}: Pick<BackgroundWatchDeps, 'control' | 'allowed' | 'log'>): {
   dismiss(conversation: string): void;
   stop(): void;
 } {

@@ -54,7 +54,7 @@ export type WorkspaceCheckpoints = {
 /** The checkpoints of everybody's workspaces. */
 export type Checkpoints = { of(conversation: string): Promise<WorkspaceCheckpoints> };
 
-export type CheckpointParts = {
+export type CheckpointDeps = {
   homeOf: HomeOf;
   pages: Pick<PageStore, 'put'>;
   publicUrl: string;
@@ -71,7 +71,7 @@ const patienceMs = 60_000;
 const tidyEvery = 25;
 const tidyBytes = 64 * 2 ** 20;
 
-export function createCheckpoints(parts: CheckpointParts): Checkpoints {
+export function createCheckpoints(parts: CheckpointDeps): Checkpoints {
   const known = new Map<string, WorkspaceCheckpoints>();
   return {
     async of(conversation) {
@@ -95,12 +95,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
 
 export function createWorkspaceCheckpoints(
   shadow: Shadow,
-  {
-    pages,
-    publicUrl,
-    reader,
-    log,
-  }: Pick<CheckpointParts, 'pages' | 'publicUrl' | 'reader' | 'log'>,
+  { pages, publicUrl, reader, log }: Pick<CheckpointDeps, 'pages' | 'publicUrl' | 'reader' | 'log'>,
   blank: Blank,
 ): WorkspaceCheckpoints {
   const thumbnail = async (bytes: Buffer): Promise<string | undefined> => {

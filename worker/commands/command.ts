@@ -5,7 +5,7 @@ import type { TurnContext } from '../turn/context.ts';
 import type { TurnDeps } from '../turn/deps.ts';
 
 /** The worker's parts that commands use. */
-export type CommandParts = Pick<TurnDeps, 'stores' | 'agent' | 'settings' | 'slots'>;
+export type CommandDeps = Pick<TurnDeps, 'stores' | 'agent' | 'settings' | 'slots'>;
 
 /**
  * A command found in a message, and the turn that runs it. `busy` means that Claude is at work in
@@ -38,7 +38,7 @@ export type Command = {
   /** Without a slash it counts only as the first waiting message. */
   firstOnly?: boolean;
   /** Returns the answer; undefined when the message is already settled. */
-  run(parts: CommandParts, call: CommandCall): Promise<CommandAnswer | undefined>;
+  run(parts: CommandDeps, call: CommandCall): Promise<CommandAnswer | undefined>;
 };
 
 /** Whether a text has the form of a command, ours or Claude Code's; a path is a sentence. */

@@ -1,7 +1,7 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import type { StepOutcome } from '../../shared/store/forget/forget-state.ts';
 import type { ForgetSize, ForgetStep } from '../forget/forget.ts';
-import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandAnswer, CommandCall, CommandDeps } from './command.ts';
 
 /** Forgetting everything about a person. */
 export const forgetCommands: Command[] = [
@@ -14,7 +14,7 @@ export const forgetCommands: Command[] = [
 ];
 
 async function forget(
-  { stores: { forgetting } }: CommandParts,
+  { stores: { forgetting } }: CommandDeps,
   { message, argument, context: { turn }, busy }: CommandCall,
 ): Promise<CommandAnswer> {
   const { conversation } = message;
@@ -52,7 +52,7 @@ function obstacleWords(obstacle: 'work' | 'background' | 'elsewhere'): CommandAn
 
 async function askForget(
   conversation: string,
-  forgetting: CommandParts['stores']['forgetting'],
+  forgetting: CommandDeps['stores']['forgetting'],
 ): Promise<CommandAnswer> {
   const [size, token] = await Promise.all([
     forgetting.size(conversation),

@@ -12,7 +12,7 @@ import {
 import { FileStoreFullError, MemoryFullError } from '../../shared/store/files.ts';
 import { isSameNumber } from '../../shared/runtime/number-spelling.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
-import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandAnswer, CommandCall, CommandDeps } from './command.ts';
 import { chatLink, passOnWords } from '../people/invitation.ts';
 import { ownerCommand } from './owner-only.ts';
 import { loadNumbers, loadQr } from '../people/lazy-modules.ts';
@@ -45,7 +45,7 @@ export const unreadNumber =
   'I cannot read that as a phone number. Write it with its country, such as +49 170 1234567.';
 
 async function askToInvite(
-  { stores: { allowed, people, decisions } }: CommandParts,
+  { stores: { allowed, people, decisions } }: CommandDeps,
   { argument }: CommandCall,
   owner: string,
 ): Promise<CommandAnswer> {
@@ -72,7 +72,7 @@ async function askToInvite(
 }
 
 async function askToRemove(
-  { stores: { allowed, people, decisions } }: CommandParts,
+  { stores: { allowed, people, decisions } }: CommandDeps,
   { argument }: CommandCall,
   owner: string,
 ): Promise<CommandAnswer> {
@@ -107,7 +107,7 @@ function ask(token: string, text: string, command: Decision['kind'], yes: string
 
 /** The answer to a tap on one of the buttons; undefined when the message is not a tap. */
 async function answerTap(
-  parts: CommandParts,
+  parts: CommandDeps,
   { message, argument, context }: CommandCall,
   owner: string,
   kind: Decision['kind'],
@@ -126,7 +126,7 @@ async function answerTap(
 }
 
 async function decidedWords(
-  { stores: { setAside, people } }: CommandParts,
+  { stores: { setAside, people } }: CommandDeps,
   decided: Decided,
 ): Promise<string> {
   if (decided.outcome === 'gone') return 'That question is too old. Please write it once more.';
@@ -156,7 +156,7 @@ async function decidedWords(
 
 /** Takes a removed person's schedules out of the plan, and lets a running turn of theirs end. */
 async function setAsideSchedules(
-  { stores: { redis, schedules, people } }: CommandParts,
+  { stores: { redis, schedules, people } }: CommandDeps,
   address: string,
 ): Promise<void> {
   for (const conversation of await conversationsOf(people, address)) {
@@ -167,7 +167,7 @@ async function setAsideSchedules(
 
 /** The link and the picture for the owner to pass on, and the question about what is set aside. */
 async function passOn(
-  { stores: { allowed, setAside, people, files }, settings: { chatNumber } }: CommandParts,
+  { stores: { allowed, setAside, people, files }, settings: { chatNumber } }: CommandDeps,
   address: string,
   owner: string,
   { log }: CommandCall['context'],

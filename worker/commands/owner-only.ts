@@ -1,5 +1,5 @@
 import type { Stores } from '../../shared/store/stores.ts';
-import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandAnswer, CommandCall, CommandDeps } from './command.ts';
 
 /** The owner's conversation if this is the owner's, whatever address they write from. */
 export async function ownerOf(
@@ -15,11 +15,7 @@ export async function ownerOf(
 /** A command that only the owner may give. `run` also gets the owner's conversation. */
 export function ownerCommand(
   command: Omit<Command, 'run' | 'anytime' | 'ownerOnly'>,
-  run: (
-    parts: CommandParts,
-    call: CommandCall,
-    owner: string,
-  ) => Promise<CommandAnswer | undefined>,
+  run: (parts: CommandDeps, call: CommandCall, owner: string) => Promise<CommandAnswer | undefined>,
 ): Command {
   return {
     ...command,

@@ -3,7 +3,7 @@ import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import { limitOf, limitWords } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
-import type { CommandParts, Command } from './command.ts';
+import type { CommandDeps, Command } from './command.ts';
 import { agoInWords } from './format-age.ts';
 import { dollars } from './format-cost.ts';
 import { unreadNumber } from './invite-commands.ts';
@@ -97,7 +97,7 @@ function unreadableWords(count: number, address: string): string[] {
 /** The most people that are listed one by one. */
 const mostListed = 30;
 
-async function listPeople({ stores }: CommandParts, owner: string): Promise<string> {
+async function listPeople({ stores }: CommandDeps, owner: string): Promise<string> {
   const { allowed, people, conversations, spend } = stores;
   const [listed, { timezone }, { showNumber }] = await Promise.all([
     allowed.all(),

@@ -7,7 +7,7 @@ import { readEffort } from '../agent/settings.ts';
 import { costWords, dollars } from './format-cost.ts';
 import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
 import { permissionsOf } from '../agent/settings.ts';
-import type { Command, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandCall, CommandDeps } from './command.ts';
 
 /** Reports about the computer and its costs. */
 export const reportCommands: Command[] = [
@@ -51,7 +51,7 @@ async function writeStatus(
     stores: { inbox, conversations, spend, background },
     slots,
     settings: { permissions, awake },
-  }: CommandParts,
+  }: CommandDeps,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, turn, job, slot, startedAt } = context;

@@ -6,7 +6,7 @@ import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
 import { readStop } from '../turn/stop-words.ts';
 import { taskLine } from '../background/describe.ts';
-import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandAnswer, CommandCall, CommandDeps } from './command.ts';
 
 const retryCommands: Command[] = [
   {
@@ -88,7 +88,7 @@ export const turnCommands: Command[] = [
 
 /** Stops what waits, or the one task that runs in the background. */
 async function stopWaiting(
-  { stores: { inbox, outbox, background }, agent }: CommandParts,
+  { stores: { inbox, outbox, background }, agent }: CommandDeps,
   { message: { id, conversation }, context: { turn, fence } }: CommandCall,
 ): Promise<CommandAnswer | undefined> {
   const waiting = (await inbox.read(conversation))
@@ -164,11 +164,11 @@ function olderWords(older: GivenUp[], timezone: string | undefined): string {
   ].join('\n');
 }
 
-type Task = Awaited<ReturnType<CommandParts['stores']['background']['list']>>[number];
+type Task = Awaited<ReturnType<CommandDeps['stores']['background']['list']>>[number];
 
 /** Ends a task and returns what to say of it. */
 async function endTask(
-  { background }: CommandParts['agent'],
+  { background }: CommandDeps['agent'],
   conversation: string,
   { session, id, description }: Task,
 ): Promise<string> {
@@ -196,7 +196,7 @@ function whichTask(tasks: Task[]): CommandAnswer {
 
 /** Ends the task with a number, or all. */
 async function endTasks(
-  { stores: { background }, agent }: CommandParts,
+  { stores: { background }, agent }: CommandDeps,
   { message: { conversation }, argument }: CommandCall,
 ): Promise<string> {
   const tasks = await background.list(conversation);

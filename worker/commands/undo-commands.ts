@@ -9,7 +9,7 @@ import type { Back, Numbered, Step, Steps } from '../checkpoints/note.ts';
 import { ShadowError } from '../checkpoints/shadow.ts';
 import { filesWord, listWords } from '../checkpoints/format-changes.ts';
 import { noteForClaude } from './undo-note.ts';
-import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandAnswer, CommandCall, CommandDeps } from './command.ts';
 
 /** Taking back what was changed, and bringing it back. */
 export const undoCommands: Command[] = [
@@ -37,10 +37,10 @@ const leftAsItIs = 'All right, I leave everything as it is.';
 
 /** Runs a command on the person's files, unless something else may be changing them. */
 async function withCheckpoints(
-  parts: CommandParts,
+  parts: CommandDeps,
   call: CommandCall,
   command: (
-    parts: CommandParts,
+    parts: CommandDeps,
     call: CommandCall,
     checkpoints: WorkspaceCheckpoints,
   ) => Promise<CommandAnswer>,
@@ -77,7 +77,7 @@ async function withCheckpoints(
 }
 
 async function undo(
-  parts: CommandParts,
+  parts: CommandDeps,
   { message, argument, context: { fence } }: CommandCall,
   checkpoints: WorkspaceCheckpoints,
 ): Promise<CommandAnswer> {
@@ -116,7 +116,7 @@ async function undo(
 }
 
 async function redo(
-  parts: CommandParts,
+  parts: CommandDeps,
   { message, argument, context: { fence } }: CommandCall,
   checkpoints: WorkspaceCheckpoints,
 ): Promise<CommandAnswer> {
@@ -155,7 +155,7 @@ async function redo(
 
 /** Notes for Claude what it does not see: the next message tells it, once. */
 async function tellClaude(
-  { stores: { conversations } }: CommandParts,
+  { stores: { conversations } }: CommandDeps,
   { conversation }: Message,
   fence: Fence,
   [kind, way]: [kind: Change['way'], way: WayBack],
@@ -193,7 +193,7 @@ async function askUndo(
 
 /** The steps that a message is about: the last one, or all since the message that it quotes. */
 async function stepsSince(
-  { stores: { ledger, redis } }: CommandParts,
+  { stores: { ledger, redis } }: CommandDeps,
   { quoted, choice }: Message,
   { done }: Steps,
 ): Promise<Numbered<Step>[]> {

@@ -2,7 +2,7 @@ import { withoutPrefix } from '../turn/format-messages.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { readMessage } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
-import type { Command, CommandCall, CommandParts } from './command.ts';
+import type { Command, CommandCall, CommandDeps } from './command.ts';
 
 /** The live page of what Claude does, or of what it has done last. */
 export const watchCommands: Command[] = [
@@ -15,7 +15,7 @@ export const watchCommands: Command[] = [
 ];
 
 async function answerWatch(
-  { stores }: CommandParts,
+  { stores }: CommandDeps,
   { message: { conversation }, context, busy }: CommandCall,
 ): Promise<string> {
   const turn = busy ? context.turn : await stores.records.newest(conversation);
@@ -28,7 +28,7 @@ async function answerWatch(
 
 /** The person's own words that a turn began with; '' when they are no longer kept. */
 async function titleOf(
-  { redis }: Pick<CommandParts['stores'], 'redis'>,
+  { redis }: Pick<CommandDeps['stores'], 'redis'>,
   turn: string,
 ): Promise<string> {
   const [first] = await redis.lrange(keys.turnMessages(turn), 0, 0);

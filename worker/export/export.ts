@@ -21,7 +21,7 @@ export type Exporter = {
   make(conversation: string, timezone: string, signal: AbortSignal): Promise<Exported | undefined>;
 };
 
-export type ExporterParts = {
+export type ExporterDeps = {
   threads: Threads;
   files: FileStore;
   pages: Pick<PageStore, 'find'>;
@@ -37,7 +37,7 @@ export const mostBytes = 32 * 1024 * 1024;
 /** Entries that are read at once. */
 const atOnce = 200;
 
-export function createExporter(parts: ExporterParts): Exporter {
+export function createExporter(parts: ExporterDeps): Exporter {
   const { threads, files, people, links, publicUrl } = parts;
   const read = async (conversation: string): Promise<ThreadEntry[]> => {
     const found = new Map<string, ThreadEntry>();
@@ -98,7 +98,7 @@ type Room = { bytes: number; missing: number };
 
 /** An entry as it was said; undefined if it was never sent, or is no longer kept. */
 async function entryOf(
-  parts: ExporterParts,
+  parts: ExporterDeps,
   entry: ThreadEntry,
   room: Room,
   signal: AbortSignal,
@@ -184,7 +184,7 @@ async function readFile(files: FileStore, token: string): Promise<Buffer | undef
 }
 
 /** The whole answer behind the address of a page. */
-async function pageOf({ pages }: ExporterParts, { text }: Reply): Promise<string | undefined> {
+async function pageOf({ pages }: ExporterDeps, { text }: Reply): Promise<string | undefined> {
   const token = /\/page\/([\w-]{48,50})/.exec(text)?.[1];
   const page = token === undefined ? undefined : await pages.find(token);
   return page?.form === undefined ? page?.markdown : undefined;

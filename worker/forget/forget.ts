@@ -41,7 +41,7 @@ export type Forgetting = {
   run(yes: ForgetYes): Promise<ReadonlyMap<ForgetStep, StepOutcome> | undefined>;
 };
 
-export type ForgetParts = {
+export type ForgetDeps = {
   stores: Pick<Stores, 'people' | 'files' | 'background' | 'turns' | 'redis'>;
   states: ForgetStates;
   eraser: Eraser;
@@ -71,7 +71,7 @@ const steps = [
 ] as const;
 export type ForgetStep = (typeof steps)[number];
 
-export function createForgetting(parts: ForgetParts): Forgetting {
+export function createForgetting(parts: ForgetDeps): Forgetting {
   const { stores, states, eraser, log } = parts;
   const conversationsOf = ({ conversations }: Person, asking: string): string[] => [
     ...new Set([asking, ...conversations]),
@@ -136,7 +136,7 @@ async function outcomeOf(
 }
 
 /** Whether a conversation has a turn, running or to come. */
-async function isAtWork({ turns }: ForgetParts['stores'], conversation: string): Promise<boolean> {
+async function isAtWork({ turns }: ForgetDeps['stores'], conversation: string): Promise<boolean> {
   const queue = turns.queueOf(await turns.homeOf(conversation));
   return (await queue.getDeduplicationJobId(conversation)) !== null;
 }
@@ -149,7 +149,7 @@ type Whose = {
 
 /** What each step does; it returns the number of what is gone, or '' without a number. */
 function workOf(
-  deps: ForgetParts,
+  deps: ForgetDeps,
   { person, conversations, homesOf }: Whose,
   { until, by }: ForgetState,
   turn: string,

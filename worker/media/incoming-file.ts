@@ -11,7 +11,7 @@ import type { Transcriber } from './transcribing.ts';
 import { extensionOf, toPlainType } from './type-names.ts';
 import type { FileReader, Reading } from '../reading/file-reader.ts';
 
-export type IncomingParts = {
+export type IncomingDeps = {
   /**
    * The directory for the files of the conversation's messages: Claude's working directory
    * (absolute).
@@ -53,7 +53,7 @@ type Stored = { bytes: Buffer; file: string; reading: Reading };
  * only the signal's reason: problems with the file are reported in words.
  */
 export async function takeFile(
-  parts: IncomingParts,
+  parts: IncomingDeps,
   media: Message['media'][number],
   name: string,
   signal: AbortSignal,
@@ -77,7 +77,7 @@ export async function takeFile(
 }
 
 async function describe(
-  parts: IncomingParts,
+  parts: IncomingDeps,
   stored: Stored,
   signal: AbortSignal,
 ): Promise<IncomingFile> {
@@ -188,7 +188,7 @@ function tellContacts(stored: Stored, { contacts, more }: View<'contacts'>): Inc
 }
 
 async function readSound(
-  { transcribe, home }: IncomingParts,
+  { transcribe, home }: IncomingDeps,
   stored: Stored,
   signal: AbortSignal,
 ): Promise<IncomingFile> {

@@ -4,7 +4,7 @@ import type { Move, MoveStep } from '../../shared/store/homes/moves.ts';
 import { homeOfName } from '../../shared/store/homes/registry.ts';
 import type { Person } from '../../shared/store/people.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
-import type { MovingParts } from './parts.ts';
+import type { MovingDeps } from './parts.ts';
 import { movedWords, secretsLostWords } from './words.ts';
 
 /**
@@ -12,7 +12,7 @@ import { movedWords, secretsLostWords } from './words.ts';
  * first turn. May be repeated after a kill anywhere. Throws when it fails.
  */
 export async function arrive(
-  parts: MovingParts,
+  parts: MovingDeps,
   person: Person,
   move: Move,
 ): Promise<MoveStep | 'busy' | 'gone'> {
@@ -37,7 +37,7 @@ export async function arrive(
 
 /** Brings back everything that the person has a snapshot of. */
 async function restoreAll(
-  { stores: { redis }, boot, aside }: MovingParts,
+  { stores: { redis }, boot, aside }: MovingDeps,
   person: Person,
   { epoch }: Move,
 ): Promise<void> {
@@ -54,7 +54,7 @@ async function restoreAll(
 
 /** What the person hears of a move. */
 async function tell(
-  { stores: { redis, outbox } }: MovingParts,
+  { stores: { redis, outbox } }: MovingDeps,
   conversation: string,
   { person, move, lost }: { person: Person; move: Move; lost: string[] },
 ): Promise<void> {

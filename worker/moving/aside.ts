@@ -18,13 +18,13 @@ export type Aside = {
   ): Promise<string | undefined>;
 };
 
-export type AsideParts = {
+export type AsideDeps = {
   homes: Homes;
   snapshots: Pick<Snapshots, 'forget'> | undefined;
   now?: () => number;
 };
 
-export function createAside({ homes, snapshots, now = Date.now }: AsideParts): Aside {
+export function createAside({ homes, snapshots, now = Date.now }: AsideDeps): Aside {
   const notes = createNotes(homes.dataDir);
   const place = createPlace(homes);
   /** The epochs that this process has seen on the disk: a look costs a lock. */

@@ -4,7 +4,7 @@ import type { Move, MoveStep } from '../../shared/store/homes/moves.ts';
 import type { Person } from '../../shared/store/people.ts';
 import { announceMoving } from '../../shared/store/redis/pubsub.ts';
 import type { Home } from '../agent/homes/home.ts';
-import type { MovingParts } from './parts.ts';
+import type { MovingDeps } from './parts.ts';
 
 /**
  * Takes a move one step on, in the home that the person leaves. Returns the step that it is at then;
@@ -12,7 +12,7 @@ import type { MovingParts } from './parts.ts';
  * fails.
  */
 export async function leave(
-  parts: MovingParts,
+  parts: MovingDeps,
   person: Person,
   move: Move,
 ): Promise<MoveStep | 'busy' | 'gone'> {
@@ -37,7 +37,7 @@ export async function leave(
 
 /** Has every worker of this home hand back the person's turns, and ends their processes. */
 async function handBack(
-  { stores: { redis }, boot: { place, claims, agent } }: MovingParts,
+  { stores: { redis }, boot: { place, claims, agent } }: MovingDeps,
   { conversations }: Person,
 ): Promise<void> {
   await announceMoving(redis, place.suffix, conversations);
@@ -48,17 +48,14 @@ async function handBack(
 }
 
 /** The homes that a person has here: of two people who turned out to be one, each has a directory. */
-async function homesHere(
-  { boot: { homes } }: MovingParts,
-  { id, former }: Person,
-): Promise<Home[]> {
+async function homesHere({ boot: { homes } }: MovingDeps, { id, former }: Person): Promise<Home[]> {
   const own = await homes.of(id);
   const others = (await homes.list()).filter(({ person }) => former.includes(person));
   return [own, ...others];
 }
 
 async function save(
-  parts: MovingParts,
+  parts: MovingDeps,
   person: Person,
   { to }: Move,
 ): Promise<{ snapshot: string; secrets: string }> {
@@ -77,7 +74,7 @@ async function save(
 }
 
 /** Takes away what the person has here. */
-async function clear(parts: MovingParts, person: Person, { to, epoch }: Move): Promise<void> {
+async function clear(parts: MovingDeps, person: Person, { to, epoch }: Move): Promise<void> {
   const { stores, boot, aside } = parts;
   const target = await homeOfName(stores.homes, to);
   const carrying = { redis: stores.redis, queues: stores };

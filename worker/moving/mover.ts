@@ -5,7 +5,7 @@ import type { Person } from '../../shared/store/people.ts';
 import { loadNumbers } from '../people/lazy-modules.ts';
 import { arrive } from './arriving.ts';
 import { leave } from './leaving.ts';
-import type { MovingParts } from './parts.ts';
+import type { MovingDeps } from './parts.ts';
 import { moveFailedWords, moveStuckWords, setAsideWords } from './words.ts';
 
 /** Takes people's moves on, on the side of the home that they leave and on that of the new one. */
@@ -29,7 +29,7 @@ const mostFailures = 3;
 /** How long a person's turn may take to be handed back, before it is looked again (ms). */
 const busyMs = 100;
 
-export function createMover(parts: MovingParts): Mover {
+export function createMover(parts: MovingDeps): Mover {
   const { stores, boot, aside, log } = parts;
   const { moves, people, tellOwner } = stores;
   const running = new Map<string, Promise<void>>();

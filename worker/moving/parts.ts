@@ -4,7 +4,7 @@ import type { Boot } from '../process/boot.ts';
 import type { Aside } from './aside.ts';
 
 /** What moving needs of a worker. */
-export type MovingParts = {
+export type MovingDeps = {
   stores: Stores;
   boot: Pick<Boot, 'homes' | 'snapshots' | 'secrets' | 'personOf' | 'place' | 'claims' | 'agent'>;
   aside: Aside;

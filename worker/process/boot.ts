@@ -30,7 +30,7 @@ import type { Aside } from '../moving/aside.ts';
 import { NoPlaceError } from '../secrets/kept-directory.ts';
 import { createNoteNames } from '../secrets/note-names.ts';
 import type { NoteNames } from '../secrets/note-names.ts';
-import type { Snapshots, SnapshotsParts } from '../snapshots/snapshots.ts';
+import type { Snapshots, SnapshotsDeps } from '../snapshots/snapshots.ts';
 import { digestOf, snapshotStoreOf } from '../snapshots/store.ts';
 import type { ScheduleTimes } from '../snapshots/schedule.ts';
 import { MovingError } from '../../shared/store/boxes/snapshot.ts';
@@ -90,7 +90,7 @@ export function lookAhead({ REDIS_URL }: Pick<WorkerConfig, 'REDIS_URL'>, log: L
  * places on this computer, below DATA_DIR and of the worker's own user unless given, `ahead` is the
  * connection, if there is one already.
  */
-export type BootParts = {
+export type BootDeps = {
   hidden?: Hidden;
   homes?: Homes | undefined;
   ahead?: Ahead;
@@ -121,7 +121,7 @@ async function factsOf(config: WorkerConfig, secrets: Secrets): Promise<HomeFact
  */
 async function snapshotsOf(
   config: WorkerConfig,
-  parts: Omit<SnapshotsParts, 'config'>,
+  parts: Omit<SnapshotsDeps, 'config'>,
 ): Promise<Snapshots | undefined> {
   if (config.SNAPSHOT_REPOSITORY === undefined) return undefined;
   const { createSnapshots } = await import('../snapshots/snapshots.ts');
@@ -143,7 +143,7 @@ export async function bootWorker(
     homes = createHomes({ dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR }),
     ahead = lookAhead(config, log),
     snapshotTimes: times,
-  }: BootParts = {},
+  }: BootDeps = {},
 ): Promise<Boot> {
   const { redis } = ahead;
   try {

@@ -4,12 +4,12 @@ import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { FileReader } from '../reading/file-reader.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { createFileLifetimes } from './file-lifetimes.ts';
-import type { FileLifetimeParts } from './file-lifetimes.ts';
+import type { FileLifetimeDeps } from './file-lifetimes.ts';
 
 /** How often an awake worker looks for schedules that are due too late (ms). */
 const planEveryMs = 3600_000;
 
-export type ChoresParts = FileLifetimeParts & {
+export type ChoresDeps = FileLifetimeDeps & {
   schedules: Schedules;
   reader: FileReader;
   messenger: Pick<Messenger, 'warmUp'>;
@@ -27,7 +27,7 @@ export function startChores({
   messenger,
   delayMs,
   ...files
-}: ChoresParts): Running {
+}: ChoresDeps): Running {
   const lifetimes = createFileLifetimes(files);
   const schedulesAgain = planSchedulesAgain(schedules, files.log);
   const warming = setTimeout(

@@ -4,7 +4,7 @@ import type { Home } from '../agent/homes/home.ts';
 import type { Homes } from '../agent/homes/homes.ts';
 import { longPatience, runAsAgentOrOwn } from '../agent/sandbox/shell.ts';
 
-export type FileLifetimeParts = {
+export type FileLifetimeDeps = {
   homes: Pick<Homes, 'list'>;
   /** Files are removed after this many days without being read or changed. */
   days: number;
@@ -53,12 +53,7 @@ done
 [ -n "$busy" ] || clean "$temporary"
 exit $code`;
 
-export function createFileLifetimes({
-  homes,
-  days,
-  atWork,
-  log,
-}: FileLifetimeParts): FileLifetimes {
+export function createFileLifetimes({ homes, days, atWork, log }: FileLifetimeDeps): FileLifetimes {
   const minutes = String(Math.ceil(days * 24 * 60));
   const cleanHome = async ({ user, directory, images, temporary }: Home): Promise<void> => {
     const { code, said } = await runAsAgentOrOwn(

@@ -14,7 +14,7 @@ export type Helping = {
   follow(homes: HomeSuffix[]): void;
 };
 
-export type HelpingParts = {
+export type HelpingDeps = {
   /** The open queues by their names; those that are opened here are added. */
   workers: Map<string, Worker>;
   /** Opens the queues of a home that need none of its files. */
@@ -24,7 +24,7 @@ export type HelpingParts = {
   log: Log;
 };
 
-export function createHelping({ workers, open, sweep, log }: HelpingParts): Helping {
+export function createHelping({ workers, open, sweep, log }: HelpingDeps): Helping {
   const helped = new Map<HomeSuffix, Worker[]>();
 
   const begin = (home: HomeSuffix): void => {

@@ -127,7 +127,7 @@ export type LeaseListener = {
   onFenced(): void;
 };
 
-export type LeaseParts = {
+export type LeaseDeps = {
   redis: Redis;
   worker: string;
   /** The number of this boot. */
@@ -149,7 +149,7 @@ function beatsOf(others: [worker: string, beat: string][]): Beat[] {
 }
 
 /** The lease of a numbered boot. The first `renew` takes it. */
-export function createLease(parts: LeaseParts): Lease {
+export function createLease(parts: LeaseDeps): Lease {
   const { redis, worker, boot, times, running, listener, log } = parts;
   const { place = { name: '', suffix: '' }, helped = () => [] } = parts;
   const home = place.suffix;

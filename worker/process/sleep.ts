@@ -3,7 +3,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 /** Delay until the next attempt after a failed one (ms). */
 const againMs = 4000;
 
-export type SleepParts = {
+export type SleepDeps = {
   /** How long the worker must be idle (ms). */
   idleMs: number;
   /** Pauses and resumes the taking of jobs. */
@@ -27,7 +27,7 @@ export type Sleep = {
   stop(): void;
 };
 
-export function createSleep(deps: SleepParts): Sleep {
+export function createSleep(deps: SleepDeps): Sleep {
   const { idleMs, pause, resume, isBusy = () => false, fallAsleep, onAsleep, log } = deps;
   let running = 0;
   let timer: NodeJS.Timeout | undefined;

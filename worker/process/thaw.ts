@@ -16,7 +16,7 @@ export type Thaw = {
   stop(): void;
 };
 
-export type ThawParts = {
+export type ThawDeps = {
   /** A longer halt (ms) may have cost this worker its jobs. */
   longestMs: number;
   /**
@@ -37,7 +37,7 @@ export type ThawParts = {
  * After a jump of a clock, pauses everything, then ends the jobs that were taken over, and only
  * then resumes the rest.
  */
-export function watchThaw(deps: ThawParts): Thaw {
+export function watchThaw(deps: ThawDeps): Thaw {
   const { longestMs, pause, ask, clocks = [Date.now, () => performance.now()], log } = deps;
   const read = (): number[] => clocks.map((clock) => clock());
   let seen = read();

@@ -3,7 +3,7 @@ import type { Running } from '../../shared/runtime/lifecycle.ts';
 import { vmNoteMs } from '../../shared/store/money/meters.ts';
 import type { Meters, VmMeter } from '../../shared/store/money/meters.ts';
 
-export type VmWatchParts = {
+export type VmWatchDeps = {
   meters: Pick<Meters, 'startVm' | 'noteCommands'>;
   worker: string;
   home: string;
@@ -17,7 +17,7 @@ export type VmWatchParts = {
  * end. A Redis that is away loses nothing of it: the next note counts it. Redis's own count of commands
  * is looked at with each note, since nothing runs in a system that sleeps.
  */
-export function watchVm({ meters, worker, home, since, log }: VmWatchParts): Running {
+export function watchVm({ meters, worker, home, since, log }: VmWatchDeps): Running {
   let meter: VmMeter | undefined;
   const attempt = async (step: (of: VmMeter) => Promise<void>): Promise<void> => {
     try {

@@ -18,7 +18,7 @@ import type { Snapshots } from '../snapshots/snapshots.ts';
 const longestSoonMs = 60_000;
 
 /** What the worker does, and what stops while it looks whether it may sleep. */
-export type SleepingParts = {
+export type WorkerActivity = {
   lease: Lease;
   workers: Map<string, Worker>;
   agent: Agent;
@@ -36,7 +36,7 @@ export type SleepingDeps = {
 /** Creates the worker's sleep; undefined when it never sleeps. */
 export function createWorkerSleep(
   config: WorkerConfig,
-  { lease, workers, agent, snapshots }: SleepingParts,
+  { lease, workers, agent, snapshots }: WorkerActivity,
   { redis, home, onStranded, onAsleep, log }: SleepingDeps,
 ): Sleep | undefined {
   if (config.IDLE_MINUTES === undefined) return undefined;

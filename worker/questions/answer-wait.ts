@@ -20,7 +20,7 @@ export class AwaitingAnswer extends Error {
  * The mailbox receives that a question waits, and each `holdMs` that it still does: then the turn
  * may be released until the answer.
  */
-export type AnswerWaitParts = {
+export type AnswerWaitDeps = {
   slot: TurnSlot;
   mailbox: Pick<Mailbox, 'post'>;
   holdMs: number;
@@ -36,7 +36,7 @@ export type AnswerWait = {
   close(id: string): void;
 };
 
-export function createAnswerWait({ slot, mailbox, holdMs, now }: AnswerWaitParts): AnswerWait {
+export function createAnswerWait({ slot, mailbox, holdMs, now }: AnswerWaitDeps): AnswerWait {
   let waiting: { id: string; resolve: () => void } | undefined;
   return {
     isWaiting: () => waiting !== undefined,

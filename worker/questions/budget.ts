@@ -11,7 +11,7 @@ import type { TurnContext } from '../turn/context.ts';
  * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means no
  * limit.
  */
-export type BudgetParts = {
+export type BudgetDeps = {
   budgets: {
     turnUsd: number | undefined;
     dayUsd: number | undefined;
@@ -45,7 +45,7 @@ const goOnWords = (isPretend: boolean, step: number): string =>
  * `shared/store/money/model-requests.ts`. Without approval `ending` ends the turn.
  */
 export function createBudget(
-  { budgets, mayRaiseMonth = async () => true, conversations, spend }: BudgetParts,
+  { budgets, mayRaiseMonth = async () => true, conversations, spend }: BudgetDeps,
   { conversation, turn, fence }: TurnContext,
   questions: Questions,
   ending: AbortController,

@@ -12,7 +12,7 @@ import type { AnswerWriter } from '../reply/answer.ts';
  * The inputs besides the questions: the turn's mode, the “always” approvals, and where long texts
  * are shown.
  */
-export type AskParts = {
+export type AskDeps = {
   mode: PermissionMode;
   allowed: AlwaysAllowed;
   show: ApprovalPages;
@@ -20,7 +20,7 @@ export type AskParts = {
 };
 
 /** The agent's tools for asking the person. */
-export function createAskTools(questions: Questions, budget: Budget, parts: AskParts): AskTools {
+export function createAskTools(questions: Questions, budget: Budget, parts: AskDeps): AskTools {
   const { mode, allowed, show, writeAnswer } = parts;
   const askLeave = async (request: ApprovalRequest, signal: AbortSignal): Promise<Approval> => {
     const { always } = request;

@@ -15,7 +15,7 @@ import { chunk } from '../reply/chunk.ts';
 import { showLine, showText, warningsAbout } from './shown-text.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-export type TrustParts = {
+export type TrustDeps = {
   workspaces: WorkspaceReader;
   conversations: Conversations;
   outbox: Outbox;
@@ -48,7 +48,7 @@ const mostInQuestion = 400;
 
 /** Starts scanning at once; `decide` waits for it. */
 export function createWorkspaceTrust(
-  parts: TrustParts,
+  parts: TrustDeps,
   context: TurnContext,
   questions: Questions,
   workspace: string,

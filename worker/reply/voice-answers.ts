@@ -11,7 +11,7 @@ import type { Speaker } from '../media/speaking.ts';
 import type { TurnContext } from '../turn/context.ts';
 import { StopRequest } from '../turn/stop.ts';
 
-export type VoiceParts = {
+export type VoiceDeps = {
   outbox: Outbox;
   files: FileStore;
   conversations: Pick<Conversations, 'write'>;
@@ -48,7 +48,7 @@ const mostLateMs = 10 * 60_000;
  * sound that the end of the worker or of the turn has prevented stays planned; a stop withdraws it.
  */
 export function createVoiceAnswers(
-  { outbox, files, conversations, user, speak }: VoiceParts,
+  { outbox, files, conversations, user, speak }: VoiceDeps,
   { turn, conversation, fence, log }: TurnContext,
   { unspoken }: Pick<Conversation, 'unspoken'>,
   signal: AbortSignal,

@@ -30,7 +30,7 @@ export type TickStores = {
   dead: DeadLetters;
 };
 
-export type TickParts = {
+export type TickDeps = {
   accept: Intake;
   onSetAside: (conversation: string) => Promise<void>;
   limits: ScheduleLimits;
@@ -57,7 +57,7 @@ const mostParked = 7;
  */
 export function createTickProcessor(
   { allowed, schedules, runs, outbox, dead }: TickStores,
-  { accept, onSetAside, limits, ownQueue, log, now }: TickParts,
+  { accept, onSetAside, limits, ownQueue, log, now }: TickDeps,
 ): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
   const runsTooOften = (schedule: Schedule, at: number): boolean => {

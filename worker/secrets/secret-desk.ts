@@ -33,7 +33,7 @@ export type SecretDesk = {
   forget(conversation: string): Promise<number>;
 };
 
-export type SecretDeskParts = {
+export type SecretDeskDeps = {
   people: Pick<People, 'of'>;
   personOf: PersonOf;
   secrets: Secrets;
@@ -51,7 +51,7 @@ function noneWithoutPlace(error: unknown): KnownSecret[] {
   throw error;
 }
 
-export function createSecretDesk(deps: SecretDeskParts): SecretDesk {
+export function createSecretDesk(deps: SecretDeskDeps): SecretDesk {
   const { people, personOf, secrets, links, sealed, publicUrl, shared, noteNames } = deps;
   /** All names that a link of the person may have. */
   const namesOf = async (conversation: string): Promise<string[]> => {

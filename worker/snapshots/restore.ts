@@ -7,7 +7,7 @@ import type { Notes } from './notes.ts';
 import type { Place } from './place.ts';
 import type { Repository, StoredSnapshot } from './repository.ts';
 
-export type RestoreParts = {
+export type RestoreDeps = {
   repository: Pick<Repository, 'read'>;
   place: Place;
   notes: Notes;
@@ -40,7 +40,7 @@ const aside = (person: string, now: number): string => `.aside-${person}-${now}`
  * RefusedSnapshot and ResticFailure, and when the disk is full; then nothing has changed.
  */
 export async function restoreHome(
-  parts: RestoreParts,
+  parts: RestoreDeps,
   home: Home,
   snapshot: StoredSnapshot,
   signal?: AbortSignal,
@@ -66,7 +66,7 @@ export async function restoreHome(
  * files that the home has had lie beside it then. Does nothing when nothing waits.
  */
 export async function finishSwap(
-  { place, notes }: Pick<RestoreParts, 'place' | 'notes'>,
+  { place, notes }: Pick<RestoreDeps, 'place' | 'notes'>,
   home: Home,
   links: string[] = [],
   now = Date.now(),
@@ -100,7 +100,7 @@ async function isThere({ user, directory }: Home): Promise<boolean> {
 const unpacking = ['tar', '--extract', '--file=-', '--preserve-permissions', '--no-same-owner'];
 
 async function unpack(
-  { repository }: Pick<RestoreParts, 'repository'>,
+  { repository }: Pick<RestoreDeps, 'repository'>,
   { person, user }: Home,
   { id }: StoredSnapshot,
   directory: string,

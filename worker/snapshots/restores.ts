@@ -11,7 +11,7 @@ import { RefusedSnapshot, finishSwap, restoreHome } from './restore.ts';
 import type { Restored } from './restore.ts';
 import type { Untold } from './format-notices.ts';
 
-export type RestoresParts = {
+export type RestoresDeps = {
   repository: Repository;
   records: HomeSnapshots;
   notes: Notes;
@@ -66,7 +66,7 @@ export function needOf(
 /** How many refused snapshots are passed over for an earlier one. */
 const mostRefused = 5;
 
-export function createRestores(parts: RestoresParts): Restores {
+export function createRestores(parts: RestoresDeps): Restores {
   const { records, notes, place, log } = parts;
   const ended = new AbortController();
   const settled = new Set<string>();

@@ -29,7 +29,7 @@ export const scheduleTimes: ScheduleTimes = {
 /** How often a snapshot may fail in a row before the worker sleeps without it. */
 const mostFailures = 3;
 
-export type ScheduleParts = {
+export type ScheduleDeps = {
   /** Takes one snapshot, and rejects when it fails or is given up. */
   take: (request: TakeRequest) => Promise<Taken>;
   /** Removes outdated snapshots of a person; once a day. */
@@ -85,7 +85,7 @@ type Pending = {
 
 const dayMs = 24 * 3600_000;
 
-export function createSchedule(parts: ScheduleParts): Schedule {
+export function createSchedule(parts: ScheduleDeps): Schedule {
   const { notes, records, times, log } = parts;
   const pending = new Map<string, Pending>();
   const personOf = new Map<string, string>();
@@ -266,7 +266,7 @@ export function createSchedule(parts: ScheduleParts): Schedule {
 
 /** Takes a snapshot of a home, and notes it on this disk and in Redis. */
 async function takeAndNote(
-  { take, notes, records, log }: ScheduleParts,
+  { take, notes, records, log }: ScheduleDeps,
   home: Home,
   signal: AbortSignal,
 ): Promise<void> {
@@ -296,7 +296,7 @@ async function takeAndNote(
 
 /** Removes a person's outdated snapshots once a day. Never throws. */
 async function tidyDaily(
-  { tidy, notes, log }: ScheduleParts,
+  { tidy, notes, log }: ScheduleDeps,
   { person }: Home,
   signal: AbortSignal,
 ): Promise<void> {

@@ -37,7 +37,7 @@ export type Snapshots = Pick<Schedule, 'during' | 'holdsAwake' | 'saveNow'> & {
   stop(): Promise<void>;
 };
 
-export type SnapshotsParts = {
+export type SnapshotsDeps = {
   config: WorkerConfig;
   redis: Redis;
   homes: Homes;
@@ -55,7 +55,7 @@ export async function createSnapshots({
   homes,
   times = scheduleTimes,
   log,
-}: SnapshotsParts): Promise<Snapshots | undefined> {
+}: SnapshotsDeps): Promise<Snapshots | undefined> {
   const store = snapshotStoreOf(config);
   if (!store) return undefined;
   const notes = createNotes(homes.dataDir);

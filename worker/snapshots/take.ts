@@ -9,7 +9,7 @@ import { nameLeftOut } from './left-out.ts';
 import { ResticFailure } from './restic.ts';
 import type { Repository } from './repository.ts';
 
-export type TakeParts = { repository: Repository; limits: SnapshotLimits };
+export type TakeDeps = { repository: Repository; limits: SnapshotLimits };
 
 /** What is known of a home before a snapshot of it. */
 export type TakeRequest = {
@@ -30,7 +30,7 @@ export type Taken = { digest: string; snapshot: HomeSnapshot | undefined };
  * well. Throws when it fails or is given up.
  */
 export async function takeSnapshot(
-  { repository, limits }: TakeParts,
+  { repository, limits }: TakeDeps,
   { home, digest, at, signal }: TakeRequest,
 ): Promise<Taken> {
   const inventory = await takeInventory(home, limits, signal);

@@ -10,7 +10,7 @@ import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import type { Attempts } from './attempts.ts';
-import type { CommandAnswer, CommandParts } from '../commands/command.ts';
+import type { CommandAnswer, CommandDeps } from '../commands/command.ts';
 import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
 import { answersByFile } from '../questions/question.ts';
@@ -67,7 +67,7 @@ export type Dispatch = {
  * those of this turn.
  */
 export function createDispatch(
-  parts: CommandParts,
+  parts: CommandDeps,
   context: TurnContext,
   questions: Questions,
   attempts: Attempts,
@@ -256,7 +256,7 @@ export function createDispatch(
 }
 
 async function obey(
-  parts: CommandParts,
+  parts: CommandDeps,
   context: TurnContext,
   { message, found }: Extract<NextStep, { kind: 'command' }>,
   busy: boolean,

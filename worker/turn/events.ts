@@ -16,7 +16,7 @@ import type { Steering, TurnWork } from './steering.ts';
 import type { Suggestions } from './suggestions.ts';
 
 /** What an event of the agent is passed to. `title` is the name for a new session. */
-export type EventParts = {
+export type EventDeps = {
   title: string;
   steering: Steering;
   reporter: ProgressReporter;
@@ -58,7 +58,7 @@ const quote = (words: string): string => `â€œ${words.replaceAll(/[*_~`]/g, '')}â
 export function createTurnEvents(
   { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
   { context, questions, dispatch, result, steps, record }: TurnWork,
-  { title, steering, reporter, screenshots, say: sayWords, sent, voice, suggestions }: EventParts,
+  { title, steering, reporter, screenshots, say: sayWords, sent, voice, suggestions }: EventDeps,
 ): TurnEvents {
   const { inbox, outbox, conversations, sessions } = stores;
   const { job, turn, conversation, fence, log } = context;

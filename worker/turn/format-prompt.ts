@@ -1,9 +1,9 @@
 import type { Message } from '../../shared/store/message.ts';
 import type { Prompt } from '../agent/agent.ts';
 import { takeFile } from '../media/incoming-file.ts';
-import type { IncomingFile, IncomingParts } from '../media/incoming-file.ts';
+import type { IncomingFile, IncomingDeps } from '../media/incoming-file.ts';
 
-export type PromptParts = IncomingParts & {
+export type PromptDeps = IncomingDeps & {
   /** Text for Claude before the message, such as the quoted reply. */
   before?: string | undefined;
 };
@@ -29,7 +29,7 @@ export type ReadMessage =
  */
 export async function toPrompt(
   message: Message,
-  parts: PromptParts,
+  parts: PromptDeps,
   signal: AbortSignal,
 ): Promise<ReadMessage> {
   if (message.work) return readWork(message, message.work);

@@ -7,7 +7,7 @@ import type { AgentEvent } from '../agent/agent.ts';
 import { visibleText } from '../agent/visible-text.ts';
 import type { TurnContext } from './context.ts';
 
-export type SuggestionParts = { inbox: Pick<Inbox, 'size'>; outbox: Pick<Outbox, 'put'> };
+export type SuggestionDeps = { inbox: Pick<Inbox, 'size'>; outbox: Pick<Outbox, 'put'> };
 
 /**
  * Offers what Claude Code suggests as the person's next request, as a small message with one
@@ -33,7 +33,7 @@ const suggestionId = /^[\w-]{1,100}\.next$/;
 
 /** `session` is the turn's; `first` are its first messages. */
 export function createSuggestions(
-  { inbox, outbox }: SuggestionParts,
+  { inbox, outbox }: SuggestionDeps,
   { conversation, turn, log }: Pick<TurnContext, 'conversation' | 'turn' | 'log'>,
   { session, first }: { session: () => string | undefined; first: Message[] },
 ): Suggestions {

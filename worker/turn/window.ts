@@ -44,7 +44,7 @@ export function mayOutlast(closesAt: number, at: number, now = Date.now()): bool
   return closesAt > now && closesAt - at <= nearMs;
 }
 
-export type WindowParts = {
+export type WindowDeps = {
   conversations: Conversations;
   outbox: Outbox;
   hasTemplate: boolean;
@@ -56,7 +56,7 @@ export type WindowParts = {
  * closed, because it would not arrive.
  */
 export function watchWindow(
-  { conversations, outbox, hasTemplate, now }: WindowParts,
+  { conversations, outbox, hasTemplate, now }: WindowDeps,
   { conversation, turn, fence, log }: TurnContext,
 ): { stop(): void } {
   let isStopped = false;

@@ -32,7 +32,7 @@ export type Eraser = {
   allowAnew(addresses: readonly string[], from: number): Promise<void>;
 };
 
-export type EraserParts = {
+export type EraserDeps = {
   redis: Redis;
   turns: Turns;
   schedules: Schedules;
@@ -72,7 +72,7 @@ const stays = new Set(['home', 'address', 'addressAt', 'wroteAt', 'said', 'sched
 
 const Dead = z.object({ conversation: z.string(), at: z.string() });
 
-export function createEraser({ redis, turns, schedules, pages }: EraserParts): Eraser {
+export function createEraser({ redis, turns, schedules, pages }: EraserDeps): Eraser {
   const threads = createThreads(redis);
   const records = createTurnRecords(redis);
 

@@ -7,7 +7,7 @@ import type { HomeSuffix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Schedule } from '../schedules.ts';
 
-export type CarryParts = {
+export type CarryDeps = {
   redis: Redis;
   queues: Pick<Queues, 'turns' | 'deliveries' | 'schedules'>;
 };
@@ -22,7 +22,7 @@ const [lookMs, patienceMs] = [50, 3000];
  * homes at once: a job under its name is there only once, and a job left behind does nothing.
  */
 export async function carryJobs(
-  { redis, queues: { turns, deliveries, schedules } }: CarryParts,
+  { redis, queues: { turns, deliveries, schedules } }: CarryDeps,
   conversations: string[],
   from: HomeSuffix,
   to: HomeSuffix,

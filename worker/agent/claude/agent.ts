@@ -19,9 +19,9 @@ import { createProcessPool } from './pool.ts';
 import type { LiveSession } from './session.ts';
 import { createMachineWatch } from '../sandbox/machine-watch.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
-import type { SessionOptionParts } from './options.ts';
+import type { SessionOptionDeps } from './options.ts';
 import { settingsOf, startSession } from './start.ts';
-import type { SessionParts, Wanted } from './start.ts';
+import type { SessionDeps, Wanted } from './start.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
 import { startPrewarmedProcess } from './prewarmed-process.ts';
 import { createPrewarmed } from './prewarmed.ts';
@@ -38,7 +38,7 @@ export type ClaudeOptions = AgentPlatformOptions & {
 };
 
 export type SessionOptions = Omit<
-  SessionOptionParts,
+  SessionOptionDeps,
   'imagesDir' | 'user' | 'bounds' | 'watchesCost'
 > & {
   /** How long the model's service may fail before the turn is given up (ms). */
@@ -97,10 +97,10 @@ function createProcesses({
   return { groups, processes, machine: ({ user }) => watchOf(user?.uid ?? own) };
 }
 
-function createSessionParts(
+function createSessionDeps(
   options: ClaudeOptions,
-  made: Pick<SessionParts, 'platform' | 'processes'> & { reader: FileReader },
-): SessionParts {
+  made: Pick<SessionDeps, 'platform' | 'processes'> & { reader: FileReader },
+): SessionDeps {
   const { accounting, secrets, session, processes } = options;
   const { limits } = accounting;
   return {
@@ -129,7 +129,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const platform = createAgentPlatform(options);
   const { groups, processes, machine } = createProcesses(options);
   const reader = options.session.reader ?? createFileReader({ userOf: options.users?.reader, log });
-  const parts = createSessionParts(options, { reader, platform, processes });
+  const parts = createSessionDeps(options, { reader, platform, processes });
   const pool = createProcessPool({
     most: options.pool.maxLive,
     idle,

@@ -25,7 +25,7 @@ import { noGrants } from '../workspace/grants.ts';
 import type { WorkspaceGrants } from '../workspace/grants.ts';
 import { createWorkspaceReader } from '../workspace/reader.ts';
 
-export type SessionOptionParts = {
+export type SessionOptionDeps = {
   imagesDir: string;
   chromium: string | undefined;
   user?: AgentUser | undefined;
@@ -63,7 +63,7 @@ export type SessionEnvironment = {
 
 /** The Claude Code options that all sessions share, plus those that the project adds. */
 export function createSessionOptions(
-  parts: SessionOptionParts,
+  parts: SessionOptionDeps,
   { env, furnishBrowser, root, project, live }: SessionEnvironment,
 ): Options {
   const { imagesDir, chromium, user, bounds, reader, watchesCost, suggests } = parts;

@@ -6,7 +6,7 @@ import { createLiveSession } from './session.ts';
 import type { LiveSession } from './session.ts';
 import { createSessionOptions } from './options.ts';
 import { optionsFor, settingsOf, sessionEnvironment } from './start.ts';
-import type { SessionParts, Wanted } from './start.ts';
+import type { SessionDeps, Wanted } from './start.ts';
 import { within } from '../../../shared/runtime/timeout.ts';
 
 /**
@@ -37,7 +37,7 @@ const claimMs = 5000;
  * Throws when the process does not start.
  */
 export async function startPrewarmedProcess(
-  parts: SessionParts,
+  parts: SessionDeps,
   home: Home,
   starting: AbortController,
 ): Promise<PrewarmedProcess> {

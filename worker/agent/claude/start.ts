@@ -12,11 +12,11 @@ import { promptId } from './prompt-id.ts';
 import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createSessionOptions } from './options.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
-import type { SessionOptionParts, SessionEnvironment } from './options.ts';
+import type { SessionOptionDeps, SessionEnvironment } from './options.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
-export type SessionParts = {
-  options: Omit<SessionOptionParts, 'imagesDir'>;
+export type SessionDeps = {
+  options: Omit<SessionOptionDeps, 'imagesDir'>;
   platform: AgentPlatform;
   processes: WorkProcesses;
   /** The default model; undefined leaves the choice to Claude Code. */
@@ -37,7 +37,7 @@ export function settingsOf(
  * Starts Claude Code in a new session or resumes the given one; a session without a transcript is
  * started again.
  */
-export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
+export async function startSession(parts: SessionDeps, wanted: Wanted): Promise<LiveSession> {
   const { platform } = parts;
   const { conversation, home, workspace, session, rewind, grants = noGrants } = wanted;
   const takeUp = async (id: string): Promise<TranscriptEntry[]> => {
@@ -116,10 +116,10 @@ function resumeAt(session: string, id: string, place: string | undefined): Parti
 
 /** The options of a session in a home, with its processes' user and group. */
 export function optionsFor(
-  { options }: SessionParts,
+  { options }: SessionDeps,
   { images }: Home,
   { user, group }: SessionProcesses,
-): SessionOptionParts {
+): SessionOptionDeps {
   return { ...options, imagesDir: images, user, bounds: { ...options.bounds, group } };
 }
 

@@ -9,7 +9,7 @@ import type { Homes } from './homes.ts';
 import { removeCopies, run, transfer } from './transfer.ts';
 import type { Owned } from './transfer.ts';
 
-export type MovingInParts = {
+export type MovingInDeps = {
   homes: Homes;
   /** The id of a conversation's person. */
   idOf: (conversation: string) => Promise<string>;
@@ -25,7 +25,7 @@ export type MovingInParts = {
  * two workers at once. Throws when something cannot be moved: nothing is lost then, and the next
  * start tries again.
  */
-export async function moveIn({ homes, idOf, owner, log }: MovingInParts): Promise<void> {
+export async function moveIn({ homes, idOf, owner, log }: MovingInDeps): Promise<void> {
   const { dataDir, users } = homes;
   if (!hasEarlier(dataDir)) return;
   const earlier = earlierDirectory(dataDir);

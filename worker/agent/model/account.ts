@@ -47,7 +47,7 @@ export type ModelAccount = {
   ): Promise<Admission>;
 };
 
-export type ModelAccountParts = {
+export type ModelAccountDeps = {
   requests: ModelRequests;
   prices: ModelPrices;
   limits: Limits;
@@ -81,7 +81,7 @@ const largestContext = 1_000_000;
 
 const nothing: Booking = { tokens: { ...noTokens }, cost: 0 };
 
-export function createModelAccount(deps: ModelAccountParts): ModelAccount {
+export function createModelAccount(deps: ModelAccountDeps): ModelAccount {
   const { requests, prices, limits, owner, log, times = usualTimes } = deps;
   const room = createRoom();
   const unpriced = new Set<string>();

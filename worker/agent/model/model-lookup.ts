@@ -9,7 +9,7 @@ import type { KnownModel, ModelLookup } from './known-model.ts';
 import { credentialOf } from './sessions.ts';
 import type { ModelKeys } from './sessions.ts';
 
-export type ModelLookupParts = {
+export type ModelLookupDeps = {
   /** The address of the model's service. */
   service: URL;
   /** Its connections. */
@@ -34,7 +34,7 @@ const ModelList = z.object({ data: z.array(Model) });
  * list lacks is asked for by itself, since the service has aliases, too. When the service does not
  * say, the catalogue decides. The function never rejects.
  */
-export function createModelLookup(deps: ModelLookupParts): (name: string) => Promise<ModelLookup> {
+export function createModelLookup(deps: ModelLookupDeps): (name: string) => Promise<ModelLookup> {
   const { service, agent, keys, prices, log, patienceMs = 4000 } = deps;
   const get = (route: string, signal: AbortSignal): Promise<Answer> =>
     fetchJson(

@@ -7,7 +7,7 @@ import type { Running } from '../../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelLookup } from './known-model.ts';
 import { createModelAccount } from './account.ts';
-import type { ModelAccountParts } from './account.ts';
+import type { ModelAccountDeps } from './account.ts';
 import { answerExports, isExportsRequest } from './exports.ts';
 import { forward, refuse } from './forward.ts';
 import { createModelLookup } from './model-lookup.ts';
@@ -16,7 +16,7 @@ import type { ModelRoute } from './route.ts';
 import { createModelSessions } from './sessions.ts';
 import type { Admitted, ModelKeys, ModelSession } from './sessions.ts';
 
-export type ModelProxyOptions = ModelAccountParts & {
+export type ModelProxyOptions = ModelAccountDeps & {
   keys: ModelKeys;
   /** The address of the model's service; undefined is Anthropic's. */
   baseUrl: string | undefined;

@@ -15,7 +15,7 @@ import type { ModelProxy } from '../model/proxy.ts';
 import { createConfigRoots } from '../workspace/config-root.ts';
 import type { ConfigRoots } from '../workspace/config-root.ts';
 import { cleanGlobalConfig } from '../workspace/global-config.ts';
-import type { ModelAccountParts } from '../model/account.ts';
+import type { ModelAccountDeps } from '../model/account.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import { keepEnd } from '../claude/transcript/transcript-end.ts';
 import { beganAt, createSessionFile } from '../claude/transcript/transcript-file.ts';
@@ -40,7 +40,7 @@ export type AgentPlatformOptions = {
   environment: AgentEnvironment;
   log: Log;
   /** Accounting, prices and limits for the model's requests. */
-  accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
+  accounting: Pick<ModelAccountDeps, 'requests' | 'prices' | 'limits'>;
   /** `WORKER_ID#boot`: part of the mark on every process, and the owner of its model requests. */
   owner: string;
 };

@@ -12,7 +12,7 @@ const transcriptDays = 365;
  * Protects a session from settings that others have written to the workspace and to Claude Code's
  * own directory.
  */
-export type LockParts = {
+export type LockDeps = {
   /** The session's whole environment, which no settings may change. */
   env: Record<string, string>;
   /** The directory that replaces the project's settings; see ConfigRoots. */
@@ -37,7 +37,7 @@ export function lockSession({
   root,
   grants,
   workspace,
-}: LockParts): Pick<
+}: LockDeps): Pick<
   Options,
   | 'settingSources'
   | 'projectConfigRoot'

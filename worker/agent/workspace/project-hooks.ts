@@ -15,7 +15,7 @@ import type { WorkspaceHookEvent } from './programs.ts';
 import type { WorkspaceReader } from './reader.ts';
 import { parseJson } from '../../../shared/runtime/json.ts';
 
-export type ProjectHookParts = {
+export type ProjectHookDeps = {
   grants: WorkspaceGrants;
   workspace: string;
   /** Whether the session resumes an earlier one. */
@@ -47,7 +47,7 @@ const mostOutput = 256 * 1024;
  * locked. Before each run the command's files are checked again: a hook that changed since its
  * approval does not run. No hook can allow anything.
  */
-export function projectHooks(parts: ProjectHookParts): NonNullable<Options['hooks']> {
+export function projectHooks(parts: ProjectHookDeps): NonNullable<Options['hooks']> {
   const hooks: NonNullable<Options['hooks']> = {};
   const tell = tellOnce(parts.tell);
   const beginnings: HookCallback[] = [];
@@ -114,7 +114,7 @@ function runFirst(callbacks: HookCallback[], source: 'startup' | 'resume'): Hook
 type HookProgram = Extract<WorkspaceGrants['programs'][number], { kind: 'hook' }>;
 
 function createCallback(
-  { reader, ...place }: ProjectHookParts,
+  { reader, ...place }: ProjectHookDeps,
   program: HookProgram,
   ms: number,
   tell: (text: string) => void,
@@ -151,7 +151,7 @@ type HookRun =
 type HookCommand = { command: string; ms: number };
 
 /** Where hooks run, and as which user. */
-type HookPlace = Pick<ProjectHookParts, 'workspace' | 'env' | 'variables' | 'user'>;
+type HookPlace = Pick<ProjectHookDeps, 'workspace' | 'env' | 'variables' | 'user'>;
 
 /**
  * Sets the project's variables where the agent's user runs already. They may load code

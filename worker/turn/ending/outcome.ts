@@ -30,7 +30,7 @@ const firstLookUpPauseMs = 2000;
 const longestLookUpPauseMs = 600_000;
 
 /** The worker's parts that end a turn. */
-export type EndingParts = Pick<TurnDeps, 'stores' | 'settings'>;
+export type EndingDeps = Pick<TurnDeps, 'stores' | 'settings'>;
 
 /**
  * The progress of a turn: the attempts at its messages; `answerers` are messages that have answered
@@ -59,7 +59,7 @@ export function isExhausted(
  * again, and returns the remaining ones. Throws FencedError.
  */
 export async function giveUpExhausted(
-  parts: EndingParts,
+  parts: EndingDeps,
   context: TurnContext,
   messages: Message[],
   { attempts, answerers }: TurnStand,
@@ -91,7 +91,7 @@ export async function giveUpExhausted(
  * one goes back to the queue, and a refused history gets a new session. Always throws.
  */
 export async function endBadly(
-  { stores, settings }: EndingParts,
+  { stores, settings }: EndingDeps,
   context: TurnContext,
   error: unknown,
   { attempts, answerers, session }: TurnStand,

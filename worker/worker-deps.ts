@@ -17,7 +17,7 @@ import type { Silence } from './turn/watchdog.ts';
  * The parts of a worker besides its configuration: another agent or messenger makes a different
  * composition.
  */
-export type WorkerParts = {
+export type WorkerDeps = {
   createAgent: CreateAgent;
   /** People's places on this computer; below DATA_DIR and of the worker's own user by default. */
   homes?: Homes | undefined;

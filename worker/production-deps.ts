@@ -11,10 +11,10 @@ import { leaseTimes } from './process/lease.ts';
 import { createSpeaker } from './media/speaker.ts';
 import { createTranscriber } from './media/transcriber.ts';
 import { maxAgents } from './concurrency.ts';
-import type { WorkerParts } from './worker-parts.ts';
+import type { WorkerDeps } from './worker-deps.ts';
 
 /** `quit` ends the process gracefully. */
-export type ProductionParts = {
+export type ProductionDeps = {
   config: WorkerConfig;
   environment: Environment;
   homes: Homes;
@@ -23,13 +23,13 @@ export type ProductionParts = {
 };
 
 /** Creates the parts of a production worker, except its agent. */
-export async function createProductionParts({
+export async function createProductionDeps({
   config,
   environment,
   homes,
   log,
   quit,
-}: ProductionParts): Promise<Omit<WorkerParts, 'createAgent'>> {
+}: ProductionDeps): Promise<Omit<WorkerDeps, 'createAgent'>> {
   const account = {
     accountSid: config.TWILIO_ACCOUNT_SID,
     authToken: config.TWILIO_AUTH_TOKEN,
