@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { AgentFailure } from '../worker/agent/agent.ts';
+import { AgentFailure } from '../worker/agent/agent-failure.ts';
 import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
 import type { AskedMessage, MessageState } from '../worker/agent/message-state.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import { password, phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';

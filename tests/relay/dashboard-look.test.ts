@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { findViolations } from '../support/axe.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { launchBrowser } from '../support/phone-page.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';

@@ -3,7 +3,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { SetupError } from '../../shared/runtime/errors.ts';
 import { withStartProblems } from '../../worker/process/start-problem.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';

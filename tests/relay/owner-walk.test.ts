@@ -7,7 +7,7 @@ import { createTurnList } from '../../shared/store/turns/turn-list.ts';
 import type { Turn } from '../../shared/store/turns/turn-list.ts';
 import { dollars } from '../../relay/admin/frame/format-measures.ts';
 import { stateNames } from '../../relay/admin/turns/turn-row.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import type { AdminClient } from '../support/admin-client.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';

@@ -6,7 +6,7 @@ import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { startTracing } from '../../shared/runtime/telemetry.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import { otherPhone, password, phone, withPipeline } from '../support/pipeline.ts';
 import { messageForm, newSid } from '../support/relay-bench.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import type { Agent, AgentEvent, AgentTurn, ChatTools } from '../../worker/agent/agent.ts';
 import type { BackgroundListener, BackgroundTask } from '../../worker/agent/background.ts';
 import { hideSecrets } from '../../worker/secrets/hide-secrets.ts';

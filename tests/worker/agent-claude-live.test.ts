@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import type { AgentFailure } from '../../worker/agent/agent.ts';
+import type { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { Asking, ClaudeAgentBench, RunningTurn, Sent } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';

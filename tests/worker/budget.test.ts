@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { createBudget } from '../../worker/questions/budget.ts';
 import type { Question } from '../../worker/questions/question.ts';
 import type { Questions } from '../../worker/questions/questions.ts';

@@ -2,7 +2,7 @@ import type { Query, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-age
 import { setImmediate as settled } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import type { AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { createLiveSession } from '../../worker/agent/claude/session.ts';

@@ -5,7 +5,7 @@ import { createPeopleStore, limitOf, limitWords } from '../../shared/store/peopl
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { createBudget } from '../../worker/questions/budget.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AgentFailure } from '../../worker/agent/agent.ts';
-import type { FailureKind } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
+import type { FailureKind } from '../../worker/agent/agent-failure.ts';
 import { failureSentence, limitWithoutTime } from '../../worker/turn/ending/failure-sentence.ts';
 import { planWait } from '../../worker/turn/ending/retry-plan.ts';
 

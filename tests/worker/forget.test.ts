@@ -21,7 +21,7 @@ import { createStores } from '../../shared/store/stores.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { createHomeOf } from '../../worker/agent/homes/home-of.ts';
 import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { workspaceOf } from '../../worker/agent/homes/home.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { FastAgentOptions } from '../../simulator/fast-agent.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import type { Agent, AgentTurn, Prompt } from '../../worker/agent/agent.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

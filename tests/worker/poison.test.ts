@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { beginWorkerProcess } from '../support/processes.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AgentFailure } from '../../worker/agent/agent.ts';
-import type { FailureKind } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
+import type { FailureKind } from '../../worker/agent/agent-failure.ts';
 import {
   classifyRefusal,
   createFailure,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Agent, AgentEvent } from '../../worker/agent/agent.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

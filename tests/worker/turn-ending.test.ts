@@ -4,7 +4,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { Settlement } from '../../shared/store/boxes/outbox.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import type { MessageState } from '../../worker/agent/message-state.ts';
 import { isStop } from '../../worker/turn/stop.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';

@@ -1,7 +1,7 @@
 import type { Conversations } from '../../shared/store/conversation.ts';
 import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import type { Spend } from '../../shared/store/money/spend.ts';
-import { AgentFailure } from '../agent/agent.ts';
+import { AgentFailure } from '../agent/agent-failure.ts';
 import { dollars } from '../commands/format-cost.ts';
 import type { Question } from './question.ts';
 import type { Questions } from './questions.ts';

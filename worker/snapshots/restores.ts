@@ -1,7 +1,7 @@
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { HomeSnapshots, WantedRestore } from '../../shared/store/home-snapshots.ts';
-import { AgentFailure } from '../agent/agent.ts';
+import { AgentFailure } from '../agent/agent-failure.ts';
 import type { Home } from '../agent/homes/home.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
 import type { Notes } from './notes.ts';

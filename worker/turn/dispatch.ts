@@ -8,7 +8,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
-import { AgentFailure } from '../agent/agent.ts';
+import { AgentFailure } from '../agent/agent-failure.ts';
 import type { Attempts } from './attempts.ts';
 import type { CommandAnswer, CommandDeps } from '../commands/command.ts';
 import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';

@@ -1,4 +1,4 @@
-import { AgentFailure } from '../agent/agent.ts';
+import { AgentFailure } from '../agent/agent-failure.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 
 /**

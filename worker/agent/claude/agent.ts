@@ -1,4 +1,4 @@
-import { AgentFailure } from '../agent.ts';
+import { AgentFailure } from '../agent-failure.ts';
 import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
 import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../background.ts';
 import type { AgentUsers } from '../homes/agent-users.ts';

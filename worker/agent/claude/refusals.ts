@@ -1,8 +1,8 @@
 import type { SDKAssistantMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
-import { AgentFailure } from '../agent.ts';
-import type { FailureKind } from '../agent.ts';
+import { AgentFailure } from '../agent-failure.ts';
+import type { FailureKind } from '../agent-failure.ts';
 import { visibleText } from '../visible-text.ts';
 
 /** What Claude Code reports about a failed request, all of it optional. */

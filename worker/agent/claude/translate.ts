@@ -7,7 +7,7 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
-import { AgentFailure } from '../agent.ts';
+import { AgentFailure } from '../agent-failure.ts';
 import type { AgentEvent, Words } from '../agent.ts';
 import type { BackgroundTask } from '../background.ts';
 import { sayForPerson } from './local-command.ts';

@@ -1,5 +1,5 @@
 import { FencedError } from '../../../shared/store/boxes/inbox.ts';
-import { AgentFailure } from '../agent.ts';
+import { AgentFailure } from '../agent-failure.ts';
 import type { AgentEvent, AgentTurn, ChatTools } from '../agent.ts';
 import { createPromptTracker } from './prompt-tracker.ts';
 import { createAsyncQueue } from '../async-queue.ts';

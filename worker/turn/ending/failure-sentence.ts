@@ -1,5 +1,5 @@
 import { formatMoment } from '../../../shared/runtime/time-zone.ts';
-import type { AgentFailure, FailureKind } from '../../agent/agent.ts';
+import type { AgentFailure, FailureKind } from '../../agent/agent-failure.ts';
 
 /**
  * The message when a turn is given up for this failure. A refusal that no kind describes is quoted

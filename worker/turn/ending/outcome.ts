@@ -4,7 +4,7 @@ import { reportError } from '../../../shared/runtime/errors.ts';
 import { FencedError } from '../../../shared/store/boxes/inbox.ts';
 import { LostAnswerError } from '../../../shared/store/boxes/outbox.ts';
 import type { Message } from '../../../shared/store/message.ts';
-import { AgentFailure } from '../../agent/agent.ts';
+import { AgentFailure } from '../../agent/agent-failure.ts';
 import type { MessageState } from '../../agent/message-state.ts';
 import { taskLine } from '../../background/describe.ts';
 import { asksToRetry } from '../../commands/turn-commands.ts';

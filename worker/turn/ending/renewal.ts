@@ -4,7 +4,7 @@ import type { Message } from '../../../shared/store/message.ts';
 import type { Outbox } from '../../../shared/store/boxes/outbox.ts';
 import { dayOf } from '../../../shared/store/money/spend.ts';
 import { parseJson } from '../../../shared/runtime/json.ts';
-import type { AgentFailure } from '../../agent/agent.ts';
+import type { AgentFailure } from '../../agent/agent-failure.ts';
 import type { TurnContext } from '../context.ts';
 
 /** How often in a day a conversation's session is renewed without being asked. */

@@ -1,4 +1,4 @@
-import type { AgentFailure } from '../../agent/agent.ts';
+import type { AgentFailure } from '../../agent/agent-failure.ts';
 import { failureSentence, filesWait, limitWithoutTime } from './failure-sentence.ts';
 
 /** How long a turn is delayed (ms), and the message to the person. */
