@@ -10,6 +10,7 @@ import type { QueueName } from '../shared/store/queues.ts';
 import { announceWork } from '../shared/store/redis/pubsub.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
 import { createStores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
@@ -89,9 +90,13 @@ export async function runWorker(
       home,
     });
     const { turns, deliveries } = stores;
-    const { startedAt: since = Date.now() } = parts.times;
-    const of = { worker: config.WORKER_ID, home: place.name, since, log };
-    const vm = watchVm({ meters: stores.meters, ...of });
+    const vm = watchVm({
+      meters: stores.meters,
+      worker: config.WORKER_ID,
+      home: place.name,
+      since: parts.times.startedAt ?? Date.now(),
+      log,
+    });
     shutdown.add('count of the VM’s time', () => vm.stop(), 2000);
     const sweepBackoff = createSweepBackoff({
       sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries),
@@ -150,12 +155,7 @@ export async function runWorker(
     });
 
     const background = watchWork({ config, stores, agent, owner: lease.owner, log });
-    const refresh = (): void => background?.refresh();
-    redis.on('ready', refresh);
-    shutdown.add('background', async () => {
-      redis.off('ready', refresh);
-      await background?.stop();
-    });
+    shutdown.add('background', followRedis(redis, background));
     // Claude Code says at its end what it could not save; the background notes it.
     shutdown.add('agent’s processes', () => agent.stop());
     const sleep = createWorkerSleep(
@@ -189,31 +189,21 @@ export async function runWorker(
       workers.set(name, worker);
       return worker;
     };
+    const noted = noting(atWork, keepFailing(processorOf('turns'), sweepBackoff, log), snapshots);
     const startSending = (at: HomeSuffix): Worker[] => [
       start('deliveries', parts.concurrency.deliveries, processorOf('deliveries'), at),
       start('schedules', 1, processorOf('schedules'), at),
     ];
     const sweepAt = (at: HomeSuffix): Promise<number> => sweep(stores, log, [at]);
     const helping = createHelping({ workers, open: startSending, sweep: sweepAt, log });
-    const keptTurns = keepTurns(
-      processorOf('turns'),
-      (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)),
-      log,
-    );
     // Takes more turns than may work at once: people in the queue learn their position, and can
     // stop.
-    const noted = noting(atWork, keptTurns, snapshots);
     start('turns', parts.concurrency.turns + longestQueue, noted);
     startSending(home);
     shutdown.add('lease', () => lease.stop());
     shutdown.add(
       'workers',
-      () =>
-        Promise.all(
-          [...workers.values()].map((worker) =>
-            closeQueueWorker(worker, config.STOP_SECONDS * 1000),
-          ),
-        ),
+      () => closeQueues(workers, config.STOP_SECONDS * 1000),
       config.STOP_SECONDS * 1000 + 2000,
     );
 
@@ -253,6 +243,20 @@ export async function runWorker(
   }
 }
 
+async function closeQueues(workers: ReadonlyMap<string, Worker>, graceMs: number): Promise<void> {
+  await Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, graceMs)));
+}
+
+/** Notes what runs whenever Redis is back. Returns what ends that and the background itself. */
+function followRedis(redis: Redis, background: ReturnType<typeof watchWork>): () => Promise<void> {
+  const refresh = (): void => background?.refresh();
+  redis.on('ready', refresh);
+  return async () => {
+    redis.off('ready', refresh);
+    await background?.stop();
+  };
+}
+
 function runQueue(worker: Worker | undefined, log: Log): void {
   worker
     ?.run()
@@ -281,6 +285,11 @@ function createLazyProcessors(parts: ProcessorDeps): {
       async (...job) =>
         await (await load())[queue](...job),
   };
+}
+
+/** Delays turns that break off, longer each time. */
+function keepFailing(turns: Processor, sweepBackoff: SweepBackoff, log: Log): Processor {
+  return keepTurns(turns, (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)), log);
 }
 
 /** Sweeps again after failed jobs. */

@@ -31,7 +31,8 @@ export const forgettingList = [
   ]),
   ...mutationsOf('shared/store/forget/erase.ts', forgetting, [
     ['what a job has failed for is forgotten', 'await turns.queueOf(home).trimEvents(0);', ''],
-    ['the jobs of forgotten turns go', 'await queue.remove(id);', ''],
+    ['the jobs of forgotten turns go', 'queue.remove(id), ', ''],
+    ['the records of forgotten turns go', ', records.drop(id)', ''],
   ]),
   ...mutationsOf('shared/store/forget/forget-state.ts', forgetting, [
     [
