@@ -187,11 +187,15 @@ test('an answer is what comes after the last tool, with all its blocks, live and
   expect(looked?.answers().map((answer) => answer.text)).toEqual(['Seen.']);
   const tool = looked?.events.find((event) => event.kind === 'tool');
   expect(tool).toMatchObject({ name: 'Bash', summary: 'echo hi', timeoutMs: undefined });
-  expect(looked?.events).toContainEqual({ kind: 'tool-end', id: tool?.id, failed: false });
+  expect(looked?.events).toContainEqual(
+    expect.objectContaining({ kind: 'tool-end', id: tool?.id, failed: false }),
+  );
   expect(blocks?.answers()[0]?.text).toMatch(/^The first block\.\s*The second block\.$/);
   // Claude Code asks the model once more by itself; the person gets one answer.
   expect(nothing?.answers()).toHaveLength(1);
-  expect(failed?.events).toContainEqual({ kind: 'tool-end', id: expect.any(String), failed: true });
+  expect(failed?.events).toContainEqual(
+    expect.objectContaining({ kind: 'tool-end', failed: true }),
+  );
   await release();
   const again = await turn({ prompts });
   const outline = (turn: RunningTurn) => turn.answers().map((answer) => [answer.id, answer.text]);

@@ -165,7 +165,7 @@ test('a usage limit that outlasts the window says so with its end; one that does
       ...context.job,
       moveToDelayed: async () => undefined,
     } as unknown as TurnContext['job'];
-    const attempts = { begun: () => new Map([['a', 1]]), giveBack: async () => undefined };
+    const attempts = { started: () => new Map([['a', 1]]), giveBack: async () => undefined };
     const stand = { attempts, answerers: [] } as unknown as TurnStand;
     const signal = new AbortController().signal;
     const failure = new AgentFailure(
