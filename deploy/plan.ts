@@ -45,8 +45,9 @@ export const volumes = {
 } as const;
 
 /**
- * All steps on Fly, from nothing to three running apps. `ahead` are secrets of further computers that
- * come before those of the three: while one of these lacks its part, the next run makes all anew.
+ * All steps on Fly, from nothing to three running apps. `ahead` are secrets of further computers
+ * that come before those of the three: while one of these lacks its part, the next run makes all
+ * anew.
  */
 export function planFly(plan: FlyPlan, ahead: AppSecrets[] = []): Step[] {
   const { names, secrets } = plan;

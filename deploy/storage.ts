@@ -41,8 +41,8 @@ export async function chooseStorage(
 }
 
 /**
- * A bucket's name is unique in the world; its keys are shown once. So a run that was cut off between
- * the two leaves an empty bucket, which costs nothing, and the next one makes another.
+ * A bucket's name is unique in the world; its keys are shown once. So a run that was cut off
+ * between the two leaves an empty bucket, which costs nothing, and the next one makes another.
  */
 export function nameBucket({ prefix }: Names): string {
   return `${prefix}-homes-${randomBytes(3).toString('hex')}`;

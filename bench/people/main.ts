@@ -17,8 +17,9 @@ import { phoneOf } from '../backlog-message.ts';
 
 /**
  * Measures what a person and a message take of Redis: `node bench/people/main.ts [--people 20]
- * [--messages 4] [--length 200]`. Each message is answered in a turn of its own by a real worker with
- * an agent that answers at once, and its reply is delivered; `length` is that of a message's text.
+ * [--messages 4] [--length 200]`. Each message is answered in a turn of its own by a real worker
+ * with an agent that answers at once, and its reply is delivered; `length` is that of a message's
+ * text.
  */
 const { values } = readArguments(process.argv.slice(2), {
   people: { type: 'string' },

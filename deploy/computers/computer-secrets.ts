@@ -26,8 +26,8 @@ export type ComputerSecrets = {
 const own = new Set(['HOME_NAME', 'WAKE_ADDRESS', 'WAKE_SECRET']);
 
 /**
- * Plans the secrets of a computer beside the first one: its home's name, its wake address and secret,
- * and every setting that the first one has.
+ * Plans the secrets of a computer beside the first one: its home's name, its wake address and
+ * secret, and every setting that the first one has.
  */
 export function planComputerSecrets({
   computer: { home, app },

@@ -40,8 +40,8 @@ export function findComputers({ vm }: Names, apps: Iterable<string>): Computer[]
 export type WantedComputers = { named: readonly string[]; total: number | undefined };
 
 /**
- * The computers beside the first one after the run: those that exist, the named ones, and as many more
- * as make the total. Throws WrongUsage for a name that cannot be.
+ * The computers beside the first one after the run: those that exist, the named ones, and as many
+ * more as make the total. Throws WrongUsage for a name that cannot be.
  */
 export function chooseComputers(
   names: Names,

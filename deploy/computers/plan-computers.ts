@@ -29,9 +29,9 @@ export function planComputers(
 }
 
 /**
- * Reads variables of an app's machine, all in one call: Fly does not return the values of secrets. They
- * come through fly's own encrypted connection and are not shown. Rejects for a variable that the
- * machine does not have.
+ * Reads variables of an app's machine, all in one call: Fly does not return the values of secrets.
+ * They come through fly's own encrypted connection and are not shown. Rejects for a variable that
+ * the machine does not have.
  */
 export function createEnvironmentReader(fly: Fly, app: string): (name: string) => Promise<string> {
   let text: Promise<string> | undefined;

@@ -19,8 +19,8 @@ export type LiveDeps = {
   /** Writes the page of an address; undefined without such a page. */
   write: (request: Request, address: URL) => Promise<LivePart | undefined>;
   /**
-   * Calls `onNews` when there is news of the page; returns what ends that, undefined for a page without
-   * news.
+   * Calls `onNews` when there is news of the page; returns what ends that, undefined for a page
+   * without news.
    */
   follow?: (address: URL, onNews: () => void) => (() => void) | undefined;
   /** Aborts when the relay stops: the streams end. */

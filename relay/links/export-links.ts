@@ -6,8 +6,8 @@ import { documentHeaders, formHeaders, writeDocument } from '../pages/document.t
 import type { LinkHandler, LinkPage } from './link-handler.ts';
 
 /**
- * Links for an export of a conversation: the page with the button says nothing of it, and the browser
- * that has used the link finds both files.
+ * Links for an export of a conversation: the page with the button says nothing of it, and the
+ * browser that has used the link finds both files.
  */
 export function createExportLinks(files: Pick<FileStore, 'find'>): LinkHandler {
   const detailOf = ({ detail }: Link): ExportDetail => ExportDetail.parse(parseJson(detail));

@@ -21,8 +21,8 @@ export type LinkHandler = {
   /** The page for the browser that has used the link. */
   done(link: Link): LinkPage | Promise<LinkPage>;
   /**
-   * Answers the request of the browser that has used the link, if it is for a part of its page; false
-   * if it is not. `isMine` says whether the link is still that browser's, later on.
+   * Answers the request of the browser that has used the link, if it is for a part of its page;
+   * false if it is not. `isMine` says whether the link is still that browser's, later on.
    */
   serve?(
     link: Link,

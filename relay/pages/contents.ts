@@ -15,8 +15,8 @@ const mostEntries = 60;
 const fewEntries = 8;
 
 /**
- * The contents of a page as HTML, or '' where they would not help: with links to the headings of its
- * two highest ranks, without the title at its top.
+ * The contents of a page as HTML, or '' where they would not help: with links to the headings of
+ * its two highest ranks, without the title at its top.
  */
 export function writeContents(markdown: string, headings: readonly Heading[]): string {
   const [first, ...rest] = headings;

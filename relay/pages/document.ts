@@ -13,8 +13,8 @@ const policyOf = (form: `'none'` | `'self'`): string =>
   `default-src 'none'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; form-action ${form}; frame-ancestors 'none'`;
 
 /**
- * The headers of every page without a script of ours: no scripts, no external loads, no framing, no indexing by search
- * engines, and no referrer to the sites it links to.
+ * The headers of every page without a script of ours: no scripts, no external loads, no framing, no
+ * indexing by search engines, and no referrer to the sites it links to.
  */
 export const documentHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
@@ -43,7 +43,8 @@ export function scriptedHeaders(
 
 /**
  * Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML; `script`
- * is the text of a script at its end; `lang` is the language of the body: `und` when it is not known.
+ * is the text of a script at its end; `lang` is the language of the body: `und` when it is not
+ * known.
  */
 export function writeDocument(document: {
   title: string;

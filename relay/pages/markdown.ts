@@ -15,7 +15,8 @@ const longestTitle = 70;
 /**
  * Renders Markdown (GitHub's flavour) as HTML for a page without scripts: code is highlighted,
  * pictures become links, layout HTML is kept and any other HTML is shown as text. The title is the
- * first heading, or the first words; a long text has its contents below it. Throws the renderer's error when a text is nested too deeply.
+ * first heading, or the first words; a long text has its contents below it. Throws the renderer's
+ * error when a text is nested too deeply.
  */
 export function renderMarkdown(markdown: string): Rendered {
   const [slugs, headings, paragraphs]: [Map<string, number>, Heading[], string[]] = [

@@ -48,8 +48,8 @@ export async function moveCommand(
 }
 
 /**
- * Moves all people of a computer away and gives it no new ones; `isUndone` ends that. Throws SetupError
- * when somebody could not be moved: the others have, and a repeated call goes on.
+ * Moves all people of a computer away and gives it no new ones; `isUndone` ends that. Throws
+ * SetupError when somebody could not be moved: the others have, and a repeated call goes on.
  */
 export async function drainCommand(
   home: string,

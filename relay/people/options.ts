@@ -3,8 +3,8 @@ import { PersonAddress } from '../../shared/runtime/person-address.ts';
 import { homeNamePattern } from '../../shared/store/homes/home-name.ts';
 
 /**
- * What to do for which person or computer. `before` is the moment that the snapshot is older than (ms since
- * 1970), `isUndone` that a computer gets people again.
+ * What to do for which person or computer. `before` is the moment that the snapshot is older than
+ * (ms since 1970), `isUndone` that a computer gets people again.
  */
 export type PeopleOptions =
   | { action: 'snapshots'; address: PersonAddress }

@@ -51,8 +51,8 @@ function refusalWords(
 }
 
 /**
- * Asks for a move of a person, and has their home begin with it. A home that does not come up is left by
- * what is in the snapshot store. May be repeated.
+ * Asks for a move of a person, and has their home begin with it. A home that does not come up is
+ * left by what is in the snapshot store. May be repeated.
  */
 export async function startMove(
   { redis, turns }: { redis: Redis; turns: Turns },

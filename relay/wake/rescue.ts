@@ -16,8 +16,8 @@ export type RescueDeps = {
 };
 
 /**
- * People whose files are in a complete snapshot move where the placement allows: everybody else waits for
- * their home, and each further look tries again.
+ * People whose files are in a complete snapshot move where the placement allows: everybody else
+ * waits for their home, and each further look tries again.
  */
 export function createRescue({ stores, placement, log }: RescueDeps): RescuePeople {
   return async (home) => {

@@ -9,8 +9,8 @@ import type { Log } from '../../shared/runtime/log.ts';
  */
 export type TurnNews = {
   /**
-   * Calls `onNews` whenever something may have been added, also after a broken connection. Returns what
-   * ends that.
+   * Calls `onNews` whenever something may have been added, also after a broken connection. Returns
+   * what ends that.
    */
   follow(turn: string, onNews: () => void): () => void;
   /** How many turns are followed. */

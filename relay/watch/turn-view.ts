@@ -13,8 +13,8 @@ import type { StepLook } from './step-view.ts';
 import type { ShownTask, ShownWait, TurnRecord } from './turn-record.ts';
 
 /**
- * How a turn's page is written, and for whom: the person of the turn, or the owner, for whom ids and
- * raw data are unfolded as well. `zone` is their time zone (IANA name), `now` is ms since 1970.
+ * How a turn's page is written, and for whom: the person of the turn, or the owner, for whom ids
+ * and raw data are unfolded as well. `zone` is their time zone (IANA name), `now` is ms since 1970.
  */
 export type TurnLook = StepLook & {
   zone: string;
@@ -26,9 +26,9 @@ export type TurnLook = StepLook & {
 };
 
 /**
- * A piece of the page that is replaced when it changes. `id` is that of its element; `into` is the list
- * that a new one is added to. `touched`, of a step, is how many entries the record had when it last changed;
- * the others may change at any time.
+ * A piece of the page that is replaced when it changes. `id` is that of its element; `into` is the
+ * list that a new one is added to. `touched`, of a step, is how many entries the record had when it
+ * last changed; the others may change at any time.
  */
 export type Part = { id: string; into?: string; touched?: number; html: () => Html };
 

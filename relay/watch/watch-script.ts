@@ -1,6 +1,7 @@
 /**
- * Keeps the page of a turn current. The server sends the pieces that have changed, and where it stands,
- * from which it goes on after a lost connection. Where it has no room, the page is loaded again.
+ * Keeps the page of a turn current. The server sends the pieces that have changed, and where it
+ * stands, from which it goes on after a lost connection. Where it has no room, the page is loaded
+ * again.
  */
 export const watchScript = `(() => {
   const main = document.getElementById('watch'), state = document.getElementById('w-live');

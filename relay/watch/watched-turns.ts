@@ -76,8 +76,9 @@ type Watched = {
 };
 
 /**
- * Where a follower stands: how much of the record it was sent (entries), and since when it is `behind`
- * (ms since 1970): it has not read what was sent, and gets the rest in one piece when it has.
+ * Where a follower stands: how much of the record it was sent (entries), and since when it is
+ * `behind` (ms since 1970): it has not read what was sent, and gets the rest in one piece when it
+ * has.
  */
 type Standing = { has: number; behind?: number };
 

@@ -46,8 +46,8 @@ export type FoundMessage = {
 };
 
 /**
- * How many of the carrier's copies of messages are deleted, and how many stay; the reason is that of
- * the last refusal.
+ * How many of the carrier's copies of messages are deleted, and how many stay; the reason is that
+ * of the last refusal.
  */
 export type ErasedCopies = { gone: number; left: number; reason?: string };
 

@@ -40,7 +40,8 @@ export function secretId(conversation: string, link: string): string {
 }
 
 /**
- * The ids of stops from the dashboard: the conversation's digits or user id, and the id of the turn.
+ * The ids of stops from the dashboard: the conversation's digits or user id, and the id of the
+ * turn.
  */
 const StopId = z.string().regex(/^stop-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-[\w.-]{1,160}$/);
 

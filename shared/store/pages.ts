@@ -33,7 +33,8 @@ export type PageStore = {
   /**
    * Stores the page of an answer and returns its token; undefined if the page is too large, the
    * total size is used up, or Redis is 70 % full. Idempotent: the first page of an answer stays
-   * unchanged, and so does its token. `asked` is the question that it answers; its beginning is kept.
+   * unchanged, and so does its token. `asked` is the question that it answers; its beginning is
+   * kept.
    */
   put(
     answer: string,

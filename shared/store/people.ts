@@ -36,9 +36,9 @@ const Record = z.object({
  * One person, whatever address they write from. `since` is when the record began (ISO 8601),
  * `former` are ids that were joined into this one, `allowed` says since when they may write and by
  * whom, `home` is the name of their home, `user` and `directory` are their Linux user and directory
- * there, `greeted` is when an
- * invited person was greeted, and `limit` is what they may cost in a day (`limitOf`). `move` says in
- * words that they move, `epoch` how often they have, and `secrets` names those that they have set.
+ * there, `greeted` is when an invited person was greeted, and `limit` is what they may cost in a
+ * day (`limitOf`). `move` says in words that they move, `epoch` how often they have, and `secrets`
+ * names those that they have set.
  */
 export type Person = z.output<typeof Record> & { id: string };
 

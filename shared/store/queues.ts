@@ -41,8 +41,8 @@ export type ConversationQueue<Data extends { conversation: string }> = {
   /** The home of a conversation. */
   homeOf(conversation: string): Promise<HomeSuffix>;
   /**
-   * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new. It
-   * runs in `delayMs`, at once by default.
+   * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new.
+   * It runs in `delayMs`, at once by default.
    */
   add(conversation: string, id?: string, delayMs?: number): Promise<string>;
   /**

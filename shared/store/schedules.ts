@@ -82,7 +82,8 @@ export type Schedules = {
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
    * In this home, plans again what is planned later than its next run after `now` (ms since 1970),
-   * since a clock was ahead. What ran then, over an hour early, runs again. Returns the number of these schedules.
+   * since a clock was ahead. What ran then, over an hour early, runs again. Returns the number of
+   * these schedules.
    */
   planAgain(now: number): Promise<number>;
   close(): Promise<void>;

@@ -130,7 +130,8 @@ test('a copy of a live disk has its name and id and is refused all the same; one
     for (let round = 0; round < 5; round += 1)
       for (const lease of [one, other]) await lease.renew();
     expect([one, other].map((lease) => lease.isFenced())).toEqual([false, false]);
-    // A worker on the same disk starts; the copy, which has all marks until now, a moment later not.
+    // A worker on the same disk starts; the copy, which has all marks until now, a moment later
+    // not.
     await cp(disk, copy, { recursive: true });
     expect((await boot('a', {}, 'third')).name).toBe('home');
     for (let round = 0; round < 3; round += 1) await one.renew();

@@ -68,7 +68,8 @@ test('messages are counted by kind as the twin does, whatever comes twice or out
     expect(month.messages).toMatchObject({ received: 2, text: 2, file: 1, buttons: 1 });
     const counted = month.commands ?? 0;
     const after = await commandsOf(redis);
-    // What the looks themselves take, and what the relay sends between two looks, is on either side.
+    // What the looks themselves take, and what the relay sends between two looks, is on either
+    // side.
     expect(Math.abs(after - before - counted)).toBeLessThanOrEqual(40);
   });
 });

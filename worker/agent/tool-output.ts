@@ -5,8 +5,8 @@ import { cutLines } from '../../shared/runtime/cut.ts';
 const mostOutput = 32 * 1024;
 
 /**
- * The text that a tool has returned, without colours, cut with “…” at its end. `content` is that of a
- * tool's result in the Messages API. No `output` without text.
+ * The text that a tool has returned, without colours, cut with “…” at its end. `content` is that of
+ * a tool's result in the Messages API. No `output` without text.
  */
 export function toolOutput(content: unknown): { output?: string } {
   const blocks: unknown[] = Array.isArray(content) ? content : [content];

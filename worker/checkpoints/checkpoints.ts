@@ -106,8 +106,8 @@ export function createWorkspaceCheckpoints(
       : undefined;
   };
   /**
-   * The work that does not count any more, the oldest first; of what comes back, the way back. What a
-   * step has left running has changed files until `now`.
+   * The work that does not count any more, the oldest first; of what comes back, the way back. What
+   * a step has left running has changed files until `now`.
    */
   const spansOf = async (change: Change, { number: now, base: open }: Kept): Promise<Span[]> => {
     const pairs: [number, number][] =

@@ -50,14 +50,15 @@ const pruned =
   '-iname .git -o -name node_modules -o -name .cache -o -name __pycache__ -o -name .venv -o -name .pnpm-store -o -name .gradle -o -name .tox -o -name .mypy_cache -o -name .pytest_cache';
 
 /**
- * What is in the workspace, one line an entry, without following links or leaving the file system. */
+ * What is in the workspace, one line an entry, without following links or leaving the file system.
+ * */
 const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o ! -perm /u=r -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
 
 /**
  * Its directories alone, which takes no look at the files, and those that were found the last time,
- * which takes no look at their entries: what comes or goes changes the directory around it. A directory that
- * has changed within the last second is marked with the number of this process, so that it counts as
- * changed.
+ * which takes no look at their entries: what comes or goes changes the directory around it. A
+ * directory that has changed within the last second is marked with the number of this process, so
+ * that it counts as changed.
  */
 const state = `\\( -newerct '1 second ago' -printf "$$ " , -printf '%C@ %m %p\\0' \\)`;
 const directories = `find . -xdev -type d \\( \\( ${pruned} -o -path ./inbox \\) -prune -o -fprintf "$dir/places.new" '%p\\0' ${state} \\) > "$dir/directories.new" 2> /dev/null`;
@@ -71,7 +72,8 @@ const largestListing = 16 * 2 ** 20;
  * if all are as they were, that is all. Else it is listed. Prints the number of the last
  * checkpoint, where the turn began, and `same`; or the size of the new listing, which follows, and
  * then the old one; or `back` when files were going back and the worker was ended. `$3`: the turn
- * whose beginning this is, or nothing, and then the beginning is that of what goes on without a turn, if something does.
+ * whose beginning this is, or nothing, and then the beginning is that of what goes on without a
+ * turn, if something does.
  */
 export const look = `${prelude}turn=$1
 [ ! -f git/refs/back ] || { echo "$last 0 back"; exit 0; }
@@ -132,8 +134,8 @@ mv "list.$last" "list.$number"
 echo "$number"`;
 
 /**
- * Something of the turn goes on without it: the next turn begins at checkpoint `$3`, where this one has
- * ended, and so has what is changed until then.
+ * Something of the turn goes on without it: the next turn begins at checkpoint `$3`, where this one
+ * has ended, and so has what is changed until then.
  */
 export const leaveOpen = `${prelude}set_base + "$1"`;
 

@@ -39,8 +39,8 @@ export class ShadowError extends Error {
 }
 
 /**
- * The number of a checkpoint, and that of the one at which the current step of the turn began; without a
- * turn, of what goes on without one, and 0 when nothing does. `bytes` were stored anew.
+ * The number of a checkpoint, and that of the one at which the current step of the turn began;
+ * without a turn, of what goes on without one, and 0 when nothing does. `bytes` were stored anew.
  */
 export type Kept = { number: number; base: number; bytes: number };
 
@@ -57,7 +57,8 @@ export type Shadow = {
    */
   keep(turn?: string): Promise<Kept>;
   /**
-   * Something goes on after its turn: what it changes from this checkpoint on belongs to the next turn.
+   * Something goes on after its turn: what it changes from this checkpoint on belongs to the next
+   * turn.
    */
   leaveOpen(number: number): Promise<void>;
   /** Adds a note, as a checkpoint with the same content as the last. */

@@ -28,8 +28,8 @@ export type TurnOfSteps = {
 export type TurnSteps = {
   /**
    * Keeps the files as they are before the turn changes any; so does the first sign of a tool that
-   * may change some. A turn that goes on with an earlier run of it needs it at once, and so does one about
-   * work in the background: what that has changed belongs to it.
+   * may change some. A turn that goes on with an earlier run of it needs it at once, and so does
+   * one about work in the background: what that has changed belongs to it.
    */
   begin(): void;
   /** The tool of this name may begin when that is done, or takes too long. Never rejects. */

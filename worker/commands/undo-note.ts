@@ -7,8 +7,8 @@ const mostNotes = 5;
 
 /**
  * Adds an undo to the note that Claude gets with the person's next message, one line each: `way`
- * says what the person did, and `undone` is the note so far. The same undo stands in it once; the newest
- * ones stay.
+ * says what the person did, and `undone` is the note so far. The same undo stands in it once; the
+ * newest ones stay.
  */
 export function noteForClaude(
   undone: string,

@@ -35,8 +35,9 @@ export type Forgetting = {
   /** Notes that the person is asked. Returns what the yes must name. */
   ask(conversation: string): Promise<string>;
   /**
-   * Forgets everything up to the message that says yes, or goes on where a kill has ended it. Returns
-   * what became of each step, in their order; undefined when this is no answer to the question.
+   * Forgets everything up to the message that says yes, or goes on where a kill has ended it.
+   * Returns what became of each step, in their order; undefined when this is no answer to the
+   * question.
    */
   run(yes: ForgetYes): Promise<ReadonlyMap<ForgetStep, StepOutcome> | undefined>;
 };

@@ -8,8 +8,8 @@ import type { MovingDeps } from './parts.ts';
 import { movedWords, secretsLostWords } from './words.ts';
 
 /**
- * Ends a move in the home that the person has got: their jobs, files and secrets are there before their
- * first turn. May be repeated after a kill anywhere. Throws when it fails.
+ * Ends a move in the home that the person has got: their jobs, files and secrets are there before
+ * their first turn. May be repeated after a kill anywhere. Throws when it fails.
  */
 export async function arrive(
   parts: MovingDeps,

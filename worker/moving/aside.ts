@@ -6,10 +6,10 @@ import type { Snapshots } from '../snapshots/snapshots.ts';
 /** Keeps this disk from showing a person files that they had here before they moved. */
 export type Aside = {
   /**
-   * Sets a person's files aside, unless they are of this epoch or a later one: the directory is renamed
-   * to `.left-PERSON-TIME` beside the homes, and nothing uses it from then on. Returns that name;
-   * undefined when there was nothing to set aside. `also` runs with it, before it. A kill anywhere leaves
-   * the one name or the other.
+   * Sets a person's files aside, unless they are of this epoch or a later one: the directory is
+   * renamed to `.left-PERSON-TIME` beside the homes, and nothing uses it from then on. Returns that
+   * name; undefined when there was nothing to set aside. `also` runs with it, before it. A kill
+   * anywhere leaves the one name or the other.
    */
   setAside(
     person: string,
@@ -46,7 +46,8 @@ export function createAside({ homes, snapshots, now = Date.now }: AsideDeps): As
         await also?.();
         const hasFiles = await place.hasFiles(home, person);
         const left = `.left-${person}-${now()}`;
-        // First: files that are here without a note of a snapshot are never taken for the last ones.
+        // First: files that are here without a note of a snapshot are never taken for the last
+        // ones.
         await notes.write(person, {});
         if (hasFiles) await place.rename(home, person, left);
         await notes.write(person, { epoch });

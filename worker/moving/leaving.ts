@@ -7,9 +7,9 @@ import type { Home } from '../agent/homes/home.ts';
 import type { MovingDeps } from './parts.ts';
 
 /**
- * Takes a move one step on, in the home that the person leaves. Returns the step that it is at then;
- * `busy` while something of theirs runs. Each step may be repeated after a kill anywhere. Throws when it
- * fails.
+ * Takes a move one step on, in the home that the person leaves. Returns the step that it is at
+ * then; `busy` while something of theirs runs. Each step may be repeated after a kill anywhere.
+ * Throws when it fails.
  */
 export async function leave(
   parts: MovingDeps,

@@ -11,8 +11,8 @@ import { moveFailedWords, moveStuckWords, setAsideWords } from './words.ts';
 /** Takes people's moves on, on the side of the home that they leave and on that of the new one. */
 export type Mover = {
   /**
-   * The person of a conversation moves: takes it on from the step where it is, in the background. Returns
-   * how long their turn is put off before the next look (ms).
+   * The person of a conversation moves: takes it on from the step where it is, in the background.
+   * Returns how long their turn is put off before the next look (ms).
    */
   see(conversation: string): Promise<number>;
   /** Sets aside what this disk has of people who have another home by now. Never throws. */

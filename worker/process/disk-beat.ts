@@ -9,8 +9,9 @@ import { createKeptDirectory } from '../secrets/kept-directory.ts';
 export const diskDirectory = '.sidepocket';
 
 /**
- * A worker's mark on its disk, which changes while it lives. Workers of one disk see each other's; on
- * a copy of the disk, whose home has the same name and id, the marks of the original stand still.
+ * A worker's mark on its disk, which changes while it lives. Workers of one disk see each other's;
+ * on a copy of the disk, whose home has the same name and id, the marks of the original stand
+ * still.
  */
 export type DiskBeat = {
   /** When this worker began (ms since 1970): of two disks, the later one yields. */
@@ -27,7 +28,8 @@ export type DiskBeat = {
 const usualFreshMs = 10_000;
 
 /**
- * How many marks of a worker are on the disk: Redis may be one behind, and two while it is looked up.
+ * How many marks of a worker are on the disk: Redis may be one behind, and two while it is looked
+ * up.
  */
 const keptMarks = 3;
 

@@ -13,9 +13,9 @@ export type VmWatchDeps = {
 };
 
 /**
- * Counts how long the VM is awake, from the start of its process to its end: now and then, and at the
- * end. A Redis that is away loses nothing of it: the next note counts it. Redis's own count of commands
- * is looked at with each note, since nothing runs in a system that sleeps.
+ * Counts how long the VM is awake, from the start of its process to its end: now and then, and at
+ * the end. A Redis that is away loses nothing of it: the next note counts it. Redis's own count of
+ * commands is looked at with each note, since nothing runs in a system that sleeps.
  */
 export function watchVm({ meters, worker, home, since, log }: VmWatchDeps): Running {
   let meter: VmMeter | undefined;

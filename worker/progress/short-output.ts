@@ -5,8 +5,8 @@ const mostBytes = 16 * 1024;
 const headBytes = 4 * 1024;
 
 /**
- * An output of at most 16 kB of UTF-8: the beginning and the end of a longer one, with a line between
- * them. Secrets must be blanked before: what is cut within one is not recognised.
+ * An output of at most 16 kB of UTF-8: the beginning and the end of a longer one, with a line
+ * between them. Secrets must be blanked before: what is cut within one is not recognised.
  */
 export function shortOutput(output: string): string {
   const bytes = Buffer.from(output.toWellFormed());

@@ -40,8 +40,8 @@ export const afterwards = 'afterwards';
 
 /**
  * A turn's questions as the conversation stores them: a worker that takes over the turn continues
- * with them. What another version has written otherwise is left out: an answer of that kind is asked
- * for again.
+ * with them. What another version has written otherwise is left out: an answer of that kind is
+ * asked for again.
  */
 const Asked = z.object({
   turn: z.string(),

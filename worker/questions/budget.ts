@@ -8,8 +8,8 @@ import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /**
- * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means no
- * limit.
+ * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means
+ * no limit.
  */
 export type BudgetDeps = {
   budgets: {

@@ -13,7 +13,8 @@ export type AnswerWriter = (answer: string, markdown: string, asked?: string) =>
 /**
  * Decides whether an answer is sent as messages, or as its beginning and the link to a page because
  * it takes more than `mostMessages`. `publicUrl` is the address of the relay that shows the pages.
- * An answer whose page cannot be stored is sent in as many messages as needed. A page lives for `days`.
+ * An answer whose page cannot be stored is sent in as many messages as needed. A page lives for
+ * `days`.
  */
 export function createAnswerWriter({
   pages,

@@ -4,8 +4,8 @@ import { NoPlaceError } from './kept-directory.ts';
 import type { Secrets } from './secrets.ts';
 
 /**
- * Notes the names of a person's secrets in their record, once for each state: when their computer is
- * lost, the next one can say which of them are missing. Never throws.
+ * Notes the names of a person's secrets in their record, once for each state: when their computer
+ * is lost, the next one can say which of them are missing. Never throws.
  */
 export type NoteNames = (person: string) => Promise<void>;
 

@@ -27,8 +27,8 @@ export type SecretDesk = {
   /** Returns how many links were revoked. */
   revokeLinks(conversation: string, ids?: readonly string[]): Promise<number>;
   /**
-   * Removes the person's secrets and links, and what waits sealed under these. May be repeated. Returns
-   * how many secrets and links there were.
+   * Removes the person's secrets and links, and what waits sealed under these. May be repeated.
+   * Returns how many secrets and links there were.
    */
   forget(conversation: string): Promise<number>;
 };

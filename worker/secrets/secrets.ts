@@ -44,8 +44,8 @@ export type Secrets = {
   /** A person's secrets by name, each sealed anew to another public key (base64url, as the result). */
   sealTo(person: string, publicKey: string): Promise<Record<string, string>>;
   /**
-   * Makes these sealed secrets (base64url, by name) all that a person has here. Returns the names of
-   * those that cannot be opened.
+   * Makes these sealed secrets (base64url, by name) all that a person has here. Returns the names
+   * of those that cannot be opened.
    */
   replace(person: string, boxes: Record<string, string>): Promise<string[]>;
   /** What is blanked of what a person gets to see; current once `values` was called. */

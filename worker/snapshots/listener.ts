@@ -25,7 +25,8 @@ export function createSnapshotListener(
     async onRestored(conversation, untold) {
       const { timezone } = await conversations.read(conversation);
       const { id: person } = await people.of(conversation);
-      // A move from a living home has saved everything: nothing is lost, and it says itself what it did.
+      // A move from a living home has saved everything: nothing is lost, and it says itself what it
+      // did.
       const move = await moves.read(person);
       if (move?.step === 'moved' && move.by !== 'dead' && untold.at >= (move.snapshot ?? Infinity))
         return;

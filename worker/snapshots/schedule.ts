@@ -58,8 +58,8 @@ export type Schedule = {
    */
   holdsAwake(): boolean;
   /**
-   * Takes a snapshot of everything that a home has now, before anything else. Returns its moment (ms
-   * since 1970). The caller sees to it that nothing runs there. Throws when it fails.
+   * Takes a snapshot of everything that a home has now, before anything else. Returns its moment
+   * (ms since 1970). The caller sees to it that nothing runs there. Throws when it fails.
    */
   saveNow(home: Home): Promise<number>;
   /** Forgets a home: what it needs is no longer known here. */

@@ -96,8 +96,8 @@ export type TurnSettings = {
   /** The number of messages a turn may send before the rest goes to a page. */
   messagesPerTurn: number;
   /**
-   * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined means
-   * no limit.
+   * Limits in US dollars per turn, per person and day, and for everybody in a month; undefined
+   * means no limit.
    */
   budgets: {
     turnUsd: number | undefined;

@@ -22,9 +22,10 @@ export class StopRequest extends Error {
 }
 
 /**
- * Whether a message stops the work of `turn`. With `isStrict`, as while a question is open or nothing
- * runs, words that may mean something else, such as “cancel”, do not count. A tap stops only by the
- * id of its button; that of a live page, and a stop from the dashboard, stop their own turn only.
+ * Whether a message stops the work of `turn`. With `isStrict`, as while a question is open or
+ * nothing runs, words that may mean something else, such as “cancel”, do not count. A tap stops
+ * only by the id of its button; that of a live page, and a stop from the dashboard, stop their own
+ * turn only.
  */
 export function isStop(message: Message, isStrict = false, turn?: string): boolean {
   if (message.stops !== undefined) return message.stops === turn;

@@ -45,8 +45,8 @@ export type Snapshots = {
    * whenever a message arrives. `pickUp` names a run of the turn: the first read with it counts an
    * attempt of the message at the head, in the same step, before anything can throw. Without it
    * nothing is counted. If the person may no longer write, sets their waiting work aside and throws
-   * NotAllowedError. Throws FencedError, ElsewhereError when the conversation has another home, and for a
-   * pick-up MovingError while its person moves.
+   * NotAllowedError. Throws FencedError, ElsewhereError when the conversation has another home, and
+   * for a pick-up MovingError while its person moves.
    */
   read(conversation: string, fence: Fence, pickUp?: string): Promise<Snapshot>;
 };

@@ -13,8 +13,8 @@ import { createThreads } from '../turns/thread.ts';
 import type { ThreadEntry } from '../turns/thread.ts';
 
 /**
- * What is erased: everything of a conversation up to a moment (ms since 1970), but for the message `by`
- * and the turn, which erase.
+ * What is erased: everything of a conversation up to a moment (ms since 1970), but for the message
+ * `by` and the turn, which erase.
  */
 export type Erasing = { conversation: string; until: number; by: string; turn: string };
 
@@ -65,8 +65,8 @@ const allowScript = loadScript(new URL('lua/allow-anew.lua', import.meta.url), {
 const atOnce = 100;
 
 /**
- * What stays of a conversation's state: its home, the address that answers go to, WhatsApp's window,
- * and the counters behind the ids of replies and schedules, which must not begin again.
+ * What stays of a conversation's state: its home, the address that answers go to, WhatsApp's
+ * window, and the counters behind the ids of replies and schedules, which must not begin again.
  */
 const stays = new Set(['home', 'address', 'addressAt', 'wroteAt', 'said', 'schedules']);
 

@@ -16,8 +16,8 @@ export type ForgetStates = {
   /** Notes that the person is asked, and returns what the yes must name: for an hour. */
   ask(conversation: string): Promise<string>;
   /**
-   * Begins, or goes on with what this message has begun; undefined when the person was not asked, or
-   * too long ago, or has answered before.
+   * Begins, or goes on with what this message has begun; undefined when the person was not asked,
+   * or too long ago, or has answered before.
    */
   begin(
     conversation: string,

@@ -16,10 +16,11 @@ export type CarryDeps = {
 const [lookMs, patienceMs] = [50, 3000];
 
 /**
- * Takes the jobs of a person's conversations from the queues of their old home to those of the new one:
- * turns under their names, since questions, files and replies are named after them, and what is planned
- * at its times. A turn without messages makes the new home prepare itself. Safe to repeat, also by both
- * homes at once: a job under its name is there only once, and a job left behind does nothing.
+ * Takes the jobs of a person's conversations from the queues of their old home to those of the new
+ * one: turns under their names, since questions, files and replies are named after them, and what
+ * is planned at its times. A turn without messages makes the new home prepare itself. Safe to
+ * repeat, also by both homes at once: a job under its name is there only once, and a job left
+ * behind does nothing.
  */
 export async function carryJobs(
   { redis, queues: { turns, deliveries, schedules } }: CarryDeps,
@@ -72,8 +73,8 @@ async function jobOf<Data>(
 }
 
 /**
- * Removes the conversation's job, unless it is the one `except`, which the other home may just have put,
- * or a worker keeps it: that one ends by itself.
+ * Removes the conversation's job, unless it is the one `except`, which the other home may just have
+ * put, or a worker keeps it: that one ends by itself.
  */
 async function removeJob<Data>(
   redis: Redis,

@@ -7,9 +7,9 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /**
- * The steps of a move. `asked`: no turn of the person begins any more. `held`: none runs. `saved`: a
- * snapshot has everything. `moved`: home and epoch are the new ones. `done`: the new home has restored
- * it. `failed`: given up, with the old home; only before `moved`.
+ * The steps of a move. `asked`: no turn of the person begins any more. `held`: none runs. `saved`:
+ * a snapshot has everything. `moved`: home and epoch are the new ones. `done`: the new home has
+ * restored it. `failed`: given up, with the old home; only before `moved`.
  */
 export type MoveStep = 'asked' | 'held' | 'saved' | 'moved' | 'done' | 'failed';
 
@@ -68,8 +68,8 @@ export type Moves = {
     wanted: { to?: string | undefined; placement: Placement; by: string },
   ): Promise<AskedMove>;
   /**
-   * Takes the next step, or gives up (`failed`). Returns the step that the move is at then; `busy` while
-   * a worker still has a job of the person, and `gone` when another move has taken its place.
+   * Takes the next step, or gives up (`failed`). Returns the step that the move is at then; `busy`
+   * while a worker still has a job of the person, and `gone` when another move has taken its place.
    */
   advance(
     move: Pick<Move, 'person' | 'token'>,

@@ -10,8 +10,9 @@ import { suffixOf } from './routes.ts';
 
 /**
  * What a VM says of its home at its boot: the `address` at which the relay wakes it and the
- * `secret` that it asks for, how many people it `takes` (undefined: any number), and its version; the public
- * `key` that its people's secrets are sealed to, and a digest of its snapshot `store`, if it has one.
+ * `secret` that it asks for, how many people it `takes` (undefined: any number), and its version;
+ * the public `key` that its people's secrets are sealed to, and a digest of its snapshot `store`,
+ * if it has one.
  */
 export type HomeFacts = {
   address: string | undefined;

@@ -14,7 +14,8 @@ export type LinkPurpose = (typeof purposes)[number];
 
 /**
  * A link in a chat. `object` is what it is about, such as the name of a secret; `detail` is what
- * its pages need besides: a page before the use shows nothing of it that not everybody may know. `uses`: how many browsers may use it.
+ * its pages need besides: a page before the use shows nothing of it that not everybody may know.
+ * `uses`: how many browsers may use it.
  */
 export type NewLink = {
   purpose: LinkPurpose;

@@ -32,7 +32,8 @@ for token, size in pairs(sizes) do
   total = total + size
   if owners[token] == ownShare then own = own + size end
 end
--- A person may hold two thirds of what the others leave, so there is always room for a person with few files.
+-- A person may hold two thirds of what the others leave, so there is always room for a person with
+-- few files.
 local function fits() return own + tonumber(newSize) <= (tonumber(capBytes) - (total - own)) * 2 / 3 end
 local classes, doomed = { {}, {}, {} }, {}
 if not fits() then

@@ -38,8 +38,8 @@ export type Limits = {
 };
 
 /**
- * `open`: recorded and may be sent. `day`, `turn`, `month`: this budget is used up. `wait`: with the open
- * requests it could exceed a budget; try again when one of them has ended.
+ * `open`: recorded and may be sent. `day`, `turn`, `month`: this budget is used up. `wait`: with
+ * the open requests it could exceed a budget; try again when one of them has ended.
  */
 export type Snapshot = 'open' | 'day' | 'turn' | 'month' | 'wait';
 

@@ -103,15 +103,15 @@ export const keys = {
    * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`,
    * `name`, `timezone`, `allowed` (since when and by whom), `home` (its name; an earlier version
    * noted the directory there), `user` and `directory` on that computer, `limit`, `former` (ids
-   * that were joined into this one), `epoch` (how often they have moved), `move` while they do, `secrets` (the names of
-   * those that they have set). HASH: the id of the person of each address.
+   * that were joined into this one), `epoch` (how often they have moved), `move` while they do,
+   * `secrets` (the names of those that they have set). HASH: the id of the person of each address.
    */
   person: (id: string): string => `${prefix}:person:${id}`,
   /**
    * HASH: the move of a person to another home: the `step` that is done (asked, held, saved, moved,
-   * done or failed, the latter two for a day), `from` and `to` (names of homes), its `token`, `by` whom
-   * and `since` when, the `snapshot` (ms since 1970), the `epoch` that it began, their `secrets` as JSON
-   * (sealed to the new home's key), and the `reason` of a failure.
+   * done or failed, the latter two for a day), `from` and `to` (names of homes), its `token`, `by`
+   * whom and `since` when, the `snapshot` (ms since 1970), the `epoch` that it began, their
+   * `secrets` as JSON (sealed to the new home's key), and the `reason` of a failure.
    */
   move: (person: string): string => `${prefix}:move:${person}`,
   people: `${prefix}:people`,
@@ -124,9 +124,9 @@ export const keys = {
   homeSnapshot: (person: string): string => `${prefix}:home-snapshot:${person}`,
   restore: (conversation: string): string => `${prefix}:restore:${conversation}`,
   /**
-   * HASH that expires: forgetting a conversation (`by`, the message that asked for it; `until`, ms since
-   * 1970; `done:STEP` and `failed:STEP`, what became of each step, in words). STRING that expires: what
-   * the person’s yes must name.
+   * HASH that expires: forgetting a conversation (`by`, the message that asked for it; `until`, ms
+   * since 1970; `done:STEP` and `failed:STEP`, what became of each step, in words). STRING that
+   * expires: what the person’s yes must name.
    */
   forget: (conversation: string): string => `${prefix}:forget:${conversation}`,
   forgetAsked: (conversation: string): string => `${prefix}:forget-asked:${conversation}`,
@@ -140,10 +140,9 @@ export const keys = {
    * that wrote last, and when, if it is not the conversation's own; `wroteAt`, when the person last
    * wrote, which opens WhatsApp's 24-hour window; the session that a fresh one `follows` because
    * its history was refused, and these `renewals`; the message from which on it is to `rewind`;
-   * which files were `undone` without
-   * Claude knowing; which of the project's own programs may run; `unspoken`, the answers to voice messages whose
-   * sound is still to be made; `failed`, the given-up messages, and `failedMeta`, when and in which
-   * turn each was given up).
+   * which files were `undone` without Claude knowing; which of the project's own programs may run;
+   * `unspoken`, the answers to voice messages whose sound is still to be made; `failed`, the
+   * given-up messages, and `failedMeta`, when and in which turn each was given up).
    */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
@@ -176,9 +175,9 @@ export const keys = {
   /** LIST of the ids of a turn's replies, in order. */
   turnReplies: (turn: string): string => `${prefix}:turn-replies:${turn}`,
   /**
-   * LIST that expires: what happened in a turn, as JSON, for its page; also the pub/sub channel of its
-   * news. HASH that expires: the bytes of each record, of its outputs and pictures, and of all (`*`).
-   * ZSET that expires: the records by when they expire (ms since 1970).
+   * LIST that expires: what happened in a turn, as JSON, for its page; also the pub/sub channel of
+   * its news. HASH that expires: the bytes of each record, of its outputs and pictures, and of all
+   * (`*`). ZSET that expires: the records by when they expire (ms since 1970).
    */
   steps: (turn: string): string => `${prefix}:steps:${turn}`,
   stepSizes: `${prefix}:step-sizes`,
@@ -267,9 +266,10 @@ export const keys = {
    */
   spendTurn: (turn: string): string => `${prefix}:spend-turn:${turn}`,
   /**
-   * HASH: what was counted on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`), in UTC: `messages:KIND`,
-   * `vm:HOME` (ms), `commands`, and what a kill has left open: `vm-open:HOME` (ms), `commands-gaps`.
-   * HASH: until when each worker's VM is counted, and Redis's own count at the last look (`redis`).
+   * HASH: what was counted on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`), in UTC:
+   * `messages:KIND`, `vm:HOME` (ms), `commands`, and what a kill has left open: `vm-open:HOME`
+   * (ms), `commands-gaps`. HASH: until when each worker's VM is counted, and Redis's own count at
+   * the last look (`redis`).
    */
   meter: (time: string): string => `${prefix}:meter:${time}`,
   meterOpen: `${prefix}:meter-open`,
@@ -279,17 +279,17 @@ export const keys = {
    * STRING: the name of the first home, whose keys and queues have plain names. SET of the names of
    * all homes. HASH: a home (its disk's `id`, `since` when it is known, `address` and `secret` by
    * which it is woken, how many people it `takes` and how many `people` it has been given,
-   * `version`, the public
-   * `key` that secrets are sealed to, a digest of its snapshot `store`; since when it is `dead`, as its computer does not come up, and the `helper` that
-   * sends for it; since when it is `draining`). SET of each home: the suffixes of the homes that it helps.
+   * `version`, the public `key` that secrets are sealed to, a digest of its snapshot `store`; since
+   * when it is `dead`, as its computer does not come up, and the `helper` that sends for it; since
+   * when it is `draining`). SET of each home: the suffixes of the homes that it helps.
    */
   firstHome: `${prefix}:first-home`,
   homes: `${prefix}:homes`,
   home: (name: string): string => `${prefix}:home:${name}`,
   helps: `${prefix}:helps`,
   /**
-   * HASH of each home that expires: by worker, its boot, since when it runs (ms since 1970), and the
-   * mark that it has left last on its disk.
+   * HASH of each home that expires: by worker, its boot, since when it runs (ms since 1970), and
+   * the mark that it has left last on its disk.
    */
   beats: (home: string): string => `${prefix}:beats:${home}`,
   /** STRING of each home that expires: the last sign of life of any of its workers. Without it the

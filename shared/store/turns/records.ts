@@ -18,11 +18,12 @@ const id = z.string();
 const Left = z.enum(['memory', 'room']);
 
 /**
- * What has happened in a turn; `at` is ms since 1970. `run`: a worker takes the turn up, so what ran in
- * an earlier run was interrupted. `begin` and `end`: a step, of a helper if it has a `lane` (the id of the
- * step that has called it); `words` are those of the chat, `raw` is the call for the owner. `task`
- * and `task-end`: work in the background. `picture`: a small JPEG (base64). `asks` and `asked`: a
- * question waits for the person, and does no longer. `news`: something that is kept elsewhere has changed.
+ * What has happened in a turn; `at` is ms since 1970. `run`: a worker takes the turn up, so what
+ * ran in an earlier run was interrupted. `begin` and `end`: a step, of a helper if it has a `lane`
+ * (the id of the step that has called it); `words` are those of the chat, `raw` is the call for the
+ * owner. `task` and `task-end`: work in the background. `picture`: a small JPEG (base64). `asks`
+ * and `asked`: a question waits for the person, and does no longer. `news`: something that is kept
+ * elsewhere has changed.
  */
 export const RecordEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('run'), at }),
@@ -65,13 +66,13 @@ export const RecordEntry = z.discriminatedUnion('kind', [
 export type RecordEntry = z.infer<typeof RecordEntry>;
 
 /**
- * What the live page of a turn is written from. Kept as long as pages are, so that it is the record of
- * the turn while the VM sleeps.
+ * What the live page of a turn is written from. Kept as long as pages are, so that it is the record
+ * of the turn while the VM sleeps.
  */
 export type TurnRecords = {
   /**
-   * Appends to a turn's record; an output or a picture without room is left out of its entry. Throws
-   * FencedError when another worker has the turn.
+   * Appends to a turn's record; an output or a picture without room is left out of its entry.
+   * Throws FencedError when another worker has the turn.
    */
   append(fence: Fence, turn: string, entries: readonly RecordEntry[]): Promise<void>;
   /**

@@ -127,9 +127,9 @@ export async function* workInSession(
 }
 
 /**
- * Sends what Claude has said so far, one call after the other. Claude Code makes its requests at once
- * and says its words through the stream: what has arrived of the stream is read first. What a turn
- * has said that is being ended stays for its end.
+ * Sends what Claude has said so far, one call after the other. Claude Code makes its requests at
+ * once and says its words through the stream: what has arrived of the stream is read first. What a
+ * turn has said that is being ended stays for its end.
  */
 function createSayFirst(
   live: LiveSession,

@@ -6,8 +6,8 @@ import type { Home } from './home.ts';
 import type { Homes } from './homes.ts';
 
 /**
- * The home of a conversation's person. Throws as `Homes.of` does, MovingError while they move to another
- * home, and ElsewhereError once they have.
+ * The home of a conversation's person. Throws as `Homes.of` does, MovingError while they move to
+ * another home, and ElsewhereError once they have.
  */
 export type HomeOf = (conversation: string) => Promise<Home>;
 

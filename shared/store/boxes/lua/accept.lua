@@ -1,13 +1,13 @@
 -- Claims the id and appends the message, in one step. The same transaction then adds a turn named
 -- after the message. A duplicate must not get a turn, and a transaction cannot branch, so for a
 -- duplicate the script creates the job's key until the end of the transaction (BullMQ adds no job
--- whose id exists). The same trick keeps a turn away from a message whose sender belongs
--- elsewhere, and from a queue of another home than the conversation's: `home` is what the names of the
+-- whose id exists). The same trick keeps a turn away from a message whose sender belongs elsewhere,
+-- and from a queue of another home than the conversation's: `home` is what the names of the
 -- caller's queues end in, and a new conversation is placed by `placement`. A message on a separate
--- channel tells the workers about the arrival.
--- `entry` is the message as JSON; `senderJson` is '' if no person sent it. `delayedTurns` is the
--- set of delayed turns, in which entries up to `dueScore` are due. An entry with a time after `at`
--- was said later only if it is not after `saidLaterUntil`: else the clock was set back.
+-- channel tells the workers about the arrival. `entry` is the message as JSON; `senderJson` is ''
+-- if no person sent it. `delayedTurns` is the set of delayed turns, in which entries up to
+-- `dueScore` are due. An entry with a time after `at` was said later only if it is not after
+-- `saidLaterUntil`: else the clock was set back.
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
 -- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept, home
@@ -39,11 +39,11 @@ if not since or isEarly or sender and not useInvitation(tag, allowed, conversati
   keepJobAway()
   return 'refused'
 end
--- Gives a person who writes for the first time a home. `placement` is `shared`, which fills one home
--- after the other up to the number that it takes, or `own`, which takes a home without people; the
--- oldest first. A conversation whose person is known, by one of the `addresses`, has that person's home,
--- and every conversation that began before there were homes has the first. Returns what the names of
--- the home's queues end in, and nil when no home is free.
+-- Gives a person who writes for the first time a home. `placement` is `shared`, which fills one
+-- home after the other up to the number that it takes, or `own`, which takes a home without people;
+-- the oldest first. A conversation whose person is known, by one of the `addresses`, has that
+-- person's home, and every conversation that began before there were homes has the first. Returns
+-- what the names of the home's queues end in, and nil when no home is free.
 local function place(addresses)
   if redis.call('EXISTS', conversationKey) == 1 then return homeSuffix(tag, conversation) end
   local first = redis.call('GET', tag .. ':first-home')

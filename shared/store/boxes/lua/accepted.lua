@@ -1,6 +1,6 @@
 -- If a callback came first, it has already claimed the sid, and that claim is right. A reply
--- without an attempt takes over what was claimed for it while it was missing from the store. A store
--- that is a restored copy may have lost this attempt: the message is out all the same.
+-- without an attempt takes over what was claimed for it while it was missing from the store. A
+-- store that is a restored copy may have lost this attempt: the message is out all the same.
 -- keys: reply, sent, outbox
 -- args: id, sid, lifetimeSeconds, attempt, now
 -- uses: reply-counts, box-counts

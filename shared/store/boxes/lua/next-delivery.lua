@@ -1,8 +1,8 @@
 -- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
 -- comes from a later version, and so does a count that is no whole number. `slow` is the notice
--- before the reply that is the last of `mostDelayed` delayed ones; '' for no notice. A delivery in the
--- queue of another home than the conversation's sends
--- nothing; `home` is what the queue's name ends in.
+-- before the reply that is the last of `mostDelayed` delayed ones; '' for no notice. A delivery in
+-- the queue of another home than the conversation's sends nothing; `home` is what the queue's name
+-- ends in.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
 -- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs, lifetimeSeconds, home
@@ -16,7 +16,8 @@ if not allowedSince(allowed, conversation) then
   return { 'none' }
 end
 local since, count = epochOf(epoch, now, seen)
--- Counts a reply that the send rate delays, once; the person is notified before the last of `mostDelayed`.
+-- Counts a reply that the send rate delays, once; the person is notified before the last of
+-- `mostDelayed`.
 local function delay(id, key)
   redis.call('HSETNX', key, 'heldSince', nowMs)
   if redis.call('HSETNX', key, 'delayed', 1) == 0 then return end
@@ -41,7 +42,8 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
   end
   if hasBegunAttempt(key, status, callId) then return { 'send', id, redis.call('HGETALL', key) } end
   if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
-  -- A reply that is older than the store as it is now may have been sent by what the store has lost.
+  -- A reply that is older than the store as it is now may have been sent by what the store has
+  -- lost.
   local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
   said = said or at
   if status == 'waiting' and since ~= '' and said and said < since and checked ~= since then
@@ -67,7 +69,8 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
     end
     return { 'send', id, redis.call('HGETALL', key) }
   end
-  -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
+  -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what
+  -- follows.
   redis.call('LREM', outbox, 1, id)
 end
 leave(outbox)

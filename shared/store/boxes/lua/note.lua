@@ -13,7 +13,8 @@ if known ~= sid then
   if known or status ~= 'posting' then return 'stale' end
   local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
   if isFirst then meterSent(tagOf(reply), now, reply) end
-  -- A reply without an attempt takes over what was claimed for it while it was missing from the store.
+  -- A reply without an attempt takes over what was claimed for it while it was missing from the
+  -- store.
   local isOwn = (redis.call('HGET', reply, 'attempts') or '0') == '0' and redis.call('GET', sent) == id
   if not isFirst and not isOwn then return 'stale' end
   redis.call('HSET', reply, 'sid', sid, 'postedAt', now)

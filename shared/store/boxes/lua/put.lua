@@ -1,9 +1,9 @@
 -- The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can bring
 -- back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may be ''.
--- None of the `answeredIds` may wait before the settled ones: else the store has lost their answers,
--- and nothing is put before those. `reason` says why the settled ones failed, or is ''. `home` is what
--- the names of the caller's queues end in: where the conversation's home is another, nothing is done,
--- and the key of the `job` keeps the delivery away.
+-- None of the `answeredIds` may wait before the settled ones: else the store has lost their
+-- answers, and nothing is put before those. `reason` says why the settled ones failed, or is ''.
+-- `home` is what the names of the caller's queues end in: where the conversation's home is another,
+-- nothing is done, and the key of the `job` keeps the delivery away.
 -- keys: outbox, inbox, conversationKey, attempts, dead, allowed, job
 -- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
 -- args: forgottenBefore, answeredIds, nowMs, reason, home

@@ -1,6 +1,7 @@
--- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
--- count twice. A count that cannot be read begins anew. A turn in the queue of another home than the conversation's does nothing; `home` is what
--- the queue's name ends in. Neither does a turn that begins while its person moves.
+-- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not count
+-- twice. A count that cannot be read begins anew. A turn in the queue of another home than the
+-- conversation's does nothing; `home` is what the queue's name ends in. Neither does a turn that
+-- begins while its person moves.
 -- keys: inbox, conversationKey, parked, attempts, allowed, epoch
 -- args: pickUp, prefix, conversation, now, seen, setAsideSeconds, home
 -- fence: required

@@ -11,7 +11,8 @@ if isFenced() then return 'fenced' end
 if redis.call('EXISTS', job) == 1 then
   if data ~= '' then redis.call('HSET', job, 'data', data) end
   if progress ~= '' then redis.call('HSET', job, 'progress', progress) end
-  -- A line begins with its time: the same once more is this call again, after a reply that was lost.
+  -- A line begins with its time: the same once more is this call again, after a reply that was
+  -- lost.
   if line ~= '' and redis.call('LINDEX', log, -1) ~= line then redis.call('RPUSH', log, line) end
 end
 for i = 1, #counts, 2 do

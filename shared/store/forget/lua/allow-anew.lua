@@ -1,5 +1,5 @@
--- These addresses may write from `at` (ISO 8601) on, those of them that could before: the backfill takes
--- in nothing that is older.
+-- These addresses may write from `at` (ISO 8601) on, those of them that could before: the backfill
+-- takes in nothing that is older.
 -- keys: allowed
 -- args: prefix, at
 -- rest: addresses

@@ -1,7 +1,7 @@
--- Erases these messages and replies of a conversation, and what is known of their turns; the message
--- `by` and the turn `current`, which erase, stay. A claim of Twilio's id stays without anything else, so
--- that no webhook and no backfill brings the message back. A reply that is being posted stays: Twilio
--- may have it. Returns how many stay.
+-- Erases these messages and replies of a conversation, and what is known of their turns; the
+-- message `by` and the turn `current`, which erase, stay. A claim of Twilio's id stays without
+-- anything else, so that no webhook and no backfill brings the message back. A reply that is being
+-- posted stays: Twilio may have it. Returns how many stay.
 -- keys: thread, inbox, outbox, attempts, turnsOf, turnWords, turnTimes, turnsFailed, failures
 -- args: prefix, by, current, claimSeconds
 -- rest: ids

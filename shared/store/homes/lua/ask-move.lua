@@ -1,6 +1,6 @@
 -- Asks for a move of a person to another home: the `wanted` one, or with '' one that `placement`
--- allows. Nothing has changed yet but that no turn of theirs begins. Returns an outcome and the homes
--- that it is about; a move that is under way already is named again.
+-- allows. Nothing has changed yet but that no turn of theirs begins. Returns an outcome and the
+-- homes that it is about; a move that is under way already is named again.
 -- keys: move, record, homes
 -- args: prefix, person, wanted, placement, by, token, now
 -- uses: home

@@ -1,7 +1,8 @@
 -- Notes that a home's computer does not come up, and which other home sends for it: an awake one,
 -- or the oldest. What it was helping with goes to that home as well. Returns what the names of the
--- helper's queues end in, its name, and since when the home is noted; 'alive' when a worker of the home lives after all, and 'alone' when there is
--- no other home. Safe to repeat: another relay finds the same.
+-- helper's queues end in, its name, and since when the home is noted; 'alive' when a worker of the
+-- home lives after all, and 'alone' when there is no other home. Safe to repeat: another relay
+-- finds the same.
 -- keys: firstHome, homes, record, heartbeat
 -- args: prefix, name, now, channel
 -- derives: home:*, heartbeat@*, helps, helps@*

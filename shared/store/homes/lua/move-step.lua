@@ -1,8 +1,9 @@
--- The next step of a move, and `failed` before the home has changed: asked, held (no turn runs), saved
--- (a snapshot has everything), moved (home and epoch are the new ones), done. Home and epoch change in
--- this script alone, and only while no worker of the old home works or sends for the person. Returns
--- the step that the move is at then; 'busy' while it must wait, and 'gone' when it is no longer this
--- move. `fields` is JSON of what is noted with the step. A repeated call changes nothing.
+-- The next step of a move, and `failed` before the home has changed: asked, held (no turn runs),
+-- saved (a snapshot has everything), moved (home and epoch are the new ones), done. Home and epoch
+-- change in this script alone, and only while no worker of the old home works or sends for the
+-- person. Returns the step that the move is at then; 'busy' while it must wait, and 'gone' when it
+-- is no longer this move. `fields` is JSON of what is noted with the step. A repeated call changes
+-- nothing.
 -- keys: move, record
 -- args: prefix, person, token, step, fields, keptSeconds, channel
 -- uses: home

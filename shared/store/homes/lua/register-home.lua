@@ -1,7 +1,8 @@
 -- Registers a home at the boot of its VM, and settles the first one. `facts` is JSON of what the VM
--- says of itself, '' where it says nothing. A disk that is not the one which the home has been served
--- from is refused while a worker of that one lives, other than an earlier boot of `worker`; a disk without files may not become the first home
--- of a system that has people already, unless `mayBeFirst` is 1.
+-- says of itself, '' where it says nothing. A disk that is not the one which the home has been
+-- served from is refused while a worker of that one lives, other than an earlier boot of `worker`;
+-- a disk without files may not become the first home of a system that has people already, unless
+-- `mayBeFirst` is 1.
 -- keys: firstHome, homes, record, known, conversations, people
 -- args: prefix, name, id, worker, facts, now, channel, mayBeFirst
 -- uses: home

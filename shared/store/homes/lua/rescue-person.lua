@@ -1,7 +1,7 @@
--- Gives a person of a dead home another one, where a complete snapshot of theirs can be restored: the
--- `wanted` one, the one that a move cut off by the death led to, or one that `placement` allows. Home
--- and epoch change in this step. Returns an outcome and the homes that it is about; a repeated call
--- names the same.
+-- Gives a person of a dead home another one, where a complete snapshot of theirs can be restored:
+-- the `wanted` one, the one that a move cut off by the death led to, or one that `placement`
+-- allows. Home and epoch change in this step. Returns an outcome and the homes that it is about; a
+-- repeated call names the same.
 -- keys: move, record, snapshot
 -- args: prefix, person, wanted, placement, token, now, channel
 -- uses: home

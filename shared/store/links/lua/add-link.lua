@@ -1,5 +1,5 @@
--- Stores a link and lists it under its person. Beyond `most` listed links of its purpose the oldest of
--- them are deleted.
+-- Stores a link and lists it under its person. Beyond `most` listed links of its purpose the oldest
+-- of them are deleted.
 -- keys: link, links
 -- args: id, digest, purpose, person, object, detail, uses, expiryMs, forgetMs, nowMs, most
 -- args: linkPrefix

@@ -1,6 +1,6 @@
 -- Counts the commands that Redis has processed since it was last asked. A Redis that was restarted
--- begins anew; what it processed between the last look and its end is not known, and is noted as one
--- gap. `now` is ISO 8601.
+-- begins anew; what it processed between the last look and its end is not known, and is noted as
+-- one gap. `now` is ISO 8601.
 -- keys: meterOpen
 -- args: prefix, run, total, now
 -- uses: reply-counts

@@ -1,6 +1,6 @@
--- Counts how long a worker's VM has been awake since it was last noted. `fromMs` is that moment, or ''
--- at the start, which is `toMs` then; what a killed start has left open counts as not settled, at most
--- `mostOpenMs`. `goesOn` is '' at the end. `now` is ISO 8601.
+-- Counts how long a worker's VM has been awake since it was last noted. `fromMs` is that moment, or
+-- '' at the start, which is `toMs` then; what a killed start has left open counts as not settled,
+-- at most `mostOpenMs`. `goesOn` is '' at the end. `now` is ISO 8601.
 -- keys: meterOpen
 -- args: prefix, worker, home, fromMs, toMs, now, goesOn, mostOpenMs
 -- uses: reply-counts

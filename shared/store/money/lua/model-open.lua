@@ -1,6 +1,7 @@
--- `dayLimit`, `turnLimit` and `monthLimit` are '' without a budget; that of the month is everybody's; `turn` is '' outside a turn. The day's budget
--- is the person's, over all their conversations. A limit of the person's own replaces it, and what
--- they have granted themselves does not raise it.
+-- `dayLimit`, `turnLimit` and `monthLimit` are '' without a budget; that of the month is
+-- everybody's; `turn` is '' outside a turn. The day's budget is the person's, over all their
+-- conversations. A limit of the person's own replaces it, and what they have granted themselves
+-- does not raise it.
 -- keys: openRequests, daySums, turnSums, conversationKey, monthSums, monthMeter
 -- args: id, newNote, conversation, turn, day, dayLimit, turnLimit, monthLimit
 -- uses: person

@@ -1,6 +1,6 @@
 -- Begins an attempt at sending a reply and returns its number: it is noted before the request to
--- Twilio, with the call that notes it and with the address that wrote last. There is no other way to
--- begin one.
+-- Twilio, with the call that notes it and with the address that wrote last. There is no other way
+-- to begin one.
 local function beginAttempt(reply, conversation, now, callId)
   redis.call('HSET', reply, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
   local to = redis.call('HGET', conversation, 'address')

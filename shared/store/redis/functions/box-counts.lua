@@ -1,8 +1,8 @@
--- Maintains each home's set of conversations with entries in their inbox or outbox. Code that adds to a
--- box calls `join`, code that may have emptied one calls `leave`; the other keys are derived from
--- the box's, `{TAG}:inbox:CONVERSATION` or `{TAG}:outbox:CONVERSATION`. A conversation that leaves
--- stays in the set of known ones. Scans of the set remove stale members, so a missing `leave`, or
--- a set of an earlier version, costs one look.
+-- Maintains each home's set of conversations with entries in their inbox or outbox. Code that adds
+-- to a box calls `join`, code that may have emptied one calls `leave`; the other keys are derived
+-- from the box's, `{TAG}:inbox:CONVERSATION` or `{TAG}:outbox:CONVERSATION`. A conversation that
+-- leaves stays in the set of known ones. Scans of the set remove stale members, so a missing
+-- `leave`, or a set of an earlier version, costs one look.
 -- uses: home
 -- derives: conversations, conversations@*, known, parking, given-up, inbox:*, outbox:*, parked:*, conversation:*
 local function partsOf(box) return string.match(box, '^({[^}]*}):%l+:(.+)$') end

@@ -1,12 +1,12 @@
 -- The effect of a failure on a reply: shared by refusals at the POST and by late ones. The backoff
--- before the n-th retry doubles from 1 s to a minute; at WhatsApp's limit for a person it is
--- Meta's 4^n seconds, up to a quarter of an hour. A reply with choices is sent once more as text,
--- at once. A notice is attempted only once. A reply that is to be sent lives until it has been
--- sent, any other for its lifetime from now.
--- Replies wait for the person to write when WhatsApp's 24-hour window is closed (Twilio's 63016). If
--- the person has written since the attempt, the window is open and the reply goes out again: the
--- failure report was only late. A parked answer to a schedule counts for that schedule, once per run,
--- since the person last wrote: `schedule-parked` has the runs, and `since`.
+-- before the n-th retry doubles from 1 s to a minute; at WhatsApp's limit for a person it is Meta's
+-- 4^n seconds, up to a quarter of an hour. A reply with choices is sent once more as text, at once.
+-- A notice is attempted only once. A reply that is to be sent lives until it has been sent, any
+-- other for its lifetime from now. Replies wait for the person to write when WhatsApp's 24-hour
+-- window is closed (Twilio's 63016). If the person has written since the attempt, the window is
+-- open and the reply goes out again: the failure report was only late. A parked answer to a
+-- schedule counts for that schedule, once per run, since the person last wrote: `schedule-parked`
+-- has the runs, and `since`.
 -- uses: outbox-order, reply-counts, box-counts
 -- derives: schedule-parked:*, parking
 local function hasWrittenSince(conversation, reply)

@@ -1,7 +1,7 @@
 -- What the keys and queues of a conversation's home have behind their names: nothing for the first
--- home, `@NAME` for another. The field `home` of a conversation is settled once, and changes only with
--- a move of its person; it is missing for the first home.
--- A home that was noted as dead and is back sends for itself again: `revive` takes the note away.
+-- home, `@NAME` for another. The field `home` of a conversation is settled once, and changes only
+-- with a move of its person; it is missing for the first home. A home that was noted as dead and is
+-- back sends for itself again: `revive` takes the note away.
 -- derives: conversation:*, first-home, helps, helps@*, homes, home:*, person:*, conversations, conversations@*
 -- derives: turns:*, turns@*, deliveries:*, deliveries@*
 local function homeSuffix(prefix, conversation)
@@ -23,9 +23,9 @@ local function revive(prefix, record, suffix)
   redis.call('HDEL', record, 'dead', 'helper')
   return true
 end
--- The oldest home that takes one more person: with `own` one without people, else one that has fewer
--- than it takes. Homes that are dead or being emptied take none. `store` is the digest of the snapshot
--- store that it must share, `except` another home than which it must be; nil for any.
+-- The oldest home that takes one more person: with `own` one without people, else one that has
+-- fewer than it takes. Homes that are dead or being emptied take none. `store` is the digest of the
+-- snapshot store that it must share, `except` another home than which it must be; nil for any.
 local function freeHome(prefix, placement, store, except)
   local found = {}
   for _, name in ipairs(redis.call('SMEMBERS', prefix .. ':homes')) do
@@ -56,8 +56,8 @@ local function isAtWork(prefix, person, at, queues)
   end
   return false
 end
--- Gives a person with all their conversations another home, and returns their new epoch: what another
--- disk has of them is older than this.
+-- Gives a person with all their conversations another home, and returns their new epoch: what
+-- another disk has of them is older than this.
 local function giveHome(prefix, person, from, to)
   local record, at, there = prefix .. ':person:' .. person, nameSuffix(prefix, from), nameSuffix(prefix, to)
   for conversation in conversationsOf(prefix, person) do

@@ -1,6 +1,6 @@
 -- An invitation is an entry of the list with `invited by OWNER until TIME`. The person's first
--- message uses it up for all of their addresses, which takes the time away; a message after that time
--- ends it. Returns false when the message is too late. Times are ISO 8601.
+-- message uses it up for all of their addresses, which takes the time away; a message after that
+-- time ends it. Returns false when the message is too late. Times are ISO 8601.
 -- uses: person
 local function invitationOf(words)
   if type(words) ~= 'string' then return end

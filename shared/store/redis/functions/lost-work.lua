@@ -1,5 +1,6 @@
 -- The fields and values of the entries about work in the background of a home whose workers live no
--- more. An owner is WORKER_ID#boot; without the lease it is dead. A field begins with the conversation.
+-- more. An owner is WORKER_ID#boot; without the lease it is dead. A field begins with the
+-- conversation.
 -- uses: home
 -- derives: lease:*
 local function lostWork(prefix, background, own)

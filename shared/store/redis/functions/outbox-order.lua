@@ -1,7 +1,7 @@
 -- Inserts a known reply into an outbox. Urgent replies, such as answers to commands, go before the
 -- others, but never before a reply that is being posted to Twilio; all others are ordered by when
--- they were created (`seq`; one that cannot be read comes first). `replies` is the prefix of the reply keys, which are derived from the
--- ids in the outbox.
+-- they were created (`seq`; one that cannot be read comes first). `replies` is the prefix of the
+-- reply keys, which are derived from the ids in the outbox.
 -- uses: box-counts
 -- derives: reply:*
 local function insert(outbox, replies, id)

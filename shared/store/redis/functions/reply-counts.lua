@@ -9,7 +9,8 @@ local function rememberFailure(reply, id, now)
   redis.call('ZADD', failures, now, id)
   redis.call('ZREMRANGEBYRANK', failures, 0, -mostFailures - 1)
 end
--- Adds to a meter of a moment's day and month (UTC; `now` is ISO 8601). Kept for 400 days, as the spend.
+-- Adds to a meter of a moment's day and month (UTC; `now` is ISO 8601). Kept for 400 days, as the
+-- spend.
 local function meter(prefix, now, field, amount)
   for _, time in ipairs({ string.sub(now, 1, 10), string.sub(now, 1, 7) }) do
     local key = prefix .. ':meter:' .. time

@@ -32,7 +32,8 @@ local function noteWords(prefix, turn, message, lifetime)
   redis.call('EXPIRE', words, lifetime)
 end
 -- A message belongs to the turn that took it up last. A turn that has lost all its messages is no
--- longer listed, and says where the last one went. A turn is listed at the time of its first message.
+-- longer listed, and says where the last one went. A turn is listed at the time of its first
+-- message.
 local function linkTurn(prefix, turn, conversation, id, ms, lifetime)
   local message = prefix .. ':message:' .. id
   local known = redis.call('HGET', message, 'turn')

@@ -1,4 +1,5 @@
--- Checks the queues of a home. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil).
+-- Checks the queues of a home. Sets `work` (something to do now or soon) and `nextDue` (ms, or
+-- nil).
 -- uses: box-counts, home
 local work, nextDue = false, nil
 local function look(base, soon)

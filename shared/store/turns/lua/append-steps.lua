@@ -1,7 +1,8 @@
--- Appends entries to the record of a turn, and tells those who watch it. Each entry is a list: its JSON,
--- what is kept of it where there is no room (JSON, '' for nothing), and whose room it takes ('' for
--- none). An entry beyond `mostEntries` is left out. A kind of room has `roomBytes` in a turn; all records
--- together have `totalBytes`, beyond which those that were not added to for longest go.
+-- Appends entries to the record of a turn, and tells those who watch it. Each entry is a list: its
+-- JSON, what is kept of it where there is no room (JSON, '' for nothing), and whose room it takes
+-- ('' for none). An entry beyond `mostEntries` is left out. A kind of room has `roomBytes` in a
+-- turn; all records together have `totalBytes`, beyond which those that were not added to for
+-- longest go.
 -- keys: steps, sizes, times, call
 -- args: prefix, turn, entries, nowMs, lifetimeSeconds, mostEntries, roomBytes, totalBytes
 -- fence: required

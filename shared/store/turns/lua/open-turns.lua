@@ -1,6 +1,6 @@
--- What is not over. Of some conversations with something in their inboxes: how many entries, when the
--- delayed turn is due, the first entries that no turn has taken up, and the turns of the others. And
--- the turns of answers that are parked, and of messages that were set aside.
+-- What is not over. Of some conversations with something in their inboxes: how many entries, when
+-- the delayed turn is due, the first entries that no turn has taken up, and the turns of the
+-- others. And the turns of answers that are parked, and of messages that were set aside.
 -- keys: conversations, homes, firstHome, parking, allowed
 -- args: prefix, mostConversations, mostMessages
 -- uses: entry, home

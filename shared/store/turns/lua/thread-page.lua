@@ -1,6 +1,6 @@
 -- A part of a thread, newest first, from before the time `before` ('' for the end) on: each entry
--- with its time, and what it is: a message (as the inbox got it, its state, its turn), or the fields
--- of a reply.
+-- with its time, and what it is: a message (as the inbox got it, its state, its turn), or the
+-- fields of a reply.
 -- keys: thread
 -- args: prefix, before, most
 -- derives: message:*, said:*, reply:*

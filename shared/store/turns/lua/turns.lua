@@ -1,8 +1,9 @@
--- The current state of turns: the given `ids`, or those of an index, newest first, that fit what is asked.
--- `words` are spellings of the wanted words in small ASCII letters; `states` are the wanted states;
--- both are JSON lists, and an empty one asks for nothing. `before` and `since` bound the time (ms);
--- the search continues behind the turn `after`, which had the time `afterMs`. It ends with `most` turns,
--- or after `mostRead`. `wantedHome` is what the names of the home's queues end in, or `any`. Answers the turns, whether there are more, and the last turn with its time.
+-- The current state of turns: the given `ids`, or those of an index, newest first, that fit what is
+-- asked. `words` are spellings of the wanted words in small ASCII letters; `states` are the wanted
+-- states; both are JSON lists, and an empty one asks for nothing. `before` and `since` bound the
+-- time (ms); the search continues behind the turn `after`, which had the time `afterMs`. It ends
+-- with `most` turns, or after `mostRead`. `wantedHome` is what the names of the home's queues end
+-- in, or `any`. Answers the turns, whether there are more, and the last turn with its time.
 -- keys: index, parking, turnWords
 -- args: prefix, ids, words, states, before, since, after, afterMs, most, mostRead, wantedHome
 -- uses: entry, home
@@ -32,8 +33,8 @@ local function isAsking(turn, conversation)
   local known = decode(redis.call('HGET', prefix .. ':conversation:' .. conversation, 'questions') or '')
   return known.turn == turn and type(known.open) == 'table'
 end
--- A turn has the state of its messages, and of several states that which most needs a look. A message that
--- is worked on waits when no worker holds its turn.
+-- A turn has the state of its messages, and of several states that which most needs a look. A
+-- message that is worked on waits when no worker holds its turn.
 local function stateOf(turn, conversation, queue, found)
   if found.working or found.waiting then
     if isAsking(turn, conversation) then return 'waiting for you' end
