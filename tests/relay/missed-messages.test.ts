@@ -43,6 +43,8 @@ type Bench = {
   texts(from?: string): Promise<string[]>;
   /** How often Twilio’s list was asked, and the messages that “typing…” was shown for. */
   lists(): number;
+  /** How many rounds are over. */
+  ended(): number;
   accepted: string[];
   /**
    * What stands before each look at the list: waits, or throws. `media` stands for the files of
@@ -65,7 +67,7 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
     });
     const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
     const running: { stop(): Promise<void> }[] = [];
-    let lists = 0;
+    let [lists, ended] = [0, 0];
     const [gate, clock]: [Bench['gate'], Bench['clock']] = [
       { pass: async () => undefined },
       { ahead: 0 },
@@ -90,6 +92,11 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
           const repair = createBackfill({
             messenger: {
               ...messenger,
+              // The last look of a round.
+              async *undelivered(since) {
+                yield* messenger.undelivered(since);
+                ended += 1;
+              },
               async *received(since) {
                 lists += 1;
                 await gate.pass();
@@ -132,6 +139,7 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
         texts: async (from = phone) =>
           (await redis.lrange(keys.inbox(from), 0, -1)).map((raw) => JSON.parse(raw).text),
         lists: () => lists,
+        ended: () => ended,
       });
     } finally {
       for (const { stop } of running) await stop();
@@ -346,17 +354,21 @@ test('a reply that failed late is heard of, however many went out after it', asy
 });
 
 test('a clock that is set back or forward delays no round, and no message is left out', async () => {
-  await withRepair(async ({ repair, miss, texts, lists, clock }) => {
+  await withRepair(async ({ repair, miss, texts, lists, ended, clock, gate }) => {
     clock.ahead = 3 * 3600_000;
     const backfill = repair({ youngMs: 50 });
     backfill.start();
-    await until('the first round', () => lists() === 1);
+    await until('the first round', () => ended() === 1);
     clock.ahead = 0;
+    const missed = Promise.withResolvers<void>();
+    gate.pass = () => missed.promise;
+    backfill.somethingWasRefused();
+    await until('the second round', () => lists() === 2);
     await miss('missed');
-    await until('the message', async () => {
-      backfill.somethingWasRefused();
-      return (await texts()).includes('missed');
-    });
+    missed.resolve();
+    await until('the message', async () => (await texts()).includes('missed'));
+    // The next round is due in an hour.
+    await until('its round is over', () => ended() === lists());
     const before = lists();
     clock.ahead = 3 * 3600_000;
     backfill.somethingWasRefused();
