@@ -192,6 +192,18 @@ test('who is listed in both spellings is removed in both, also by another addres
   });
 });
 
+test('a question of an earlier version, which names no other spelling, removes both', async () => {
+  await withDecisions(async ({ redis, decide, words }) => {
+    expect(await decide('invite', bob)).toBe('done');
+    const decisions = createDecisions(redis);
+    const token = await decisions.ask({ kind: 'remove', address: bob });
+    await redis.hset(keys.personQuestion(token), 'spelling', '');
+    expect((await decisions.decide(token, newSid(), true, owner)).outcome).toBe('done');
+    for (const address of [bob, bobsOther])
+      expect(await words(address)).toMatch(/^removed .* in the chat$/);
+  });
+});
+
 test('the owner cannot be removed, not even by another address of theirs', async () => {
   await withDecisions(async ({ redis, decide, words, write }) => {
     await createPeopleStore(redis).idOf(owner);
