@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -250,6 +250,9 @@ test(
     const here = fromHere(bench);
     await here.say('look around');
     await said(here, 'Looked.');
+    const notes = path.join(await workspaceOf(bench), 'notes.txt');
+    writeFileSync(notes, 'third\n');
+    chmodSync(notes, 0o666);
     await work(here, 'edit them again', 'Edited again.');
     const answersBefore = (asked: string): number | undefined =>
       here.model.requests.find(({ view }) => view.texts.some(({ text: words }) => words === asked))
