@@ -88,6 +88,23 @@ test('a second live disk of a home does not start; a first home is one that has 
   });
 });
 
+test('a new disk of a home that was emptied gets people again; one of a home that is still being emptied does not', async () => {
+  await withDisks(async (boot, redis) => {
+    await boot('first', { asked: 'home' });
+    for (const [people, isDraining] of [
+      ['2', true],
+      ['0', false],
+    ] as const) {
+      await boot(`old disk, ${people}`, { asked: 'east' });
+      await redis.hset(keys.home('east'), { people, draining: '2026-11-30T09:00:00.000Z' });
+      await boot(`old disk, ${people}`, { asked: 'east' });
+      expect(await redis.hexists(keys.home('east'), 'draining')).toBe(1);
+      await boot(`new disk, ${people}`, { asked: 'east' });
+      expect(await redis.hexists(keys.home('east'), 'draining')).toBe(isDraining ? 1 : 0);
+    }
+  });
+});
+
 /** A worker’s lease on a disk, as of the given moment: each renewal finds its mark old enough for a new one. */
 async function leaseOn(
   redis: Redis,

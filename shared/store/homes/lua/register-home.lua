@@ -35,6 +35,8 @@ if redis.call('HEXISTS', record, 'people') == 0 then
 end
 redis.call('HSETNX', record, 'since', now)
 redis.call('HSET', record, 'id', id)
+-- A new computer with the name of one that was emptied and taken away gets people.
+if disk and disk ~= id and redis.call('HGET', record, 'people') == '0' then redis.call('HDEL', record, 'draining') end
 for field, value in pairs(cjson.decode(facts)) do
   if value == '' then redis.call('HDEL', record, field) else redis.call('HSET', record, field, value) end
 end
