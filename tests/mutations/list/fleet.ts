@@ -61,6 +61,12 @@ export const fleet = [
   ]),
   ...mutationsOf('shared/store/homes/lua/register-home.lua', disk, [
     [
+      'a new computer of a home that is being emptied gets nobody',
+      ` and redis.call('HGET', record, 'people') == '0'`,
+      '',
+      { named: 'gets people again' },
+    ],
+    [
       'a second live disk is refused',
       'if disk and disk ~= id and alive and alive ~= worker then',
       'if false then',
