@@ -490,6 +490,14 @@ test('the try file is a whole configuration with nothing real in it', async () =
     `127.0.0.1:${twilio.port}:${twilio.port}`,
   );
   expect(model.hostname).toBe(twilio.hostname);
+  // What a message links to opens in a browser on this machine, and no amount counts as money.
+  const relay = new URL(values['PUBLIC_URL'] ?? '');
+  expect(relay.hostname).toMatch(/\.localhost$/);
+  expect(block(compose, 'services', 'relay', 'networks')).toContain(
+    `front: { aliases: [${relay.hostname}] }`,
+  );
+  expect(block(compose, 'services', 'relay')).toContain(`:-127.0.0.1:${relay.port}}:`);
+  expect(values['PRETEND_COSTS']).toBe('1');
 });
 
 test('every program and module that the Dockerfile runs or loads is there', () => {
