@@ -6,6 +6,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { countBoot } from '../../worker/process/boot-number.ts';
 import { createLease } from '../../worker/process/lease.ts';
 import { createRunningJobs } from '../../worker/process/running-jobs.ts';
+import type { RunningJobs } from '../../worker/process/running-jobs.ts';
 import type { Lease } from '../../worker/process/lease.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -15,6 +16,7 @@ const times = { renewMs: 3600_000, holdMs: 60_000 };
 type Boot = Lease & {
   boot: number;
   freed: string[];
+  jobs: RunningJobs;
   isFenced: () => boolean;
   /** How often it was told that a dead worker has left work in the background. */
   lostWork: () => number;
@@ -43,7 +45,7 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
       onFenced: () => (fenced = true),
     },
   });
-  return { ...lease, boot: number, freed, isFenced: () => fenced, lostWork: () => lostWork };
+  return { ...lease, boot: number, freed, jobs, isFenced: () => fenced, lostWork: () => lostWork };
 }
 
 const takeJob = async (
@@ -128,12 +130,45 @@ test('the jobs of an earlier boot and of a worker without a lease are taken back
       ['on its way', `vm#${own.boot}`],
     ] as const)
       await takeJob(redis, id, owner);
-    await takeJob(redis, 'never arrived', `vm#${own.boot}`, Date.now() - 60_000);
+    const longAgo = Date.now() - 60_000;
+    await takeJob(redis, 'never arrived', `vm#${own.boot}`, longAgo);
+    await takeJob(redis, 'left', `vm#${own.boot}`, longAgo);
+    await redis.del(keys.jobLock('turns', 'left'));
     await own.renew();
-    expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'never arrived']);
-    expect(own.freed).toEqual(['turns']);
+    // Its reply may be here without having been read yet.
+    expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'left']);
+    await own.renew();
+    expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'left', 'never arrived']);
+    expect(own.freed).toEqual(['turns', 'turns']);
     expect(await redis.exists(keys.jobLock('turns', 'earlier'))).toBe(0);
     expect(await redis.exists(keys.jobLock('turns', 'own'))).toBe(1);
+  });
+});
+
+test('a job whose reply was read late is not taken back, nor one that was fetched again between two renewals', async () => {
+  await withRedis(async (redis) => {
+    const own = await boot(redis, 'vm');
+    const longAgo = Date.now() - 60_000;
+    for (const id of ['late', 'again']) await takeJob(redis, id, `vm#${own.boot}`, longAgo);
+    await own.renew();
+    own.jobs.begin('turns', 'late', 'token');
+    await redis.hset(keys.job('turns', 'again'), 'processedOn', longAgo + 1000);
+    await own.renew();
+    expect([await stalled(redis), own.freed]).toEqual([[], []]);
+  });
+});
+
+test('a run that begins after its job was taken back ends, and does not take the lock again', async () => {
+  await withRedis(async (redis) => {
+    const own = await boot(redis, 'vm');
+    await takeJob(redis, 'late', `vm#${own.boot}`, Date.now() - 60_000);
+    await own.renew();
+    await own.renew();
+    const run = own.jobs.begin('turns', 'late', 'token');
+    await own.renew();
+    expect(run.signal.aborted).toBe(true);
+    expect(await redis.exists(keys.jobLock('turns', 'late'))).toBe(0);
+    expect(await stalled(redis)).toEqual(['late']);
   });
 });
 

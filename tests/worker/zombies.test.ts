@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { Queue } from 'bullmq';
 import { describe, expect, test } from 'vitest';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { ChatTools } from '../../worker/agent/agent.ts';
 import { isTakenAway } from '../../worker/agent/claude/turn.ts';
 import { haltProcesses } from '../../worker/agent/sandbox/ending.ts';
 import { createLease } from '../../worker/process/lease.ts';
 import type { Lease } from '../../worker/process/lease.ts';
+import { createQueueWorker } from '../../worker/process/queue-worker.ts';
 import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import type { JobRun, RunningJobs } from '../../worker/process/running-jobs.ts';
 import { watchThaw } from '../../worker/process/thaw.ts';
@@ -125,6 +127,44 @@ test('a turn whose lock is another’s ends at the next renewal, and changes not
     expect(await ended.promise).toBeInstanceOf(FencedError);
     expect(await redis.hgetall(keys.attempts(phone))).toMatchObject({ [id]: '1' });
     expect([await redis.llen(keys.inbox(phone)), replies()]).toEqual([1, []]);
+  });
+});
+
+test('a job that is fenced is never marked as failed: it goes on at once if nobody else has it', async () => {
+  await withRedis(async (redis) => {
+    const queue = new Queue('turns', { connection: redis, prefix });
+    const runs: string[] = [];
+    const asked = Promise.withResolvers<undefined>();
+    const worker = createQueueWorker({
+      name: 'turns',
+      redis,
+      owner: 'w#1',
+      concurrency: 1,
+      process: async ({ id = '' }) => {
+        runs.push(id);
+        if (id === 'taken') await redis.set(keys.jobLock('turns', id), 'of another');
+        if (id === 'taken' || runs.length === 1) throw new FencedError('another worker has this');
+      },
+      running: createRunningJobs(),
+      onLockLost: () => asked.resolve(undefined),
+      log,
+    });
+    try {
+      await queue.add('turns', {}, { jobId: 'own' });
+      await queue.add('turns', {}, { jobId: 'taken' });
+      worker.once('failed', () => asked.resolve(undefined));
+      void worker.run();
+      await asked.promise;
+      expect(runs).toEqual(['own', 'own', 'taken']);
+      expect(await queue.getJobCounts('completed', 'failed', 'active')).toEqual({
+        completed: 1,
+        failed: 0,
+        active: 1,
+      });
+    } finally {
+      await worker.close(true);
+      await queue.close();
+    }
   });
 });
 

@@ -46,8 +46,9 @@ export type Lease = {
 };
 
 /**
- * A job that is ours in Redis and unknown here for this time (ms) was assigned by a reply that
- * never arrived.
+ * A job that is ours in Redis and unknown here for this time (ms), at two renewals so far apart, was
+ * assigned by a reply that never arrived. One is not enough: a process under load may not have read
+ * the reply yet, but has read it before it reads that of the first of two renewals.
  */
 const unheardMs = 2000;
 
@@ -72,6 +73,7 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'nowMs',
     'channel',
     'jobs',
+    'unheard',
     'unheardMs',
     'cursor',
     'batch',
@@ -98,6 +100,7 @@ const Renewal = z.union([
     z.array(z.string().transform(suffixOf)),
     z.array(z.tuple([z.string(), z.string()])),
     z.number(),
+    z.array(z.string()),
   ]),
 ]);
 
@@ -155,11 +158,14 @@ export function createLease(parts: LeaseDeps): Lease {
   const home = place.suffix;
   const disk = parts.disk && createDiskWatch(parts.disk, worker);
   let timer: NodeJS.Timeout | undefined;
+  let later: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
   /** In ms of the monotonic clock. */
   let renewedAt = -Infinity;
   let cursor = '0';
+  /** The jobs that the last renewal found to be ours and unknown here. */
+  let unheard: string[] = [];
 
   const end = (): void => {
     fenced = true;
@@ -189,6 +195,7 @@ export function createLease(parts: LeaseDeps): Lease {
         nowMs: Date.now(),
         channel: first ? keys.control : '',
         jobs: JSON.stringify(running.names()),
+        unheard: JSON.stringify(unheard),
         unheardMs,
         cursor,
         batch: lookedAt,
@@ -212,7 +219,10 @@ export function createLease(parts: LeaseDeps): Lease {
       log.error({ worker, boot }, 'a newer boot of this worker has taken over');
       return end();
     }
-    const [, freed, next, stranded, used, most, , hasLostWork, helps, others, isRevived] = renewal;
+    const [, freed, next, stranded, used, most, , hasLostWork, helps, others, isRevived, now] =
+      renewal;
+    unheard = now;
+    if (unheard.length > 0) renewLater();
     const stranger = await marked?.stranger(beatsOf(others));
     if (stranger) {
       log.error({ home: place.name, other: stranger.worker }, 'two disks serve one home');
@@ -232,13 +242,17 @@ export function createLease(parts: LeaseDeps): Lease {
 
   const renewSafely = (): void =>
     void renew().catch((error: unknown) => log.warn({ err: error }, 'lease renewal failed'));
+  const renewLater = (): void => {
+    clearTimeout(later);
+    later = setTimeout(() => {
+      if (timer !== undefined) renewSafely();
+    }, unheardMs + 200).unref();
+  };
   // Another worker may have taken over while the connection was down. Jobs lost in the broken
   // connection are looked for as soon as they can be told from those still on their way.
   const onReady = (): void => {
     if (timer !== undefined && performance.now() - renewedAt > times.renewMs) renewSafely();
-    setTimeout(() => {
-      if (timer !== undefined) renewSafely();
-    }, unheardMs + 200).unref();
+    renewLater();
   };
   redis.on('ready', onReady);
 

@@ -1,9 +1,11 @@
-import { Worker } from 'bullmq';
+import { Worker, WaitingError } from 'bullmq';
 import type { Job, Telemetry } from 'bullmq';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { repeatStrategy } from '../../shared/store/schedules.ts';
+import { handBack } from './job-moves.ts';
 import type { RunningJobs } from './running-jobs.ts';
 import { within } from '../../shared/runtime/timeout.ts';
 
@@ -19,7 +21,7 @@ export type QueueWorkerOptions = {
   process: Processor;
   /** Tracks the running jobs. */
   running: RunningJobs;
-  /** Called when a job's lock could not be renewed: another worker may have it. */
+  /** Called when a job's lock is lost or could not be renewed: another worker may have it. */
   onLockLost: () => void;
   /** Continues the trace that a job carries. */
   telemetry?: Telemetry | undefined;
@@ -40,12 +42,22 @@ export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
 export function createQueueWorker(options: QueueWorkerOptions): Worker {
   const { name, redis, owner, concurrency, process, running, onLockLost, telemetry, log } = options;
   // BullMQ passes its signal only to a processor with three parameters.
-  const work = async (job: Job, token = '', signal?: AbortSignal): Promise<unknown> => {
+  const runOnce: Processor = async (job, token, signal) => {
     const run = running.begin(name, job.id ?? '', token);
     try {
-      return await process(job, token, signal ? AbortSignal.any([run.signal, signal]) : run.signal);
+      return await process(job, token, AbortSignal.any([run.signal, signal]));
     } finally {
       run.done();
+    }
+  };
+  const never = new AbortController().signal;
+  const work = async (job: Job, token = '', signal = never): Promise<unknown> => {
+    try {
+      return await runOnce(job, token, signal);
+    } catch (error) {
+      // Its run is over before the lease is asked, which takes the lock of one again.
+      if (error instanceof FencedError) return await leaveFenced(job, token, onLockLost);
+      throw error;
     }
   };
   const worker = new Worker(name, async (job, token, signal) => await work(job, token, signal), {
@@ -65,6 +77,19 @@ export function createQueueWorker(options: QueueWorkerOptions): Worker {
   worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));
   worker.on('lockRenewalFailed', onLockLost);
   return worker;
+}
+
+/**
+ * Leaves a fenced job to the worker that has it, never as failed: that would end it there, too, and
+ * what it was added for would wait for a sweep. If the lock is this run's, so that no other worker
+ * has the job, it goes back to the head of its queue; a job without a lock is for the lease, which
+ * `onLockLost` asks. Always throws the error that BullMQ expects.
+ */
+async function leaveFenced(job: Job, token: string, onLockLost: () => void): Promise<never> {
+  return await handBack(job, token).catch((error: unknown) => {
+    if (!(error instanceof WaitingError)) onLockLost();
+    throw new WaitingError();
+  });
 }
 
 /** Time limit for ending and handing back turns once they are interrupted (ms). */

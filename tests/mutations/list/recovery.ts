@@ -97,6 +97,26 @@ export const recovery = [
     ],
     ['what is left goes on', 'resume();\n', '\n'],
   ]),
+  ...mutationsOf('worker/process/queue-worker.ts', 'tests/worker/zombies.test.ts', [
+    [
+      'a fenced job is not marked as failed',
+      'if (error instanceof FencedError) return await leaveFenced(job, token, onLockLost);',
+      '',
+      { named: 'never marked as failed' },
+    ],
+    [
+      'the lease is asked about a job without a lock',
+      'if (!(error instanceof WaitingError)) onLockLost();',
+      '',
+      { named: 'never marked as failed' },
+    ],
+    [
+      'a fenced job that no other worker has goes back to its queue',
+      'return await handBack(job, token).catch(',
+      'return await Promise.reject(new Error()).catch(',
+      { named: 'never marked as failed' },
+    ],
+  ]),
   ...mutationsOf('worker/tools/tool-gate.ts', 'tests/worker/zombies.test.ts', [
     ['no tool begins before it is certain whose turn it is', 'await settled();', ''],
     ['a question of a lost turn is not asked', 'signal.throwIfAborted();', ''],

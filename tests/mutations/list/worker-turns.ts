@@ -118,10 +118,34 @@ export const turns = [
     ],
     [
       'a job that never arrived is taken back',
-      `orphan = begun < tonumber(nowMs) - tonumber(unheardMs)`,
+      `orphan = isOld and (unheardBefore[name] or not isLocked)`,
       'orphan = false',
     ],
     ['a job on its way is not', `< tonumber(nowMs) - tonumber(unheardMs)`, '<= tonumber(nowMs)'],
+    [
+      'nor one whose reply is read late',
+      '(unheardBefore[name] or not isLocked)',
+      'true',
+      { named: 'taken back' },
+    ],
+    [
+      'a job without a lock is taken back at once',
+      'isOld and (unheardBefore[name] or not isLocked)',
+      'isOld and unheardBefore[name]',
+      { named: 'own' },
+    ],
+    [
+      'a job that was fetched again is another one',
+      `string.format('%.0f', begun)`,
+      `''`,
+      { named: 'read late' },
+    ],
+    [
+      'a run whose job was taken back does not take the lock again',
+      `redis.call('HSET', base .. id, 'pb', worker .. '#0')`,
+      '',
+      { named: 'take the lock again' },
+    ],
     ['a job that was taken back has no lock', `redis.call('DEL', base .. id .. ':lock')`, ''],
     [
       'a swallowed marker is set again',

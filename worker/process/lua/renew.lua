@@ -1,7 +1,9 @@
 -- Renews the lease, unless a newer boot of the same worker exists: then this one is fenced off. A
 -- job is an orphan when its boot does not hold its worker's lease, or when its boot is this one and
--- does not know the job (a connection can break between Redis's step and its reply); its lock is
--- removed and it is marked as stalled, which is where BullMQ's own recovery takes over. A worker
+-- does not know the job (a connection can break between Redis's step and its reply), now and at the
+-- renewal before, or once if the job has no lock; its lock is
+-- removed, its owner is boot 0, which no
+-- lease names, so that no run of it goes on, and it is marked as stalled, which is where BullMQ's own recovery takes over. `unheard`: JSON of what the last renewal returned as such, `queue:id@begun`. A worker
 -- that hangs with an open connection swallows the marker by which BullMQ wakes the others: the
 -- first renewal sets one, and so does any renewal that finds waiting jobs without a marker. A job
 -- running here whose lock is another's is reported as lost; a lock that expired while this worker
@@ -16,8 +18,8 @@
 -- back with this. `mark` is what this worker has left last on its disk, '' for none, and `since`
 -- when it began: the other workers of the home get it and return theirs.
 -- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps, beats
--- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
--- args: longestWaitMs, home, mark, since
+-- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheard, unheardMs, cursor, batch
+-- args: lockMs, longestWaitMs, home, mark, since
 -- rest: queues
 -- uses: stranded, lost-work, home
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
@@ -31,7 +33,8 @@ if channel ~= '' then
   redis.call('DEL', waking, vm)
   redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake', home = home }))
 end
-local freed, running, lost = {}, {}, {}
+local freed, running, lost, unheardNow, unheardBefore = {}, {}, {}, {}, {}
+for _, name in ipairs(cjson.decode(unheard)) do unheardBefore[name] = true end
 local function isLost(base, id, token)
   local lock = redis.call('GET', base .. id .. ':lock')
   if lock then return lock ~= token end
@@ -52,11 +55,16 @@ for _, queue in ipairs(queues) do
     local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
     local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
     if worker == ownWorker and boot == ownBoot and not running[queue .. ':' .. id] then
-      local begun = tonumber(redis.call('HGET', base .. id, 'processedOn') or nowMs)
-      orphan = begun < tonumber(nowMs) - tonumber(unheardMs)
+      local begun = tonumber(redis.call('HGET', base .. id, 'processedOn') or nowMs) or 0
+      local name = queue .. ':' .. id .. '@' .. string.format('%.0f', begun)
+      local isLocked = redis.call('EXISTS', base .. id .. ':lock') == 1
+      local isOld = begun < tonumber(nowMs) - tonumber(unheardMs)
+      orphan = isOld and (unheardBefore[name] or not isLocked)
+      if not orphan and (isOld or not isLocked) then unheardNow[#unheardNow + 1] = name end
     end
     if orphan then
       redis.call('DEL', base .. id .. ':lock')
+      redis.call('HSET', base .. id, 'pb', worker .. '#0')
       redis.call('SADD', base .. 'stalled', id)
       count = count + 1
     end
@@ -99,4 +107,4 @@ for index = 1, #known, 2 do
   end
 end
 local hasLostWork = #lostWork(prefix, background, home) > 0 and 1 or 0
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), others, isRevived }
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork, redis.call('SMEMBERS', helps), others, isRevived, unheardNow }
