@@ -75,6 +75,14 @@ const kinds: Record<ChangedFile['kind'], string> = {
   renamed: 'renamed',
 };
 
+/** What is said of a file that has neither lines nor anything else to show. */
+const bare: Record<ChangedFile['kind'], string> = {
+  added: 'It is empty.',
+  removed: 'It was empty.',
+  changed: '',
+  renamed: 'Only its name has changed.',
+};
+
 const reasons: Record<NonNullable<ChangedFile['why']>, string> = {
   ignored: 'Git ignores this file, so only its name is shown.',
   binary: 'Not a text, so there is nothing to compare.',
@@ -99,8 +107,9 @@ function writeFile(file: ChangedFile, hunks: Line[][], isOpen: boolean, isCut: b
       ? `<div class="hunks" tabindex="0">${hunks.map(writeHunk).join('<hr>')}</div>`
       : '',
     ...said.map((words) => `<p class="soft">${words}</p>`),
-  ].join('\n');
-  return `<details class="file"${isOpen ? ' open' : ''}><summary><span class="path" dir="ltr">${name}</span>${tag}${sums}</summary>\n${body}\n</details>`;
+  ];
+  if (!body.some(Boolean) && bare[kind] !== '') body.push(`<p class="soft">${bare[kind]}</p>`);
+  return `<details class="file"${isOpen ? ' open' : ''}><summary><span class="path" dir="ltr">${name}</span>${tag}${sums}</summary>\n${body.join('\n')}\n</details>`;
 }
 
 /** Pictures side by side; only those that the worker has made itself. */

@@ -5,8 +5,7 @@ import type { Html } from '../admin/frame/html.ts';
 import { messageTitle } from '../admin/turns/message-title.ts';
 import { stateNames, tag } from '../admin/turns/turn-row.ts';
 import type { TurnStory } from '../admin/turns/turn-story.ts';
-import { isFromPerson, isScheduledId } from '../../shared/store/message.ts';
-import type { Message } from '../../shared/store/message.ts';
+import { isRequest } from '../../shared/store/message.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import { stepRow } from './step-view.ts';
 import type { StepLook } from './step-view.ts';
@@ -81,17 +80,20 @@ function nowPart(story: TurnStory, record: TurnRecord, look: TurnLook): Html {
   const time = goesOn
     ? html`<time data-since="${begunAt}">${durationWords(Math.max(look.now - begunAt, 0))}</time>`
     : html`${durationWords(Math.max(end - begunAt, 0))}`;
+  const steps = countSteps(record);
+  // For the owner, the states have the names that the lists of turns use.
+  const isStopped =
+    !look.owner &&
+    turn.state === 'answered' &&
+    record.runs > 0 &&
+    story.replies.some(({ id }) => id.endsWith('.stopped'));
   const facts = [
-    html`<span class="nowrap">${time}</span>`,
-    html`<span class="nowrap">${counted(countSteps(record), 'step')}</span>`,
-    ...(costUsd > 0
-      ? [
-          html`<span class="nowrap">${dollars(costUsd, look.isPretend)}${goesOn && ' so far'}</span>`,
-        ]
-      : []),
+    time,
+    ...(steps > 0 ? [html`${counted(steps, 'step')}`] : []),
+    ...(costUsd > 0 ? [html`${dollars(costUsd, look.isPretend)}${goesOn && ' so far'}`] : []),
+    html`began ${clockWords(begunAt, look.zone)}`,
   ];
-  facts.push(html`<span class="nowrap">began ${clockWords(begunAt, look.zone)}</span>`);
-  return html`<section id="w-now" class="card now-card"><div><p class="facts">${tag(turn.state, stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`${index > 0 && ' · '}${fact}`)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${current}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
+  return html`<section id="w-now" class="card now-card"><div><p class="facts">${tag(turn.state, isStopped ? 'Stopped' : stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`<span class="nowrap">${fact}${index < facts.length - 1 && ' ·'}</span> `)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${current}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
 }
 
 /** What runs at the moment: the last of the running steps. */
@@ -125,12 +127,6 @@ function askedPart({ turn: { messages } }: TurnStory, { zone }: TurnLook): Html 
   )}</ul></section>`;
 }
 
-/** Whether a message asks for something; commands and taps do not. */
-function isRequest({ text, choice, id, human }: Message): boolean {
-  const isCommand = /^\s*\/[a-z][\w-]*(?:\s|$)/i.test(text);
-  return (isFromPerson({ id, human }) && !choice && !isCommand) || isScheduledId(id);
-}
-
 function waitRow({ text, at, until }: ShownWait, id: string, { now }: TurnLook): Html {
   const time =
     until === undefined
@@ -146,7 +142,7 @@ function morePart(story: TurnStory, { items, isFull }: TurnRecord): Html {
       ? ''
       : isUnderWay(story)
         ? 'Each step appears here as it happens.'
-        : 'No tool was used.';
+        : 'There are no steps to show.';
   return words === ''
     ? html`<p id="w-more" hidden></p>`
     : html`<p id="w-more" class="soft small">${words}</p>`;

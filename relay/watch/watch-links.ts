@@ -8,7 +8,7 @@ import type { Link } from '../../shared/store/links/links.ts';
 import { stopButton } from '../../shared/store/message.ts';
 import type { TurnRecords } from '../../shared/store/turns/records.ts';
 import type { LinkForm, LinkHandler } from '../links/link-handler.ts';
-import { messageTitle } from '../admin/turns/message-title.ts';
+import { turnTitle } from '../admin/turns/message-title.ts';
 import { html } from '../admin/frame/html.ts';
 import type { Html } from '../admin/frame/html.ts';
 import { sendPicture } from './send-picture.ts';
@@ -100,8 +100,8 @@ export function createWatchLinks(deps: WatchLinkDeps): LinkHandler {
   };
   const askToStop = async ({ story }: TurnNow): Promise<void> => {
     if (!isUnderWay(story)) return;
-    const { id, conversation, messages } = story.turn;
-    const text = `You tapped Stop on the page of “${cut(messageTitle(messages[0]?.message, 'my work'), 60)}”. Shall I stop it?`;
+    const { id, conversation } = story.turn;
+    const text = `You tapped Stop on the page of “${cut(turnTitle(story.turn, 'my work'), 60)}”. Shall I stop it?`;
     const items = [
       { id: stopButton(id), title: 'Stop it' },
       { id: '/go-on', title: 'Go on' },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { dayWords } from '../admin/frame/format-measures.ts';
 import { html, Html } from '../admin/frame/html.ts';
 import { logoMark } from '../admin/frame/icon.ts';
-import { messageTitle } from '../admin/turns/message-title.ts';
+import { turnTitle } from '../admin/turns/message-title.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { documentHeaders } from '../pages/document.ts';
 import type { LinkPage } from '../links/link-handler.ts';
@@ -34,7 +34,7 @@ export function watchPage(
   until: Date,
 ): LinkPage {
   const isOver = !isUnderWay(story) && !record.isAtWork;
-  const title = cut(messageTitle(story.turn.messages[0]?.message, 'My work'), 80);
+  const title = cut(turnTitle(story.turn, 'My work'), 80);
   const text =
     html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><meta name="theme-color" content="#008069">
 <title>${title} · Sidepocket</title><link rel="icon" type="image/svg+xml" href="/icon.svg">${!isOver && html`<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript>`}<style>${style}</style></head><body>
@@ -51,7 +51,7 @@ export function watchFirstPage(): LinkPage {
   const text =
     html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Sidepocket</title><link rel="icon" type="image/svg+xml" href="/icon.svg"><style>${style}</style></head><body>
 <main class="watch"><header class="brand-line">${mark}<span>Sidepocket</span></header><h1>See me work</h1>
-<section class="card"><p>The page opens in this browser only. If you want it in another one, text “/watch” there or in the chat again.</p><form class="actions" method="post"><button class="main">Open the page</button></form></section></main></body></html>`
+<section class="card"><p>The page opens in this browser only. For another browser, text “/watch” again.</p><form class="actions" method="post"><button class="main">Open the page</button></form></section></main></body></html>`
       .text;
   return { html: text, headers };
 }

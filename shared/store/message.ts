@@ -150,6 +150,12 @@ export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): bool
   return human ?? isMessageSid(id);
 }
 
+/** Whether a message asks Claude for something; commands and taps do not. */
+export function isRequest({ text, choice, id, human }: Message): boolean {
+  const isCommand = /^\s*\/[a-z][\w-]*(?:\s|$)/i.test(text);
+  return (isFromPerson({ id, human }) && !choice && !isCommand) || isScheduledId(id);
+}
+
 /**
  * The state of a message; kept in the hash that also claims its id. `refused`: the sender was over
  * the rate limit and was told to send it again. `forgotten`: nothing else of it is kept.

@@ -10,7 +10,10 @@ import {
   momentWords,
 } from '../../relay/admin/frame/format-measures.ts';
 import { spendPlot } from '../../relay/admin/money/plot.ts';
+import { turnTitle } from '../../relay/admin/turns/message-title.ts';
 import { parseStep } from '../../relay/admin/turns/turn-story.ts';
+import { Message } from '../../shared/store/message.ts';
+import type { Turn } from '../../shared/store/turns/turn-list.ts';
 import { createSamples, spreadOf } from '../../relay/metric-samples.ts';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
@@ -154,4 +157,22 @@ test("a line of a turn's log begins with its time, or is only text", () => {
     text: 'Bash echo hi\nthere',
   });
   expect(parseStep('no time')).toEqual({ at: undefined, text: 'no time' });
+});
+
+test('a turn is named for what was asked, not for a command before it', () => {
+  const part = (text: string): Turn['messages'][number] => {
+    const id = `SM${'0'.repeat(32)}`;
+    const message = Message.parse({
+      id,
+      conversation: '+15550001111',
+      to: '+15550002222',
+      text,
+      media: [],
+      at: '2026-11-23T14:05:09.000Z',
+    });
+    return { id, state: 'answered', attempts: 1, message };
+  };
+  expect(turnTitle({ messages: [part('/watch'), part('fix the footer')] })).toBe('fix the footer');
+  expect(turnTitle({ messages: [part('/watch')] })).toBe('/watch');
+  expect(turnTitle({ messages: [] }, 'My work')).toBe('My work');
 });

@@ -151,3 +151,12 @@ test(
     });
   },
 );
+
+test('a file without lines says what has become of it', () => {
+  const bodyOf = (part: Parameters<typeof file>[1]): string =>
+    renderChanges(page([file('a', { patch: '', added: 0, removed: 0, ...part })], {})).body;
+  expect(bodyOf({ kind: 'renamed', from: 'b' })).toContain('Only its name has changed.');
+  expect(bodyOf({ kind: 'added' })).toContain('It is empty.');
+  expect(bodyOf({ kind: 'removed' })).toContain('It was empty.');
+  expect(bodyOf({ kind: 'renamed', from: 'b', why: 'binary' })).not.toContain('Only its name');
+});

@@ -231,6 +231,9 @@ test('Stop on the page stops nothing: the chat asks, and its button stops that t
     await tap();
     await until('the stop', () => bench.replies().some(({ text }) => text.startsWith('Stopped')));
     await until('the end', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+    const over = await (await browser.get(url)).text();
+    expect(over).toContain('>Stopped</span>');
+    expect(over).not.toContain('0 steps');
 
     // A late tap leaves the next turn alone; the owner’s stop ends it at once.
     const next = await bench.say('the next job');

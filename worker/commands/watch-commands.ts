@@ -1,6 +1,5 @@
 import { withoutPrefix } from '../turn/format-messages.ts';
-import type { Message } from '../../shared/store/message.ts';
-import { readMessage } from '../../shared/store/message.ts';
+import { isRequest, readMessage } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Command, CommandCall, CommandDeps } from './command.ts';
 
@@ -26,13 +25,17 @@ async function answerWatch(
   return `${what}:\n${url}\nThe link opens in one browser, within a day.`;
 }
 
-/** The person's own words that a turn began with; '' when they are no longer kept. */
+/** How many messages of a turn are read for what was asked; commands may stand before it. */
+const mostRead = 10;
+
+/** The person's own words that a turn is about; '' when they are no longer kept. */
 async function titleOf(
   { redis }: Pick<CommandDeps['stores'], 'redis'>,
   turn: string,
 ): Promise<string> {
-  const [first] = await redis.lrange(keys.turnMessages(turn), 0, 0);
-  const raw = first === undefined ? null : await redis.get(keys.said(first));
-  const message: Message | undefined = readMessage(raw ?? '');
+  const ids = await redis.lrange(keys.turnMessages(turn), 0, mostRead - 1);
+  const said = ids.length === 0 ? [] : await redis.mget(ids.map((id) => keys.said(id)));
+  const known = said.map((raw) => readMessage(raw ?? ''));
+  const message = known.find((one) => one && isRequest(one)) ?? known[0];
   return message ? withoutPrefix(message).text : '';
 }

@@ -23,23 +23,23 @@ export function meterCard(
     const meta = metaUsd > 0 ? `, ${dollars(metaUsd, isPretend)} to Meta` : '';
     return `${dollars(twilioUsd, isPretend)} to Twilio${meta}`;
   };
-  const of = (kind: (typeof messageKinds)[number]): [string, string][] =>
+  const of = (kind: (typeof messageKinds)[number]): [string, Html][] =>
     month.messages[kind] === 0 && today.messages[kind] === 0
       ? []
       : [[kindWords[kind], both(today.messages[kind], month.messages[kind])]];
   const awake = (ms: number): string =>
     `${(ms / 3600_000).toFixed(2)} h${usdPerHour === undefined ? '' : `, ${dollars((ms / 3600_000) * usdPerHour, isPretend)}`}`;
-  const rows: [string, string][] = [
+  const rows: [string, string | Html][] = [
     ...messageKinds.flatMap(of),
     ['Fees today', price(today)],
     ['Fees this month', price(month)],
-    ...[...month.vmMs].map(([home, ms]): [string, string] => [
+    ...[...month.vmMs].map(([home, ms]): [string, Html] => [
       `Awake: ${home}`,
-      `${awake(today.vmMs.get(home) ?? 0)} today, ${awake(ms)} this month`,
+      todayAndMonth(awake(today.vmMs.get(home) ?? 0), awake(ms)),
     ]),
     ...(month.commands === undefined
       ? []
-      : [['Redis commands', both(today.commands ?? 0, month.commands)] as [string, string]]),
+      : [['Redis commands', both(today.commands ?? 0, month.commands)] as [string, Html]]),
     ...(month.unsettled.vmMs > 0
       ? [['Awake, not settled', awake(month.unsettled.vmMs)] as [string, string]]
       : []),
@@ -67,6 +67,11 @@ const kindWords = {
   template: 'Templates sent',
 } as const;
 
-function both(today: number, month: number): string {
-  return `${today.toLocaleString('en')} today, ${month.toLocaleString('en')} this month`;
+function both(today: number, month: number): Html {
+  return todayAndMonth(today.toLocaleString('en'), month.toLocaleString('en'));
+}
+
+/** Two amounts, each of which stays on its line. */
+function todayAndMonth(today: string, month: string): Html {
+  return html`<span class="nowrap">${today} today,</span> <span class="nowrap">${month} this month</span>`;
 }

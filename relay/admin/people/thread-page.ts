@@ -3,7 +3,13 @@ import { isFromPerson } from '../../../shared/store/message.ts';
 import type { ThreadEntry } from '../../../shared/store/turns/thread.ts';
 import { chatText } from '../frame/chat-text.ts';
 import { adminEmpty } from '../frame/empty.ts';
-import { clockWords, dayWords, dollars, durationWords } from '../frame/format-measures.ts';
+import {
+  clockWords,
+  dayWords,
+  dollars,
+  durationWords,
+  momentWords,
+} from '../frame/format-measures.ts';
 import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import { ago, personName, tokenField } from '../frame/layout.ts';
@@ -29,6 +35,9 @@ export type ThreadView = {
   computers: Computers | undefined;
 };
 
+/** A moment as the words of an address on the list have it. */
+const isoTime = /\b\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+
 /** A conversation as both sides saw it, to read only. */
 export function threadPage(view: ThreadView, frame: Frame): Html {
   const { line, entries, before, isLatest, sessions, current, computers } = view;
@@ -42,7 +51,10 @@ export function threadPage(view: ThreadView, frame: Frame): Html {
       'Cost',
       `${dollars(todayUsd, frame.isPretend)} today, ${dollars(monthUsd, frame.isPretend)} this month`,
     ],
-    ['May write', person?.allowed],
+    [
+      'May write',
+      person?.allowed?.replace(isoTime, (at) => momentWords(Date.parse(at), frame.zone)),
+    ],
     ['Time zone', person?.timezone],
     ['Limit', person?.limit],
     ['Computer', computers?.own],

@@ -1,6 +1,7 @@
 import { cut } from '../../../shared/runtime/cut.ts';
-import { isScheduledId } from '../../../shared/store/message.ts';
+import { isRequest, isScheduledId } from '../../../shared/store/message.ts';
 import type { Message } from '../../../shared/store/message.ts';
+import type { Turn } from '../../../shared/store/turns/turn-list.ts';
 
 /** What the kinds of files are called. */
 const kinds: [start: string, name: string][] = [
@@ -32,4 +33,13 @@ export function messageTitle(message: Message | undefined, gone = 'Text no longe
       : `${fileKind(file.type)} and ${media.length - 1} more`;
   if (work) return 'Work in the background';
   return sealed === undefined ? 'No text' : 'A secret';
+}
+
+/**
+ * What a turn is about, in one line: its first message that asks for something, else its first.
+ * `gone` when the text is no longer kept.
+ */
+export function turnTitle({ messages }: Pick<Turn, 'messages'>, gone?: string): string {
+  const first = messages.find(({ message }) => message && isRequest(message)) ?? messages[0];
+  return messageTitle(first?.message, gone);
 }

@@ -7,7 +7,7 @@ import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import { counted, dollars, durationWords, momentWords } from '../frame/format-measures.ts';
 import { messageFiles, replyFile } from './shown-files.ts';
-import { messageTitle } from './message-title.ts';
+import { messageTitle, turnTitle } from './message-title.ts';
 import { personTimes } from './turn-times.ts';
 import { stateTag, tag } from './turn-row.ts';
 import type { TurnRecord } from '../../watch/turn-record.ts';
@@ -22,7 +22,7 @@ import type { Step, TurnStory } from './turn-story.ts';
 export function turnPage(story: TurnStory, record: TurnRecord, frame: Frame): Html {
   const { turn, steps, replies, hasLog } = story;
   const { id, messages, failure, next } = turn;
-  return html`<div class="head"><div><a class="small" href="/admin/turns">Turns</a><h1><bdi>${cut(messageTitle(messages[0]?.message), 80)}</bdi></h1></div><span class="soft small about">${id}</span></div>
+  return html`<div class="head"><div><a class="small" href="/admin/turns">Turns</a><h1><bdi>${cut(turnTitle({ messages }), 80)}</bdi></h1></div><span class="soft small about">${id}</span></div>
 ${failure !== undefined && turn.state === 'failed' && html`<section class="card"><header><h2 class="bad">Why it failed</h2></header><p class="whole">${failure}</p><p class="soft small">${triedWords(story)}</p></section>`}
 ${next !== undefined && messages.length === 0 && html`<p class="said">Its messages went on in <a href="/admin/turns/${encodeURIComponent(next)}">another turn</a>.</p>`}
 ${retryForm(story, frame)}

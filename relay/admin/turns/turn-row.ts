@@ -5,7 +5,7 @@ import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import type { Message } from '../../../shared/store/message.ts';
 import type { Turn, TurnState } from '../../../shared/store/turns/turn-list.ts';
-import { messageTitle } from './message-title.ts';
+import { messageTitle, turnTitle } from './message-title.ts';
 import { personTimes } from './turn-times.ts';
 
 /** The states of turns, messages and replies that have a look of their own. */
@@ -61,7 +61,7 @@ export function turnRow(turn: Turn, frame: Frame, home?: string): Html {
     ...(pacedMs >= 1000 ? [`${durationWords(pacedMs)} by the send rate`] : []),
     ...(costUsd > 0 ? [dollars(costUsd, frame.isPretend)] : []),
   ];
-  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(messages[0]?.message)}</bdi></a><span class="right">${stateTag(turn, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(at, frame)}${parts.map((part) => html`\u00A0· <span class="nowrap">${part}</span>`)}</span>${turn.state === 'failed' && failure !== undefined && html`<span class="bad small wide">${reasonWords(failure)}</span>`}</li>`;
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${turnTitle(turn)}</bdi></a><span class="right">${stateTag(turn, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(at, frame)}${parts.map((part) => html`\u00A0· <span class="nowrap">${part}</span>`)}</span>${turn.state === 'failed' && failure !== undefined && html`<span class="bad small wide">${reasonWords(failure)}</span>`}</li>`;
 }
 
 /** Why a turn has failed, without the name of the kind of failure. */
