@@ -46,9 +46,9 @@ export type Lease = {
 };
 
 /**
- * A job that is ours in Redis and unknown here for this time (ms), at two renewals so far apart, was
- * assigned by a reply that never arrived. One is not enough: a process under load may not have read
- * the reply yet, but has read it before it reads that of the first of two renewals.
+ * A job that is ours in Redis and unknown here for this time (ms), at two renewals so far apart,
+ * was assigned by a reply that never arrived. One is not enough: a process under load may not have
+ * read the reply yet, but has read it before it reads that of the first of two renewals.
  */
 const unheardMs = 2000;
 

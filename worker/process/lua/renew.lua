@@ -1,22 +1,22 @@
 -- Renews the lease, unless a newer boot of the same worker exists: then this one is fenced off. A
 -- job is an orphan when its boot does not hold its worker's lease, or when its boot is this one and
 -- does not know the job (a connection can break between Redis's step and its reply), now and at the
--- renewal before, or once if the job has no lock; its lock is
--- removed, its owner is boot 0, which no
--- lease names, so that no run of it goes on, and it is marked as stalled, which is where BullMQ's own recovery takes over. `unheard`: JSON of what the last renewal returned as such, `queue:id@begun`. A worker
--- that hangs with an open connection swallows the marker by which BullMQ wakes the others: the
--- first renewal sets one, and so does any renewal that finds waiting jobs without a marker. A job
--- running here whose lock is another's is reported as lost; a lock that expired while this worker
--- was halted, and that no other has taken, is taken again. The first renewal also ends the wake
--- that started this worker, in case the relay died during it. Each renewal checks a batch of
--- conversations for items that wait without a job, whatever the cause, and Redis's memory, which
--- some servers do not report to a script; and whether a dead worker has left work in the
--- background. A delivery that is delayed for more than `longestWaitMs` is due: the clock was set
--- back meanwhile. The channel is '' except at the first renewal; the running `jobs` are JSON of
--- `queue:id=token`; the `cursor` is the position among the conversations, of which a `batch` is
--- checked; `home` is what the names of the home's queues end in. A home that was noted as dead is
--- back with this. `mark` is what this worker has left last on its disk, '' for none, and `since`
--- when it began: the other workers of the home get it and return theirs.
+-- renewal before, or once if the job has no lock; its lock is removed, its owner is boot 0, which
+-- no lease names, so that no run of it goes on, and it is marked as stalled, which is where
+-- BullMQ's own recovery takes over. `unheard`: JSON of what the last renewal returned as such,
+-- `queue:id@begun`. A worker that hangs with an open connection swallows the marker by which BullMQ
+-- wakes the others: the first renewal sets one, and so does any renewal that finds waiting jobs
+-- without a marker. A job running here whose lock is another's is reported as lost; a lock that
+-- expired while this worker was halted, and that no other has taken, is taken again. The first
+-- renewal also ends the wake that started this worker, in case the relay died during it. Each
+-- renewal checks a batch of conversations for items that wait without a job, whatever the cause,
+-- and Redis's memory, which some servers do not report to a script; and whether a dead worker has
+-- left work in the background. A delivery that is delayed for more than `longestWaitMs` is due: the
+-- clock was set back meanwhile. The channel is '' except at the first renewal; the running `jobs`
+-- are JSON of `queue:id=token`; the `cursor` is the position among the conversations, of which a
+-- `batch` is checked; `home` is what the names of the home's queues end in. A home that was noted
+-- as dead is back with this. `mark` is what this worker has left last on its disk, '' for none, and
+-- `since` when it began: the other workers of the home get it and return theirs.
 -- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps, beats
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheard, unheardMs, cursor, batch
 -- args: lockMs, longestWaitMs, home, mark, since
