@@ -95,3 +95,15 @@ test('with hundreds of messages waiting a command and a stop behind them are hea
     await turns.close();
   });
 });
+
+test('a “/watch” behind a request that is not begun yet shows that request, not the work before it', async () => {
+  await withPipeline({}, async ({ redis, startWorker, say, replies }) => {
+    const turns = createTurns(redis);
+    await createIntake(turns)(messageOf(0, 'fix the footer'));
+    await say('/watch');
+    await startWorker({ answer: async () => 'It is fixed.' });
+    await until('the answer', () => replies().some(({ text }) => text === 'It is fixed.'));
+    expect(replies().map(({ text }) => text.split('\n', 1)[0])).toContain('Here you see me work:');
+    await turns.close();
+  });
+});

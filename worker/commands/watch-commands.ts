@@ -1,4 +1,5 @@
 import { withoutPrefix } from '../turn/format-messages.ts';
+import type { Message } from '../../shared/store/message.ts';
 import { isRequest, readMessage } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Command, CommandCall, CommandDeps } from './command.ts';
@@ -15,14 +16,35 @@ export const watchCommands: Command[] = [
 
 async function answerWatch(
   { stores }: CommandDeps,
-  { message: { conversation }, context, busy }: CommandCall,
+  { message: { id, conversation }, context, busy }: CommandCall,
 ): Promise<string> {
-  const turn = busy ? context.turn : await stores.records.newest(conversation);
+  const next = busy ? undefined : await requestBefore(stores, conversation, id);
+  const isWork = busy || next !== undefined;
+  const turn = isWork ? context.turn : await stores.records.newest(conversation);
   if (turn === undefined)
     return 'There is nothing to watch yet. Give me something to do, and text “/watch” while I work.';
-  const url = await stores.watch.of(conversation, turn, await titleOf(stores, turn));
-  const what = busy ? 'Here you see me work' : 'Here is how my last work went, step by step';
+  const url = await stores.watch.of(
+    conversation,
+    turn,
+    next?.text ?? (await titleOf(stores, turn)),
+  );
+  const what = isWork ? 'Here you see me work' : 'Here is how my last work went, step by step';
   return `${what}:\n${url}\nThe link opens in one browser, within a day.`;
+}
+
+/** What was asked before this message and is not begun yet: this turn works on it next. */
+async function requestBefore(
+  { inbox }: Pick<CommandDeps['stores'], 'inbox'>,
+  conversation: string,
+  id: string,
+): Promise<Message | undefined> {
+  const waiting = await inbox.read(conversation);
+  return waiting
+    .slice(
+      0,
+      waiting.findIndex((message) => message.id === id),
+    )
+    .find(isRequest);
 }
 
 /** How many messages of a turn are read for what was asked; commands may stand before it. */
