@@ -28,9 +28,14 @@ test('a store is what it was until Redis is another run or history of it, or its
     expect(await since()).toBe(lost);
     // What the process knows is the count from which it goes on.
     expect(Number(await redis.hget(keys.epoch, 'count'))).toBe(5);
+    await redis.hset(keys.epoch, 'count', 'garbage');
+    await until('a moment', () => new Date().toISOString() > lost);
+    const unreadable = await since();
+    expect(unreadable > lost).toBe(true);
+    expect(Number(await redis.hget(keys.epoch, 'count'))).toBe(6);
     await redis.hset(keys.epoch, 'identity', 'another run');
-    await until('another moment', () => new Date().toISOString() > lost);
-    expect((await since()) > lost).toBe(true);
+    await until('another moment', () => new Date().toISOString() > unreadable);
+    expect((await since()) > unreadable).toBe(true);
     await redis.del(keys.epoch);
     await redis.sadd(keys.conversations, phone);
     expect(await beginEpoch(redis)).not.toBe('');

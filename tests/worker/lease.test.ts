@@ -192,6 +192,8 @@ test('a boot has a higher number than the one before, also after Redis came back
     expect(await countBoot(redis, 'vm')).toBeGreaterThan(first);
     await redis.set(keys.boots('vm'), '3');
     expect(await countBoot(redis, 'vm')).toBeGreaterThanOrEqual(first);
+    await redis.set(keys.boots('vm'), 'garbage');
+    expect(await countBoot(redis, 'vm')).toBeGreaterThanOrEqual(first);
   });
 });
 

@@ -119,6 +119,29 @@ test('an answered question that waits for its place can be stopped', async () =>
   });
 });
 
+test('an answer that came in time and was not announced is heard before the default holds', async () => {
+  await withPipeline(
+    { environment: { ...environment, ANSWER_MINUTES: '0.05' } },
+    async (pipeline) => {
+      await pipeline.startWorker({ answer: agentWith(Promise.resolve()) });
+      await pipeline.say('run ls');
+      await asked(pipeline, 'ls');
+      const inbox = keys.inbox(phone);
+      const first = JSON.parse((await pipeline.redis.lindex(inbox, 0)) ?? '{}') as object;
+      const answer = {
+        ...first,
+        id: `SM${'0'.repeat(32)}`,
+        text: 'Yes',
+        at: new Date().toISOString(),
+      };
+      await pipeline.redis.rpush(inbox, JSON.stringify(answer));
+      await until('the answer', () => texts(pipeline).some((text) => text.startsWith('run ls: ')));
+      expect(texts(pipeline)).toContain('run ls: "yes"');
+      expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual([]);
+    },
+  );
+});
+
 describe('after a while Claude’s process goes', () => {
   const soon = { ...environment, QUESTION_HOLD_MINUTES: '0.001' };
   const letGo = ({ redis }: Pipeline) =>

@@ -139,6 +139,10 @@ export function createQuestions(
     await say([...before, { id: `${id}.text`, text, ...(choices ? { choices } : {}) }]);
     await answers.wait(open, signal);
     if (asked.answerTo(id)) return;
+    // An answer in time may be in the inbox without having been looked at.
+    await mailbox.deliver({ kind: 'look' });
+    signal.throwIfAborted();
+    if (asked.answerTo(id)) return;
     await goOnWithout(open, question.fallback);
   };
 

@@ -160,13 +160,18 @@ export const recovery = [
   ...mutationsOf('shared/store/redis/functions/epoch.lua', 'tests/shared/epoch.test.ts', [
     [
       'another Redis is another store',
-      "known ~= identity or tonumber(count or '0') < tonumber(seen)) then since = now",
-      "tonumber(count or '0') < tonumber(seen)) then since = now",
+      'known ~= identity or counted < tonumber(seen)) then since = now',
+      'counted < tonumber(seen)) then since = now',
     ],
     [
       'a count that went back is another store',
-      `if known and (known ~= identity or tonumber(count or '0') < tonumber(seen)) then`,
+      `if known and (known ~= identity or counted < tonumber(seen)) then`,
       'if known and known ~= identity then',
+    ],
+    [
+      'a count that is none is another store',
+      "#(count or '0') < 17 and tonumber(count or '0') or -1",
+      "#(count or '0') < 17 and tonumber(count or '0') or 99999",
     ],
     [
       'the count goes on',
@@ -340,6 +345,12 @@ export const recovery = [
   ]),
   ...mutationsOf('worker/questions/questions.ts', 'tests/worker/own-words.test.ts', [
     ['a question that is asked again has no numbers', 'if (again) await asked.askAgain(open);', ''],
+    [
+      'an answer in time is looked for before the default',
+      `await mailbox.deliver({ kind: 'look' });`,
+      '',
+      { test: 'tests/worker/open-questions.test.ts', named: 'not announced' },
+    ],
   ]),
   ...mutationsOf('worker/reply/voice-answers.ts', 'tests/worker/media/speaker.test.ts', [
     [

@@ -24,6 +24,11 @@ export const turns = [
       'if true then return boot end',
       { test: 'tests/shared/fail-over.test.ts', named: 'never goes back' },
     ],
+    [
+      'a count of boots that is none is lost',
+      `redis.pcall('INCR', boots)`,
+      `redis.call('INCR', boots)`,
+    ],
   ]),
   ...mutationsOf('worker/turn/steering.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(dispatch.snapshot().givenUp)', 'givenUpNote([])'],
@@ -107,7 +112,7 @@ export const turns = [
   ...mutationsOf('worker/process/lua/renew.lua', lease, [
     [
       'a newer boot fences an older one off',
-      `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`,
+      `if newest and (tonumber(newest) or 0) > tonumber(ownBoot) then return { 'fenced' } end`,
       '',
     ],
     ['the jobs of who is gone are taken back', `redis.call('SADD', base .. 'stalled', id)`, ''],

@@ -25,7 +25,7 @@
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
 -- derives: lease:*
 local newest = redis.call('GET', boots)
-if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
+if newest and (tonumber(newest) or 0) > tonumber(ownBoot) then return { 'fenced' } end
 redis.call('SET', lease, ownBoot, 'PX', holdMs)
 redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
 local isRevived = revive(prefix, record, home) and 1 or 0
