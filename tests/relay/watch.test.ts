@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLinks } from '../../shared/store/links/links.ts';
+import { stopId } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
@@ -245,6 +246,7 @@ test('Stop on the page stops nothing: the chat asks, and its button stops that t
     const admin = await signIn(bench);
     const token = await admin.token(`/admin/turns/${next}`);
     expect((await admin.post(`/admin/turns/${turn}/stop`, { token })).location).toContain('-0');
+    expect(await bench.redis.exists(keys.message(stopId(phone, turn)))).toBe(0);
     expect((await admin.post(`/admin/turns/${next}/stop`, {})).status).toBe(403);
     expect((await admin.post(`/admin/turns/${next}/stop`, { token })).location).toContain('-1');
     await until(

@@ -72,6 +72,10 @@ test('steps, those of helpers, tasks, pictures and questions become entries, and
       [{ kind: 'tool', id: 's', name: 'AskUserQuestion', summary: '', timeoutMs: undefined }],
       [{ kind: 'tool-end', id: 's', failed: false }],
     ]);
+    expect(entries.flatMap((entry) => (entry.kind === 'end' ? [entry.id] : []))).toEqual([
+      'a',
+      'h',
+    ]);
     const reader = createRecordReader();
     reader.add(entries);
     const { items, tasks, isAtWork, runs } = reader.record;
