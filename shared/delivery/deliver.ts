@@ -146,6 +146,8 @@ export function createDelivery(parts: DeliveryDeps): Deliver {
         describe(parts.publicUrl, reply),
         new Date(since),
       )) {
+        // What has failed before and led to this attempt says nothing of it.
+        if (sid === reply.failedSid) continue;
         if (await ledger.isClaimed(sid, reply)) continue;
         if (refusal) return await refusedLater(reply, sid, refusal);
         await ledger.accepted(reply, sid, reply.attempts);

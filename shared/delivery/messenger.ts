@@ -86,6 +86,11 @@ export interface Messenger {
    */
   sentTo?(person: string, since: Date): Promise<{ sid: string; text: string; at: Date }[]>;
   /**
+   * When the carrier received each message of this person since then, by id, in whole seconds. Throws
+   * SendFailure.
+   */
+  receivedFrom?(person: string, since: Date): Promise<ReadonlyMap<string, Date>>;
+  /**
    * All of our messages since then that failed after they were accepted, newest first. Throws
    * SendFailure.
    */

@@ -85,6 +85,8 @@ export const Reply = z.object({
   attemptedAt: z.iso.datetime().optional(),
   /** Since when the store has its current data, if a lost write may already have sent the reply. */
   checked: z.iso.datetime().optional(),
+  /** Twilio's id of the last attempt that failed after it was accepted. */
+  failedSid: z.string().optional(),
   /** The number of late failures that led to another send. */
   repeats: z.coerce.number().default(0),
   /** The earliest time of the next attempt (ms since 1970). */

@@ -36,9 +36,8 @@ export const requestTimeoutMs = 15_000;
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger for Twilio's REST API: uses its SDK, except for the two requests in `rest.ts`. The
- * SDK is large, so it is loaded when first needed. `contents` stores the contents of questions; by
- * default in this messenger's memory only.
+ * The Messenger for Twilio's REST API: uses its large SDK, loaded when first needed, except for the
+ * two requests in `rest.ts`. `contents` stores the contents of questions; by default in memory only.
  */
 export function createTwilioMessenger(
   account: TwilioAccount,
@@ -161,7 +160,7 @@ function createListings(
   rest: TwilioRest,
   log: Log,
   { asked, listMedia, remove }: ListingParts,
-): Pick<Messenger, 'received' | 'sentTo' | 'undelivered' | 'eraseCopies'> {
+): Pick<Messenger, 'received' | 'receivedFrom' | 'sentTo' | 'undelivered' | 'eraseCopies'> {
   /** The pages of Twilio's list, loaded on demand. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
     const found = rest.pages(query);
@@ -172,6 +171,17 @@ function createListings(
         log.warn({ unreadable: value.unreadable }, 'unreadable entries in Twilio’s list skipped');
       yield value;
     }
+  };
+
+  /** All messages from one address to another since then, newest first. */
+  const between = async (from: string, to: string, since: Date): Promise<ListedMessage[]> => {
+    const found: ListedMessage[] = [];
+    const query = { To: whatsappAddress(to), From: whatsappAddress(from) };
+    for await (const { messages } of pages(query)) {
+      found.push(...messages.filter(({ dateCreated }) => dateCreated >= since));
+      if (isOlder(messages, since)) break;
+    }
+    return found;
   };
 
   return {
@@ -202,21 +212,16 @@ function createListings(
       }
     },
 
+    async receivedFrom(person, since) {
+      const found = await between(person, number, since);
+      return new Map(found.map(({ sid, dateCreated }) => [sid, dateCreated]));
+    },
+
     async sentTo(person, since) {
-      const found: { sid: string; text: string; at: Date }[] = [];
-      for await (const { messages } of pages({
-        To: whatsappAddress(person),
-        From: whatsappAddress(number),
-      })) {
-        const outbound = messages.filter(
-          (entry) => entry.direction !== 'inbound' && entry.dateCreated >= since,
-        );
-        found.push(
-          ...outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })),
-        );
-        if (isOlder(messages, since)) break;
-      }
-      return found.toReversed();
+      const found = await between(number, person, since);
+      return found
+        .toReversed()
+        .map(({ sid, body, dateCreated }) => ({ sid, text: body, at: dateCreated }));
     },
 
     async eraseCopies(person, until) {

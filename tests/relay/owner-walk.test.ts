@@ -47,9 +47,9 @@ async function expectedRows(redis: Redis): Promise<Map<string, string>> {
 /** The lines of a page's lists of names and values. */
 function valuesOf(text: string): Map<string, string> {
   return new Map(
-    [...text.matchAll(/<dt>([^<]*)<\/dt><dd>([^<]*)<\/dd>/g)].map(([, name = '', value = '']) => [
+    [...text.matchAll(/<dt>([^<]*)<\/dt><dd>(.*?)<\/dd>/g)].map(([, name = '', value = '']) => [
       name,
-      value,
+      value.replaceAll(/<[^>]*>/g, ''),
     ]),
   );
 }

@@ -293,6 +293,39 @@ test('an answer that the transcript has already is looked up right after the sto
   });
 });
 
+test('a webhook that Twilio sends again after the store has lost its message is not answered again, though it looks new and has no session', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, replies, startWorker } = pipeline;
+    const worker = await startWorker();
+    const old = await loseAnswered(pipeline, worker);
+    await redis.hdel(keys.conversation(phone), 'session');
+    const received = Date.now();
+    await until('a later second', () => Date.now() > received + 1000);
+    await startWorker({ answer: async (text) => `another answer to ${text}` });
+    await until(
+      'the change is noted',
+      async () => (await redis.hget(keys.epoch, 'since')) !== null,
+    );
+    const turns = createTurns(redis);
+    const at = new Date().toISOString();
+    await createIntake(turns)({
+      id: old,
+      conversation: phone,
+      at,
+      text: 'old',
+      media: [],
+      human: true,
+    });
+    await turns.close();
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(replies().map(({ text }) => text)).toEqual([
+      'answer to old',
+      expect.stringContaining('I think I answered “old” already'),
+    ]);
+  });
+});
+
 test('what has ended its worker three times is asked of the transcript: an answer there is looked up, and what has none is given up', async () => {
   await withPipeline({}, async (pipeline) => {
     const { redis, replies, startWorker } = pipeline;

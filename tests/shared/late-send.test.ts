@@ -165,3 +165,46 @@ test('a reply that Twilio puts off for a day is given up, and its explanation ne
   await explain(outbox, ledger, 'old.failure', 'give-up');
   expect(said).toEqual([]);
 });
+
+test('a look-up that finds only what has failed before sends again; another failure is noted', async () => {
+  const now = Date.now();
+  const reply = Reply.parse({
+    id: 'r',
+    conversation: PHONE,
+    turn: 't',
+    text: 'x',
+    status: 'posting',
+    at: new Date(now - 3600_000).toISOString(),
+    attempts: 0,
+    failedSid: 'SM1',
+  });
+  const noted: string[] = [];
+  const sent: string[] = [];
+  const deliverTo = createDelivery({
+    messenger: {
+      find: async () => [{ sid: listed, refusal: { action: 'later', code: 30_008 } }],
+      send: async ({ text }: { text: string }) => {
+        sent.push(text);
+        return { sid: 'SM3' };
+      },
+    },
+    ledger: {
+      isClaimed: async () => false,
+      find: async () => undefined,
+      begin: async () => 1,
+      note: async (_id: string, _conversation: string, sid: string) => void noted.push(sid),
+      accepted: async () => 0,
+    },
+    sendRate: { reserve: async () => 0 },
+    reconciling: reconcilingTimes,
+    publicUrl: 'http://x',
+    now: () => now,
+    log,
+  } as unknown as DeliveryDeps);
+  let listed = 'SM2';
+  await deliverTo(reply);
+  expect([noted, sent]).toEqual([['SM2'], []]);
+  listed = 'SM1';
+  await deliverTo(reply);
+  expect([noted, sent]).toEqual([['SM2'], ['x']]);
+});

@@ -1,3 +1,4 @@
+import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
@@ -13,7 +14,7 @@ import type { TurnContext } from './context.ts';
 export type AnsweredBeforeDeps = {
   outbox: Outbox;
   ledger: Ledger;
-  messenger: Pick<Messenger, 'sentTo'>;
+  messenger: Pick<Messenger, 'receivedFrom' | 'sentTo'>;
 };
 
 /**
@@ -85,6 +86,37 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
   };
 }
 
+/**
+ * Gives messages that came right after the store has changed the time at which Twilio received them:
+ * a webhook that Twilio sends again comes as a message of that moment. Throws LookUpFailure when the
+ * list cannot be read.
+ */
+export async function dateByList(
+  { messenger }: Pick<AnsweredBeforeDeps, 'messenger'>,
+  { conversation }: Pick<TurnContext, 'conversation'>,
+  { since, conversation: { address } }: Pick<Snapshot, 'since' | 'conversation'>,
+  messages: Message[],
+): Promise<Message[]> {
+  const isLate = since !== '' && Date.now() - Date.parse(since) < lateMs;
+  const isFresh = (message: Message): boolean =>
+    isLate && message.at >= since && isFromPerson(message);
+  if (!messages.some(isFresh) || !messenger.receivedFrom) return messages;
+  const earliest = new Date(Date.parse(since) - lateMs);
+  const times = await read(messenger.receivedFrom(address ?? conversation, earliest));
+  return messages.map((message) => {
+    const at = times.get(message.id);
+    // Twilio reports whole seconds: one of the second of the change is taken for new.
+    const isOlder = at !== undefined && at.getTime() + 1000 <= Date.parse(since);
+    return isOlder && isFresh(message) ? { ...message, at: at.toISOString() } : message;
+  });
+}
+
+async function read<T>(list: Promise<T>): Promise<T> {
+  return await list.catch((error: unknown) => {
+    throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
+  });
+}
+
 /** What a turn asks its agent's transcript with. */
 export type TranscriptDeps = {
   agent: Pick<Agent, 'lookUpMessages'>;
@@ -143,11 +175,7 @@ export async function leaveAnswered(
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;
-  const sent = await messenger
-    .sentTo(address ?? conversation, new Date(first))
-    .catch((error: unknown) => {
-      throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
-    });
+  const sent = await read(messenger.sentTo(address ?? conversation, new Date(first)));
   const forgotten: { time: number; isGivenUp: boolean }[] = [];
   for (const { sid, text, at } of sent) {
     const isOld = at.getTime() < Date.parse(since);

@@ -80,7 +80,7 @@ export type TurnMedia = {
 
 /** What reaches the chat beside the outbox. */
 export type TurnChat = {
-  messenger: Pick<Messenger, 'sentTo'>;
+  messenger: Pick<Messenger, 'receivedFrom' | 'sentTo'>;
   typing: Typing;
   writeAnswer: AnswerWriter;
 };

@@ -13,7 +13,13 @@ import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
 import { asksToRetry } from '../commands/turn-commands.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
-import { askTranscript, leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
+import {
+  askTranscript,
+  dateByList,
+  leaveAnswered,
+  lookUpFirst,
+  mayHaveBeenSaid,
+} from './answered-before.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
 import { createTurnSteps } from '../checkpoints/turn-steps.ts';
@@ -187,7 +193,12 @@ async function workInbox(
   let record: TurnRecord | undefined;
   try {
     const person = await meetPerson(stores, context, snapshot.messages);
-    const waiting = await questions.withoutAnswers(snapshot.messages);
+    const waiting = await dateByList(
+      { messenger: deps.chat.messenger },
+      context,
+      snapshot,
+      await questions.withoutAnswers(snapshot.messages),
+    );
     const known = await askTranscript(
       { agent: deps.agent, homeOf: () => homing },
       context,

@@ -308,6 +308,21 @@ export const recovery = [
   ]),
   ...mutationsOf('worker/turn/answered-before.ts', 'tests/shared/epoch.test.ts', [
     [
+      'a message that only looks new has the time of Twilio’s list',
+      'return isOlder && isFresh(message) ?',
+      'return false ?',
+      { named: 'has no session' },
+    ],
+    [
+      'a message of the second of the change is new',
+      'at.getTime() + 1000 <= Date.parse(since)',
+      'at.getTime() <= Date.parse(since)',
+      {
+        named: 'in a turn of its own',
+        why: 'whether a test meets the second of the change is left to the clock',
+      },
+    ],
+    [
       'an answer right after the change is looked up, however new its message looks',
       'return now - Date.parse(since) < lateMs',
       'return false',

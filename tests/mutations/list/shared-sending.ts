@@ -164,6 +164,12 @@ export const sending = [
   ]),
   ...mutationsOf('shared/delivery/deliver.ts', 'tests/worker/deliveries.test.ts', [
     [
+      'what has failed before says nothing of the next attempt',
+      'if (sid === reply.failedSid) continue;',
+      '',
+      { test: 'tests/shared/late-send.test.ts', named: 'failed before' },
+    ],
+    [
       'what Twilio lists as failed has not arrived',
       'if (refusal) return await refusedLater(reply, sid, refusal);',
       '',
