@@ -64,6 +64,13 @@ test('a reply that is older than the store is looked up before it is sent, once;
     });
     await redis.hset(keys.reply('r'), 'status', 'waiting');
     expect(await nextDeliveries.next(phone, fence, Date.now())).toMatchObject({ kind: 'send' });
+    // The store forgets what this attempt has led to: it may have been sent again until now.
+    const tried = (await redis.hget(keys.reply('r'), 'attemptedAt')) ?? '';
+    await until('another moment', () => new Date().toISOString() > tried);
+    await redis.hset(keys.epoch, 'identity', 'yet another run');
+    const found = await nextDeliveries.next(phone, fence, Date.now());
+    const checked = found.kind === 'look-up' ? (found.reply.checked ?? '') : '';
+    expect(checked > tried).toBe(true);
   });
 });
 

@@ -229,8 +229,14 @@ export const sending = [
     ['fence of the next delivery', `if isFenced() then return { 'fenced' } end`, ''],
     [
       'an attempt of unknown end is looked up',
-      `if status == 'posting' and not sid then return`,
-      'if false then return',
+      `if status == 'posting' and not sid then\n    -- A later`,
+      `if false then\n    -- A later`,
+    ],
+    [
+      'an attempt older than the store may have been followed by another',
+      `if since ~= '' and tried and tried < since then redis.call('HSET', key, 'checked', since) end`,
+      '',
+      { test: 'tests/shared/epoch.test.ts', named: 'looked up before it is sent, once' },
     ],
     [
       'a delayed reply counts once',

@@ -41,7 +41,12 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
     if fields[index] and not isWhole(fields[index]) then return { 'unreadable', id } end
   end
   if hasBegunAttempt(key, status, callId) then return { 'send', id, redis.call('HGETALL', key) } end
-  if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
+  if status == 'posting' and not sid then
+    -- A later attempt that the store has lost may have sent it until the store changed.
+    local tried = redis.call('HGET', key, 'attemptedAt')
+    if since ~= '' and tried and tried < since then redis.call('HSET', key, 'checked', since) end
+    return { 'look-up', id, redis.call('HGETALL', key) }
+  end
   -- A reply that is older than the store as it is now may have been sent by what the store has
   -- lost.
   local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
