@@ -6,6 +6,7 @@ import type { NewReply } from '../../shared/store/reply.ts';
 import type { MessageState } from '../../worker/agent/message-state.ts';
 import type { Home } from '../../worker/agent/homes/home.ts';
 import {
+  dateByList,
   answeredBeforeWords,
   askTranscript,
   leaveAnswered,
@@ -205,4 +206,22 @@ test('the sentence of a given-up message is no answer to another one that is giv
   expect((await look([message('a', 10)], sent)).left).toEqual([]);
   const answer = [{ sid: 'SM2', text: 'an answer', at: 12 }];
   expect((await look([message('a', 10)], answer, { session: 's', exhausted })).left).toEqual([]);
+});
+
+test('a message that looks new gets its time in Twilio’s list, and stays new when the list does not say or cannot be read', async () => {
+  const changed = new Date(Date.now() - 60_000);
+  const at = new Date().toISOString();
+  const fresh: Message = { id: 'a', conversation, at, text: 'a', media: [], human: true };
+  const dateWith = async (receivedFrom: () => Promise<ReadonlyMap<string, Date>>) => {
+    const context = { conversation, log: createLog('test', 'silent') };
+    const snapshot = { since: changed.toISOString(), conversation: {} as never };
+    const [found] = await dateByList({ messenger: { receivedFrom } }, context, snapshot, [fresh]);
+    return found?.at;
+  };
+  const received = (ms: number) => async () => new Map([['a', new Date(changed.getTime() + ms)]]);
+  expect(await dateWith(received(-5000))).toBe(new Date(changed.getTime() - 5000).toISOString());
+  // Twilio's whole seconds do not tell what came right before from what came right after.
+  expect(await dateWith(received(-500))).toBe(at);
+  expect(await dateWith(async () => new Map())).toBe(at);
+  expect(await dateWith(async () => Promise.reject(new Error('Twilio answered 500')))).toBe(at);
 });

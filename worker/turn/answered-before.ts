@@ -1,5 +1,6 @@
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import { within } from '../../shared/runtime/timeout.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
@@ -86,14 +87,18 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
   };
 }
 
+/** How long a new message waits for its time in Twilio's list (ms). */
+const longestDatingMs = 3000;
+
 /**
  * Gives messages that came right after the store has changed the time at which Twilio received them:
- * a webhook that Twilio sends again comes as a message of that moment. Throws LookUpFailure when the
- * list cannot be read.
+ * a webhook that Twilio sends again comes as a message of that moment. They stay new when the list
+ * cannot be read in time: every restart of Redis counts as a change, and nothing that is new waits
+ * for Twilio's list.
  */
 export async function dateByList(
   { messenger }: Pick<AnsweredBeforeDeps, 'messenger'>,
-  { conversation }: Pick<TurnContext, 'conversation'>,
+  { conversation, log }: Pick<TurnContext, 'conversation' | 'log'>,
   { since, conversation: { address } }: Pick<Snapshot, 'since' | 'conversation'>,
   messages: Message[],
 ): Promise<Message[]> {
@@ -102,18 +107,17 @@ export async function dateByList(
     isLate && message.at >= since && isFromPerson(message);
   if (!messages.some(isFresh) || !messenger.receivedFrom) return messages;
   const earliest = new Date(Date.parse(since) - lateMs);
-  const times = await read(messenger.receivedFrom(address ?? conversation, earliest));
+  const unread = (error?: unknown): ReadonlyMap<string, Date> => {
+    log.warn({ err: error, conversation }, 'new messages could not be dated by Twilio’s list');
+    return new Map();
+  };
+  const listed = messenger.receivedFrom(address ?? conversation, earliest).catch(unread);
+  const times = await within(longestDatingMs, listed, unread);
   return messages.map((message) => {
     const at = times.get(message.id);
     // Twilio reports whole seconds: one of the second of the change is taken for new.
     const isOlder = at !== undefined && at.getTime() + 1000 <= Date.parse(since);
     return isOlder && isFresh(message) ? { ...message, at: at.toISOString() } : message;
-  });
-}
-
-async function read<T>(list: Promise<T>): Promise<T> {
-  return await list.catch((error: unknown) => {
-    throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
   });
 }
 
@@ -175,7 +179,11 @@ export async function leaveAnswered(
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;
-  const sent = await read(messenger.sentTo(address ?? conversation, new Date(first)));
+  const sent = await messenger
+    .sentTo(address ?? conversation, new Date(first))
+    .catch((error: unknown) => {
+      throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
+    });
   const forgotten: { time: number; isGivenUp: boolean }[] = [];
   for (const { sid, text, at } of sent) {
     const isOld = at.getTime() < Date.parse(since);

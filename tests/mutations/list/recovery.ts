@@ -317,10 +317,13 @@ export const recovery = [
       'a message of the second of the change is new',
       'at.getTime() + 1000 <= Date.parse(since)',
       'at.getTime() <= Date.parse(since)',
-      {
-        named: 'in a turn of its own',
-        why: 'whether a test meets the second of the change is left to the clock',
-      },
+      { test: 'tests/worker/answered-before.test.ts', named: 'looks new' },
+    ],
+    [
+      'nothing new waits for a list that cannot be read',
+      '.catch(unread)',
+      '',
+      { test: 'tests/worker/answered-before.test.ts', named: 'looks new' },
     ],
     [
       'an answer right after the change is looked up, however new its message looks',
