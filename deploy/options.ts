@@ -41,7 +41,7 @@ export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to
   --renew NAME    set this secret again, such as ANTHROPIC_API_KEY; can be given several times
   --vm NAME       have a further computer with a disk of its own, the home NAME; can be given several times. It gets the
                   settings of the first one. npm run teardown -- --vm NAME takes it away
-  --vms COUNT     have so many computers in all
+  --vms COUNT     add computers until there are COUNT in all
   --storage       make a bucket at Tigris, billed through Fly, and save people's files in it
   --help          show this
 

@@ -45,7 +45,7 @@ function block(text: string, ...names: string[]): string {
   return names.reduce((rest, name, depth) => {
     const indent = '  '.repeat(depth);
     return (
-      new RegExp(`^${indent}${name}:(?: &[\\w-]+)?\\n((?:${indent}  .*\\n|\\s*\\n)*)`, 'm').exec(
+      new RegExp(`^${indent}${name}:(?: &[\\w-]+)?\\n((?:${indent}  .*\\n|[ \\t]*\\n)*)`, 'm').exec(
         rest,
       )?.[1] ?? ''
     );

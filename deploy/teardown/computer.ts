@@ -11,6 +11,7 @@ import type { Names } from '../names.ts';
 import { runSteps, showSteps } from '../step.ts';
 import type { Step } from '../step.ts';
 import type { TeardownOptions } from './options.ts';
+import { planDestroy } from './teardown.ts';
 import type { TeardownDeps } from './teardown.ts';
 
 /**
@@ -34,7 +35,7 @@ export async function takeComputerAway(
   ];
   say(
     options.force
-      ? `This destroys ${computer.app} with its volume and moves nobody: what its people’s files have is lost for good, except for what a snapshot holds (SNAPSHOT_REPOSITORY), and their messages wait until they have another computer.`
+      ? `This destroys ${computer.app} with its volume and moves no one: the files of its people are lost for good, except for what a snapshot holds (SNAPSHOT_REPOSITORY), and their messages wait until they have another computer.`
       : `This moves the people of “${home}” to other computers, and then destroys ${computer.app} with its volume.`,
   );
   if (options.dryRun) return void (await showSteps(steps, true, say));
@@ -53,7 +54,7 @@ function planDrain(fly: Fly, { relay }: Names, home: string): Step {
   const inside = `node relay/people/main.ts drain ${home}`;
   const drain = ['ssh', 'console', '--app', relay, '--quiet', '--command', inside];
   return {
-    what: `nobody has files on “${home}” any more`,
+    what: `“${home}” holds no one’s files any more`,
     takes: [formatCommand(drain)],
     isDone: async () => false,
     async run() {
@@ -64,16 +65,6 @@ function planDrain(fly: Fly, { relay }: Names, home: string): Step {
         );
       });
     },
-  };
-}
-
-function planDestroy(fly: Fly, app: string): Step {
-  const destroy = ['apps', 'destroy', app, '--yes'];
-  return {
-    what: `${app} is destroyed`,
-    takes: [formatCommand(destroy)],
-    isDone: async () => false,
-    run: async () => void (await fly.run(destroy)),
   };
 }
 

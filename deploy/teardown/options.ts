@@ -21,7 +21,8 @@ export const teardownHelp = `Takes Sidepocket off Fly: Twilio calls it no more, 
   --url URL      the relay's public address when it is a domain of yours
   --vm NAME      take away this computer alone, which “npm run deploy -- --vm NAME” has made, once its people have moved to
                  others; does nothing while they cannot
-  --force        with --vm: move nobody. What its people have on it is lost, except for what a snapshot holds  --yes          do not ask (needed without a terminal)
+  --force        with --vm: destroy it without moving its people. What they have on it is lost, except for what a snapshot holds
+  --yes          do not ask (needed without a terminal)
   --help         show this
 
 Exit codes: 0 it is gone, 1 something failed, 2 wrong usage, 130 interrupted.`;

@@ -131,7 +131,8 @@ function planWebhook({ environment, say }: TeardownDeps, publicUrl: string): Ste
   ];
 }
 
-function planDestroy(fly: Fly, app: string): Step {
+/** Destroys an app with its machines and volumes. */
+export function planDestroy(fly: Fly, app: string): Step {
   const destroy = ['apps', 'destroy', app, '--yes'];
   return {
     what: `${app} is destroyed`,

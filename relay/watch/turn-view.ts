@@ -121,6 +121,8 @@ function questionPart({ question }: TurnStory): Html {
 
 function askedPart({ turn: { messages } }: TurnStory, { zone }: TurnLook): Html {
   const shown = messages.filter(({ message }) => !message || isRequest(message));
+  // A turn of commands alone has no request.
+  if (shown.length === 0) return html`<section id="w-asked" hidden></section>`;
   return html`<section id="w-asked" class="card"><h2>${shown.length > 1 ? 'What you asked' : 'You asked'}</h2><ul class="said-list">${shown.map(
     ({ message }) =>
       html`<li><p class="whole" dir="auto">${message?.text || messageTitle(message)}</p>${message && html`<p class="soft small">${clockWords(Date.parse(message.at), zone)}${message.media.length > 0 && `, with ${counted(message.media.length, 'file')}`}</p>`}</li>`,

@@ -130,7 +130,7 @@ test('one computer goes once its people have moved; while they cannot, or by mis
     );
     const refused = await takeDown(bench, [...args, '--yes']);
     expect(refused.error?.message).toMatch(
-      /nobody has files on “east”[^]*2 people cannot move[^]*Nothing was destroyed[^]*--force/,
+      /“east” holds no one’s files[^]*2 people cannot move[^]*Nothing was destroyed[^]*--force/,
     );
     expect((await takeDown(bench, args)).error?.message).toContain('Say --yes');
     const planned = await takeDown(bench, [...args, '--dry-run']);

@@ -6,6 +6,9 @@ import { expect, test } from 'vitest';
 import { html } from '../../relay/admin/frame/html.ts';
 import type { TurnStory } from '../../relay/admin/turns/turn-story.ts';
 import { createWatchedTurns } from '../../relay/watch/watched-turns.ts';
+import { turnParts } from '../../relay/watch/turn-view.ts';
+import type { TurnLook } from '../../relay/watch/turn-view.ts';
+import { createRecordReader } from '../../relay/watch/turn-record.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
 import { until } from '../support/until.ts';
@@ -117,4 +120,29 @@ test('a turn is read once for all who follow it; beyond the most a page is refus
     server.closeAllConnections();
     server.close();
   }
+});
+
+test('a turn of commands alone has no card of what was asked; a request has one', () => {
+  const look = { zone: 'UTC', now: 0 } as TurnLook;
+  const asked = (text: string): string => {
+    const message = {
+      id: 'SM1',
+      conversation: story.turn.conversation,
+      at: '2026-11-30T09:00:00.000Z',
+      text,
+      media: [],
+      human: true as const,
+    };
+    const messages = [
+      { id: message.id, state: 'answered', message },
+    ] as unknown as TurnStory['turn']['messages'];
+    const parts = turnParts(
+      { ...story, turn: { ...story.turn, messages } },
+      createRecordReader().record,
+      look,
+    );
+    return parts.find(({ id }) => id === 'w-asked')?.html().text ?? '';
+  };
+  expect(asked('/help')).toBe('<section id="w-asked" hidden></section>');
+  expect(asked('look at the login page')).toContain('You asked');
 });

@@ -62,8 +62,7 @@ export type TurnStores = Stores & {
   exporter: Exporter;
   /** Takes everything about a person out of every store. */
   forgetting: Forgetting;
-  /** What the files of a conversation were. */
-  /** Absent when it is switched off. */
+  /** Earlier versions of a conversation's files; absent when they are switched off. */
   checkpoints?: Checkpoints;
 };
 
