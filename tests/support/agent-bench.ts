@@ -223,6 +223,7 @@ export async function openClaudeAgent({
   memoryEvents,
   maxLive = 3,
   idleMs = 60_000,
+  graceMs = scaled(3000),
   prewarmMs,
   ...options
 }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
@@ -242,7 +243,7 @@ export async function openClaudeAgent({
       modelPatienceMs,
     },
     processes: { groups, maxProcesses, memoryEvents },
-    pool: { maxLive, idleMs, prewarmMs },
+    pool: { maxLive, idleMs, graceMs, prewarmMs },
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     environment: { host: process.env },
     accounting: {

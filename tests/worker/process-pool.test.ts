@@ -27,7 +27,7 @@ function openBudget(
       take: none,
       keep: none,
       touch: () => undefined,
-      retire: () => undefined,
+      retire: none,
       drop: () => undefined,
       release: none,
       stop: none,
