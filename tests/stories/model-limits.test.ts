@@ -2,13 +2,45 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { ApiError } from '../../simulator/model/api-error.ts';
+import type { MessagesRequest } from '../../simulator/model/messages-request.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import type { FailureKind } from '../../worker/agent/agent-failure.ts';
 import { failureSentence, limitWithoutTime } from '../../worker/turn/ending/failure-sentence.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { fromHere, modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
+
+/**
+ * A usage limit that begins with the first request and ends by itself, as the API's does: however
+ * slow the machine is, the limit's end is in the future when it is told.
+ */
+function limitUntilReset(): {
+  refuse: (request: MessagesRequest) => ApiError | undefined;
+  resetsAt(): number;
+} {
+  let resetsAt: number | undefined;
+  return {
+    resetsAt: () => resetsAt ?? NaN,
+    refuse() {
+      resetsAt ??= Math.ceil((Date.now() + scaled(6000)) / 1000) * 1000;
+      const leftMs = resetsAt - Date.now();
+      if (leftMs <= 0) return undefined;
+      return {
+        status: 429,
+        type: 'rate_limit_error',
+        message: "This request would exceed your account's rate limit.",
+        headers: {
+          'retry-after': String(Math.ceil(leftMs / 1000)),
+          'anthropic-ratelimit-unified-status': 'rejected',
+          'anthropic-ratelimit-unified-reset': String(resetsAt / 1000),
+          'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+        },
+      };
+    },
+  };
+}
 
 test(
   'a passing overload is not felt; other trouble is a sentence, “retry” goes on, no secret is kept',
@@ -89,17 +121,16 @@ test(
       async (bench) => {
         await bench.say('say one');
         await said(bench, 'one');
-        const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 6000;
-        Object.assign(bench.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt });
+        const limit = limitUntilReset();
+        bench.model.faults.refuse = limit.refuse;
         await bench.say('say two');
-        const limit = await said(bench, 'usage limit');
-        expect(limit.text).toMatch(
+        const sentence = await said(bench, 'usage limit');
+        expect(sentence.text).toMatch(
           /^Claude's usage limit is reached until (?:.* )?\d{1,2}:\d\d UTC\. I go on by myself then\.$/,
         );
-        bench.model.faults.rateLimited = 0;
         await said(bench, 'two');
-        expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
-        expect(texts(bench)).toEqual(['one', limit.text, 'two']);
+        expect(Date.now()).toBeGreaterThanOrEqual(limit.resetsAt());
+        expect(texts(bench)).toEqual(['one', sentence.text, 'two']);
       },
     );
   },
@@ -144,6 +175,9 @@ const find: Story = {
         ],
 };
 
+const isAfterTool = ({ messages }: MessagesRequest): boolean =>
+  JSON.stringify(messages.at(-1)).includes('tool_result');
+
 /** Refused in the middle of the turn, and the sentence that then comes. */
 const middle: [name: string, error: ApiError, kind: FailureKind][] = [
   [
@@ -179,8 +213,7 @@ test(
     const options = { stories: [find], agent: { secrets, modelPatienceMs: 2000 } };
     await withStory(options, async (whole) => {
       const refuse = (error: ApiError | undefined): void => {
-        whole.model.faults.refuse = ({ messages }) =>
-          JSON.stringify(messages.at(-1)).includes('tool_result') ? error : undefined;
+        whole.model.faults.refuse = (request) => (isAfterTool(request) ? error : undefined);
       };
       for (const [name, error, kind] of middle) {
         const bench = fromHere(whole);
@@ -198,23 +231,13 @@ test(
       }
 
       const bench = fromHere(whole);
-      const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 8000;
-      refuse({
-        status: 429,
-        type: 'rate_limit_error',
-        message: "This request would exceed your account's rate limit.",
-        headers: {
-          'retry-after': '8',
-          'anthropic-ratelimit-unified-status': 'rejected',
-          'anthropic-ratelimit-unified-reset': String(resetsAt / 1000),
-          'anthropic-ratelimit-unified-representative-claim': 'five_hour',
-        },
-      });
+      const limit = limitUntilReset();
+      whole.model.faults.refuse = (request) =>
+        isAfterTool(request) ? limit.refuse(request) : undefined;
       await bench.say('find limit');
       await said(bench, "Claude's usage limit is reached until");
-      refuse(undefined);
       await said(bench, 'All is done.');
-      expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
+      expect(Date.now()).toBeGreaterThanOrEqual(limit.resetsAt());
       expect(texts(bench)).toEqual([
         'The bug of limit is in line 43.',
         expect.stringMatching(/until .* UTC\. I go on by myself then\.$/),
