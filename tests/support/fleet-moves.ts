@@ -1,3 +1,4 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
@@ -7,13 +8,27 @@ import { until } from './until.ts';
 
 const quick = { quietMs: 1, apartMs: 1, overdueMs: 1e9, againMs: [100] };
 
+const storeOf = ({ dataDir }: Pick<Fleet, 'dataDir'>): string =>
+  path.join(path.dirname(dataDir), 'store');
+
+/** Takes the snapshot store away, as a directory whose server is gone, or brings it back. */
+export async function takeStoreAway(fleet: Fleet, isAway: boolean): Promise<void> {
+  const store = storeOf(fleet);
+  if (!isAway) {
+    await rm(store);
+    return await rename(`${store}.away`, store);
+  }
+  await rename(store, `${store}.away`);
+  await writeFile(store, '');
+}
+
 /** A home of the fleet with its snapshot store, a directory. */
 export function withStore(fleet: Fleet, change: HomeChange = {}): HomeChange {
   return {
     ...change,
     worker: { snapshots: quick, ...change.worker },
     environment: {
-      SNAPSHOT_REPOSITORY: path.join(path.dirname(fleet.dataDir), 'store'),
+      SNAPSHOT_REPOSITORY: storeOf(fleet),
       SNAPSHOT_PASSWORD: 'a password of the test',
       ...change.environment,
     },

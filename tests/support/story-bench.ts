@@ -101,6 +101,33 @@ export async function workspaceOf(bench: Pipeline, from = phone): Promise<string
   return workspaceIn({ directory: await homeOf(bench, from) }, from);
 }
 
+/** Creates the real Claude Code with its browser for the pipeline's disk; only the model is scripted. */
+export function createScriptedClaude(
+  pipeline: Pick<Pipeline, 'environment' | 'dataDir' | 'log'>,
+  model: ScriptedModel,
+  agent: NonNullable<StoryOptions['agent']> = {},
+): NonNullable<WorkerChange['createAgent']> {
+  return async (owner, redis, secretsOf) =>
+    createClaudeAgent({
+      dataDir: pipeline.dataDir,
+      owner,
+      log: pipeline.log,
+      accounting: accountingOf(parseWorkerConfig({ ...pipeline.environment, PORT: '0' }), redis),
+      environment: { host: process.env, variablesOf: secretsOf },
+      session: {
+        chromium: await findChromium(process.env['PATH'] ?? ''),
+        suggests: agent.suggests ?? false,
+        modelPatienceMs: agent.modelPatienceMs ?? scaled(30_000),
+      },
+      pool: { maxLive: agent.maxLive ?? 3, idleMs: 60_000 },
+      secrets: {
+        ANTHROPIC_API_KEY: modelKey,
+        ...agent.secrets,
+        ANTHROPIC_BASE_URL: model.url,
+      },
+    });
+}
+
 /**
  * Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no
  * process of the agent is left.
@@ -122,32 +149,11 @@ export async function withStory(
     await withPipeline(
       { environment: { ANTHROPIC_API_KEY: modelKey, ...environment } },
       async (pipeline) => {
-        const chromium = await findChromium(process.env['PATH'] ?? '');
         const startWorker = (change: WorkerChange = {}) =>
           pipeline.startWorker({
             createAgent: async (owner, redis, secretsOf) => {
               owners.push({ owner, dataDir: pipeline.dataDir });
-              return createClaudeAgent({
-                dataDir: pipeline.dataDir,
-                owner,
-                log: pipeline.log,
-                accounting: accountingOf(
-                  parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),
-                  redis,
-                ),
-                environment: { host: process.env, variablesOf: secretsOf },
-                session: {
-                  chromium,
-                  suggests: agent.suggests ?? false,
-                  modelPatienceMs: agent.modelPatienceMs ?? scaled(30_000),
-                },
-                pool: { maxLive: agent.maxLive ?? 3, idleMs: 60_000, graceMs: scaled(1000) },
-                secrets: {
-                  ANTHROPIC_API_KEY: modelKey,
-                  ...agent.secrets,
-                  ANTHROPIC_BASE_URL: model.url,
-                },
-              });
+              return await createScriptedClaude(pipeline, model, agent)(owner, redis, secretsOf);
             },
             ...worker,
             ...change,
