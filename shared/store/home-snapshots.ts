@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** The last complete snapshot of a person's home. */
 export type HomeSnapshot = {
@@ -26,6 +30,11 @@ export type HomeSnapshots = {
   forget(person: string): Promise<void>;
   /** Notes that snapshots fail; false when that was known. */
   noteFailing(person: string, since: Date): Promise<boolean>;
+  /**
+   * Makes a person's repository, unless another worker is at it: then returns when that one is
+   * done. Throws what `make` throws, and when the wait is aborted.
+   */
+  makeOnce(person: string, make: () => Promise<void>, signal: AbortSignal): Promise<void>;
   /** Asks for a restore before the conversation's next turn; replaces an earlier request. */
   ask(conversation: string, wanted: WantedRestore): Promise<void>;
   wanted(conversation: string): Promise<WantedRestore | undefined>;
@@ -37,6 +46,20 @@ export type HomeSnapshots = {
 
 /** How long a request and its outcome are kept (seconds): a week. */
 const requestSeconds = 7 * 24 * 3600;
+
+/**
+ * How long a worker has for making a repository (ms): more than it takes until its command is
+ * killed. After a crash others wait for as long.
+ */
+const makingMs = 180_000;
+
+/** How often it is looked whether another worker is done (ms). */
+const lookMs = 100;
+
+const endMakingScript = loadScript(new URL('lua/end-making.lua', import.meta.url), {
+  keys: ['making'],
+  args: ['token'],
+});
 
 const Stored = z.object({
   at: z.coerce.number(),
@@ -59,6 +82,21 @@ export function createHomeSnapshots(redis: Redis): HomeSnapshots {
     },
     async noteFailing(person, since) {
       return (await redis.hsetnx(keys.homeSnapshot(person), 'failing', since.toISOString())) === 1;
+    },
+    async makeOnce(person, make, signal) {
+      const making = keys.makingRepository(person);
+      const token = randomBytes(8).toString('hex');
+      await redis.set(making, token, 'PX', makingMs, 'NX');
+      // Its reply may have been lost, and the command sent again.
+      if ((await redis.get(making)) !== token) {
+        while ((await redis.exists(making)) === 1) await sleep(lookMs, undefined, { signal });
+        return;
+      }
+      try {
+        await make();
+      } finally {
+        await runScript(redis, endMakingScript, { keys: { making }, args: { token } });
+      }
     },
     async ask(conversation, { token, before }) {
       const key = keys.restore(conversation);

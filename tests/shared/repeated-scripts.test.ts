@@ -5,6 +5,7 @@ import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
@@ -357,6 +358,8 @@ test('every script that is sent twice says the same and leaves the same', async 
     expect(await redis.smembers(keys.helps)).toEqual(['@west']);
     await homes.register({ ...east, name: 'north' }, { ...facts, store: 'one' });
     await homes.register(east, { ...facts, store: 'one' });
+    const { signal } = new AbortController();
+    await createHomeSnapshots(twice).makeOnce('p-1', async () => undefined, signal);
     const moves = createMoves(twice, () => new Date(0));
     const mover = await people.idOf(conversation);
     const asked = await moves.ask(mover, { placement: 'shared', by: 'operator' });

@@ -22,6 +22,7 @@ import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
+import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
@@ -225,6 +226,8 @@ async function exercise(redis: Redis): Promise<void> {
   await homes.register({ name: 'west', id: 'w', worker: 'w', mayBeFirst: true }, facts);
   await createVmState(redis, '@west').fallAsleep('v', Date.now(), 1);
   await exerciseMoves(redis);
+  const { signal } = new AbortController();
+  await createHomeSnapshots(redis).makeOnce('p-1', async () => undefined, signal);
   const [one, other] = ['one#1', 'other#1'].map((owner) =>
     createSessionLock(redis, owner, async () => undefined, createLog('test', 'silent')),
   );

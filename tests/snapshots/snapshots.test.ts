@@ -5,13 +5,17 @@ import type { Home } from '../../worker/agent/homes/home.ts';
 import { fit } from '../../worker/snapshots/inventory.ts';
 import { linksOut } from '../../worker/snapshots/leads-out.ts';
 import { nameLeftOut } from '../../worker/snapshots/left-out.ts';
-import { createRepository } from '../../worker/snapshots/repository.ts';
+import { createRepository, createSharedRepository } from '../../worker/snapshots/repository.ts';
+import { createRestic } from '../../worker/snapshots/restic.ts';
 import type { Repository } from '../../worker/snapshots/repository.ts';
 import { RefusedSnapshot, finishSwap, restoreHome } from '../../worker/snapshots/restore.ts';
 import { takeSnapshot } from '../../worker/snapshots/take.ts';
 import type { Taken } from '../../worker/snapshots/take.ts';
+import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { makeTar } from '../support/made-tars.ts';
 import type { Member } from '../support/made-tars.ts';
+import { withRedis } from '../support/redis.ts';
 import { noLinux, noRestic, withSnapshotBench } from '../support/snapshot-bench.ts';
 import type { Disk } from '../support/snapshot-bench.ts';
 
@@ -139,6 +143,39 @@ lines'; chmod 640 workspaces/1/two*
       expect(await repository.newest('p-1')).toBeUndefined();
       expect(await restic('p-1', ['list', 'blobs'])).toBe('');
       expect(await repository.empty('p-2')).toBe(0);
+    });
+  },
+);
+
+test.skipIf(noRestic !== '')(
+  `two workers make a person’s repository at the same time, and it is made once${noRestic}`,
+  async () => {
+    await withSnapshotBench(async ({ store }) => {
+      await withRedis(async (redis) => {
+        const inits: string[] = [];
+        let isAway = true;
+        const workers = ['one', 'other'].map((worker) => {
+          const restic = createRestic(store);
+          const run: typeof restic.run = async (command, input) => {
+            if (command.args[0] === 'init') inits.push(worker);
+            if (command.args[0] === 'init' && isAway) throw new Error('the store is away');
+            return await restic.run(command, input);
+          };
+          const plain = createRepository({ ...restic, run });
+          return createSharedRepository(plain, createHomeSnapshots(redis));
+        });
+        const { signal } = new AbortController();
+        const makeAll = async (): Promise<string[]> =>
+          (await Promise.allSettled(workers.map(({ make }) => make('p-1', signal)))).map(
+            ({ status }) => status,
+          );
+        expect((await makeAll()).toSorted()).toEqual(['fulfilled', 'rejected']);
+        isAway = false;
+        expect(await makeAll()).toEqual(['fulfilled', 'fulfilled']);
+        expect(inits).toHaveLength(2);
+        expect(await readdir(path.join(store.repository, 'p-1', 'keys'))).toHaveLength(1);
+        expect(await redis.exists(keys.makingRepository('p-1'))).toBe(0);
+      });
     });
   },
 );

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import type { HomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { ResticFailure } from './restic.ts';
 import type { Restic } from './restic.ts';
 
@@ -15,8 +16,11 @@ export type Repository = {
   store(person: string, packed: Readable, at: number, signal: AbortSignal): Promise<string>;
   /** Marks a stored snapshot as complete. */
   complete(person: string, id: string): Promise<void>;
-  /** Makes the person's repository unless it exists. */
-  make(person: string): Promise<void>;
+  /**
+   * Makes the person's repository unless it exists. Two at once would damage it: each saves a key
+   * of its own, and restic opens it with the wrong one (see `createSharedRepository`).
+   */
+  make(person: string, signal: AbortSignal): Promise<void>;
   /**
    * The newest complete snapshot, or the newest of those taken before a moment (ms since 1970);
    * undefined without such a snapshot, or without a repository.
@@ -137,5 +141,16 @@ export function createRepository({ run, start }: Restic): Repository {
         timeoutMs: longMs,
       });
     },
+  };
+}
+
+/** The same for several workers on one Redis: one at a time makes a person's repository. */
+export function createSharedRepository(
+  repository: Repository,
+  { makeOnce }: Pick<HomeSnapshots, 'makeOnce'>,
+): Repository {
+  return {
+    ...repository,
+    make: (person, signal) => makeOnce(person, () => repository.make(person, signal), signal),
   };
 }

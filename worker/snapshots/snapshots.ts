@@ -9,7 +9,7 @@ import type { Homes } from '../agent/homes/homes.ts';
 import type { WorkerConfig } from '../config.ts';
 import { createNotes } from './notes.ts';
 import { createPlace } from './place.ts';
-import { createRepository } from './repository.ts';
+import { createRepository, createSharedRepository } from './repository.ts';
 import { createRestic } from './restic.ts';
 import { createRestores } from './restores.ts';
 import type { RestoreListener } from './restores.ts';
@@ -65,8 +65,8 @@ export async function createSnapshots({
       { cause: error },
     );
   });
-  const repository = createRepository(createRestic(store));
   const records = createHomeSnapshots(redis);
+  const repository = createSharedRepository(createRepository(createRestic(store)), records);
   const limits = { bytes: config.SNAPSHOT_GIGABYTES * 1e9, files: config.SNAPSHOT_FILES };
   let listener: SnapshotListener | undefined;
   const schedule = createSchedule({

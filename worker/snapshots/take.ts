@@ -39,7 +39,7 @@ export async function takeSnapshot(
     await pack(repository, { home, at, signal }, inventory.taken);
   const { id, unread } = await store().catch(async (error: unknown) => {
     if (!(error instanceof ResticFailure && error.kind === 'absent')) throw error;
-    await repository.make(home.person);
+    await repository.make(home.person, signal);
     return await store();
   });
   await repository.complete(home.person, id);

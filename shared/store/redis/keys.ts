@@ -119,10 +119,12 @@ export const keys = {
    * HASH: the last complete snapshot of a person's home: `at` (ms since 1970), `files`, `bytes`,
    * `leftOut` (in words), and `failing` while snapshots fail and the owner knows it. HASH that
    * expires: a restore that was asked for in a conversation (`wanted`, its token; `before`, ms
-   * since 1970 or empty), and the `outcome` of the `done` one, in words.
+   * since 1970 or empty), and the `outcome` of the `done` one, in words. STRING that expires: a
+   * worker makes the person's repository.
    */
   homeSnapshot: (person: string): string => `${prefix}:home-snapshot:${person}`,
   restore: (conversation: string): string => `${prefix}:restore:${conversation}`,
+  makingRepository: (person: string): string => `${prefix}:making-repository:${person}`,
   /**
    * HASH that expires: forgetting a conversation (`by`, the message that asked for it; `until`, ms
    * since 1970; `done:STEP` and `failed:STEP`, what became of each step, in words). STRING that

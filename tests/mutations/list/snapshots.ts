@@ -30,7 +30,7 @@ export const snapshots = [
     ],
     [
       'a repository is made at the first snapshot',
-      'await repository.make(home.person);',
+      'await repository.make(home.person, signal);',
       '',
       brings,
     ],
@@ -41,6 +41,20 @@ export const snapshots = [
       '...inventory.leftOut, ...unread',
       '...inventory.leftOut',
       brings,
+    ],
+  ]),
+  ...mutationsOf('shared/store/home-snapshots.ts', taken, [
+    [
+      'one worker at a time makes a repository',
+      'if ((await redis.get(making)) !== token) {',
+      'if (false) {',
+      { named: 'two workers make' },
+    ],
+    [
+      'a worker that could not make a repository holds no other up',
+      'await runScript(redis, endMakingScript, { keys: { making }, args: { token } });',
+      '',
+      { named: 'two workers make' },
     ],
   ]),
   ...mutationsOf('worker/snapshots/inventory.ts', taken, [
