@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
-import { freePort } from '../../simulator/free-port.ts';
 import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { createNotes } from '../../worker/snapshots/notes.ts';
 import { createPlace } from '../../worker/snapshots/place.ts';
@@ -14,6 +13,8 @@ import { finishSwap } from '../../worker/snapshots/restore.ts';
 import { runEntry } from '../support/fly-bench.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { isInstalled, noRestic, withSnapshotBench } from '../support/snapshot-bench.ts';
+import { installS3Server, withRestServer, withS3Server } from '../support/store-servers.ts';
+import type { StoreServer } from '../support/store-servers.ts';
 import { until } from '../support/until.ts';
 
 const noon = Date.UTC(2026, 10, 30, 12);
@@ -21,29 +22,6 @@ const main = path.join(import.meta.dirname, '..', 'support', 'killed-snapshots-m
 
 /** Why tests that need rclone are left out here; '' where they run. */
 const noRclone = noRestic || (isInstalled('rclone') ? '' : ' (not here: rclone is not installed)');
-
-/** A REST server of restic's protocol, for as long as `use` takes. */
-async function withRestServer(use: (repository: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'sidepocket-rest-'));
-  const port = await freePort(0);
-  const server = spawn('rclone', ['serve', 'restic', '--addr', `127.0.0.1:${port}`, directory], {
-    stdio: 'ignore',
-  });
-  const ended = new Promise((resolve) => void server.once('close', resolve));
-  try {
-    await until('the server', () =>
-      fetch(`http://127.0.0.1:${port}/`).then(
-        () => true,
-        () => false,
-      ),
-    );
-    await use(`rest:http://127.0.0.1:${port}`);
-  } finally {
-    server.kill('SIGKILL');
-    await ended;
-    await rm(directory, { recursive: true, force: true });
-  }
-}
 
 /** The commands of docs/operations.md below a heading in bold letters. */
 async function documented(heading: string): Promise<string[]> {
@@ -54,92 +32,108 @@ async function documented(heading: string): Promise<string[]> {
   return block.split('\n').flatMap((line) => line.replace(/\s+#.*$/, '').trim() || []);
 }
 
+/** Saves a person's files there, spoils them, and brings them back by the documented commands. */
+async function restoreByCommands({ repository, environment }: StoreServer): Promise<void> {
+  await withPipeline({}, async ({ redis, redisServer, dataDir, say, replies, startWorker }) => {
+    const disk = path.join(path.dirname(dataDir), 'disk');
+    const password = 'a password of the test';
+    await startWorker({
+      snapshots: { quietMs: 1, apartMs: 1, overdueMs: 1e9, againMs: [100] },
+      environment: {
+        DATA_DIR: disk,
+        SNAPSHOT_REPOSITORY: repository,
+        SNAPSHOT_PASSWORD: password,
+        ...environment,
+      },
+    });
+    const person = await createPeopleStore(redis).idOf(phone);
+    const file = path.join(disk, 'people', person, 'home', 'kept');
+    const answered = async (text: string): Promise<void> => {
+      await say(text);
+      await until(`the answer to ${text}`, () =>
+        replies().some((reply) => reply.text === `answer to ${text}`),
+      );
+    };
+    const snapshotAfter = async (at: number): Promise<number> =>
+      await until('a snapshot', async () => {
+        const last = await createHomeSnapshots(redis).last(person);
+        return last && last.at > at ? last.at : undefined;
+      });
+    await answered('one');
+    const first = await snapshotAfter(0);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, 'saved');
+    await answered('two');
+    const second = await snapshotAfter(first);
+    await writeFile(file, 'spoilt');
+
+    const commands = await documented('Restoring one person');
+    expect(commands).toHaveLength(3);
+    const outputs: string[] = [];
+    const found: string[] = [];
+    for (const command of commands) {
+      const words = command
+        .replace('npm run people -- ', '')
+        .replace('+15551230001', phone)
+        .replace(/(?<=--before ).*/, new Date(second + 1000).toISOString())
+        .split(' ');
+      const { code, output } = await runEntry('relay/people/main.ts', words, tmpdir(), {
+        PATH: process.env['PATH'] ?? '',
+        REDIS_URL: redisServer.url,
+      });
+      expect([command, code]).toEqual([command, 0]);
+      outputs.push(output);
+      found.push(await readFile(file, 'utf8'));
+      await writeFile(file, 'spoilt');
+    }
+    expect(found).toEqual(['spoilt', 'saved', 'saved']);
+    const moment = new Date(second).toISOString();
+    expect(outputs[0]).toContain(`The last snapshot is of ${moment}`);
+    expect(outputs[2]).toContain(`Done: restored from ${moment}.`);
+
+    const byHand = (await documented('By hand')).join('\n');
+    const shell = spawn(
+      'sh',
+      [
+        '-euc',
+        byHand.replaceAll(/p-[0-9a-f]{20}/g, person).replaceAll(`/${person}`, `/${person}/`),
+      ],
+      {
+        env: {
+          PATH: process.env['PATH'],
+          HOME: path.dirname(disk),
+          SNAPSHOT_REPOSITORY: repository,
+          SNAPSHOT_PASSWORD: password,
+          SNAPSHOT_KEY_ID: '',
+          SNAPSHOT_KEY_SECRET: '',
+          ...environment,
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    let listed = '';
+    shell.stdout.on('data', (chunk: Buffer) => (listed += chunk.toString()));
+    expect(await new Promise((resolve) => void shell.once('close', resolve))).toBe(0);
+    expect(listed.split('\n')).toContain('home/kept');
+  });
+}
+
 test.skipIf(noRclone !== '')(
   `a person’s files are saved to a REST server, and come back by the documented commands alone${noRclone}`,
   { tags: 'long' },
   async () => {
-    await withRestServer(async (repository) => {
-      await withPipeline({}, async ({ redis, redisServer, dataDir, say, replies, startWorker }) => {
-        const disk = path.join(path.dirname(dataDir), 'disk');
-        const password = 'a password of the test';
-        await startWorker({
-          snapshots: { quietMs: 1, apartMs: 1, overdueMs: 1e9, againMs: [100] },
-          environment: {
-            DATA_DIR: disk,
-            SNAPSHOT_REPOSITORY: repository,
-            SNAPSHOT_PASSWORD: password,
-          },
-        });
-        const person = await createPeopleStore(redis).idOf(phone);
-        const file = path.join(disk, 'people', person, 'home', 'kept');
-        const answered = async (text: string): Promise<void> => {
-          await say(text);
-          await until(`the answer to ${text}`, () =>
-            replies().some((reply) => reply.text === `answer to ${text}`),
-          );
-        };
-        const snapshotAfter = async (at: number): Promise<number> =>
-          await until('a snapshot', async () => {
-            const last = await createHomeSnapshots(redis).last(person);
-            return last && last.at > at ? last.at : undefined;
-          });
-        await answered('one');
-        const first = await snapshotAfter(0);
-        await mkdir(path.dirname(file), { recursive: true });
-        await writeFile(file, 'saved');
-        await answered('two');
-        const second = await snapshotAfter(first);
-        await writeFile(file, 'spoilt');
+    await withRestServer(restoreByCommands);
+  },
+);
 
-        const commands = await documented('Restoring one person');
-        expect(commands).toHaveLength(3);
-        const outputs: string[] = [];
-        const found: string[] = [];
-        for (const command of commands) {
-          const words = command
-            .replace('npm run people -- ', '')
-            .replace('+15551230001', phone)
-            .replace(/(?<=--before ).*/, new Date(second + 1000).toISOString())
-            .split(' ');
-          const { code, output } = await runEntry('relay/people/main.ts', words, tmpdir(), {
-            PATH: process.env['PATH'] ?? '',
-            REDIS_URL: redisServer.url,
-          });
-          expect([command, code]).toEqual([command, 0]);
-          outputs.push(output);
-          found.push(await readFile(file, 'utf8'));
-          await writeFile(file, 'spoilt');
-        }
-        expect(found).toEqual(['spoilt', 'saved', 'saved']);
-        const moment = new Date(second).toISOString();
-        expect(outputs[0]).toContain(`The last snapshot is of ${moment}`);
-        expect(outputs[2]).toContain(`Done: restored from ${moment}.`);
-
-        const byHand = (await documented('By hand')).join('\n');
-        const shell = spawn(
-          'sh',
-          [
-            '-euc',
-            byHand.replaceAll(/p-[0-9a-f]{20}/g, person).replaceAll(`/${person}`, `/${person}/`),
-          ],
-          {
-            env: {
-              PATH: process.env['PATH'],
-              HOME: path.dirname(disk),
-              SNAPSHOT_REPOSITORY: repository,
-              SNAPSHOT_PASSWORD: password,
-              SNAPSHOT_KEY_ID: '',
-              SNAPSHOT_KEY_SECRET: '',
-            },
-            stdio: ['ignore', 'pipe', 'inherit'],
-          },
-        );
-        let listed = '';
-        shell.stdout.on('data', (chunk: Buffer) => (listed += chunk.toString()));
-        expect(await new Promise((resolve) => void shell.once('close', resolve))).toBe(0);
-        expect(listed.split('\n')).toContain('home/kept');
-      });
-    });
+test.skipIf(noRestic !== '')(
+  `a person’s files are saved to S3, and come back by the documented commands alone${noRestic}`,
+  { tags: 'long' },
+  async ({ skip }) => {
+    const entry = await installS3Server().catch((error: unknown) =>
+      skip(`npm does not give the S3 server: ${String(error).slice(0, 200)}`),
+    );
+    await withS3Server(entry, restoreByCommands);
   },
 );
 
