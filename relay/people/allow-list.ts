@@ -78,8 +78,9 @@ export function createAllowList({
     const isIn = (address: string): boolean => address === owner || !isOut(fields[address]);
     const own = [...allowed.filter(isIn), ...(invited ?? [])];
     const next = [...new Set(isTheirs ? listed : own)];
+    const before = new Set<string>(current);
     const hasChanged =
-      next.length !== current.length || next.some((address) => !current.includes(address));
+      next.length !== current.length || next.some((address) => !before.has(address));
     if (hasChanged) current = next;
     return hasChanged;
   };

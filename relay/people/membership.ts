@@ -44,8 +44,7 @@ export function createMembership({ stores, list, log }: MembershipDeps): () => P
         for (const conversation of await setAside.sweep(conversations)) moved.add(conversation);
       } while (cursor !== '0');
     }
-    for (const conversation of await schedules.conversations(all)) {
-      if (await allowed.has(conversation)) continue;
+    for (const conversation of await allowed.without(await schedules.conversations(all))) {
       if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);
     }
     return moved;
@@ -64,7 +63,7 @@ export function createMembership({ stores, list, log }: MembershipDeps): () => P
     const owner = await allowed.owner();
     if (owner === undefined) return;
     const asked = new Set<string>();
-    for (const address of list.current()) {
+    for (const address of await setAside.among(list.current())) {
       // One question about a person, whatever addresses of theirs are listed.
       if (asked.has(address)) continue;
       const question = await returnedQuestion({ setAside, allowed, people }, owner, address);

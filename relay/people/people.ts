@@ -1,5 +1,5 @@
 import type { Sender } from '../../shared/store/boxes/intake.ts';
-import { canonicalNumber, isNearNumber } from '../../shared/runtime/number-spelling.ts';
+import { canonicalNumber, nearNumbers } from '../../shared/runtime/number-spelling.ts';
 import { isPhoneNumber } from '../../shared/runtime/person-address.ts';
 import type { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { AllowList } from './allow-list.ts';
@@ -110,9 +110,9 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
     },
     nearTo(address) {
       if (!isPhoneNumber(address)) return undefined;
-      return allowed.find(
-        (number) => isPhoneNumber(number) && isNearNumber(canonical(number), canonical(address)),
-      );
+      // Looked up, since anybody can write: going through all people takes 10 ms at ten thousand.
+      const near = nearNumbers(canonical(address)).find((number) => listed.has(number));
+      return near === undefined ? undefined : listed.get(near)?.[0];
     },
   };
 }

@@ -48,24 +48,32 @@ export function isSameNumber(one: string, other: string): boolean {
 const prefixPlaces = [2, 3, 4, 5] as const;
 
 /**
- * The countries that put two digits before all of their numbers, which their people may still know
- * and WhatsApp may still have in the old form: Benin on 30 November 2024 (01), Côte d’Ivoire on 31
- * January 2021 (by operator). Later subscribers of Côte d’Ivoire may differ in these digits alone,
- * so the two forms are not taken for one number.
+ * The countries that put two digits before all of their eight digits, which their people may still
+ * know and WhatsApp may still have in the old form: Benin on 30 November 2024 (01), Côte d’Ivoire on
+ * 31 January 2021 (by operator). Later subscribers of Côte d’Ivoire may differ in these digits
+ * alone, so the two forms are not taken for one number.
  */
-const renumbered = [/^(\+229)01(\d{8})$/, /^(\+225)(?:01|05|07|21|25|27)(\d{8})$/] as const;
+const renumbered: readonly { country: string; digits: readonly string[] }[] = [
+  { country: '+229', digits: ['01'] },
+  { country: '+225', digits: ['01', '05', '07', '21', '25', '27'] },
+];
 
 /**
- * Whether one number (E.164) has one more digit than the other after the country code (a
- * superfluous trunk 0, or a missing mobile digit), or the two digits of a new numbering plan. They
- * may still be two different numbers: it is a hint for the operator who configured one of them.
+ * The numbers (E.164) that have one digit more or less than this one after the country code (a
+ * superfluous trunk 0, or a missing mobile digit), or the two digits of a new numbering plan: at
+ * most fifty. They may still be other people's: it is a hint for the operator who configured one of
+ * them.
  */
-export function isNearNumber(one: string, other: string): boolean {
-  const [short, long] = one.length < other.length ? [one, other] : [other, one];
-  if (renumbered.some((plan) => plan.test(long) && long.replace(plan, '$1$2') === short))
-    return true;
-  return (
-    long.length === short.length + 1 &&
-    prefixPlaces.some((place) => long.slice(0, place) + long.slice(place + 1) === short)
+export function nearNumbers(number: string): string[] {
+  const shorter = prefixPlaces.map((place) => number.slice(0, place) + number.slice(place + 1));
+  const longer = prefixPlaces.flatMap((place) =>
+    [...'0123456789'].map((digit) => number.slice(0, place) + digit + number.slice(place)),
   );
+  const plans = renumbered.flatMap(({ country, digits }) => {
+    const own = number.startsWith(country) ? number.slice(country.length) : '';
+    if (own.length === 8) return digits.map((two) => country + two + own);
+    const isNew = own.length === 10 && digits.includes(own.slice(0, 2));
+    return isNew ? [country + own.slice(2)] : [];
+  });
+  return [...new Set([...plans, ...shorter, ...longer])];
 }

@@ -1,4 +1,5 @@
 import { FencedError } from './boxes/inbox.ts';
+import { z } from 'zod';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { runScript } from './redis/script.ts';
@@ -16,6 +17,8 @@ export class NotAllowedError extends FencedError {
 export type Allowed = {
   /** Whether this conversation's person may write. */
   has(conversation: string): Promise<boolean>;
+  /** Those of these conversations whose people may not write, in one command for 500. */
+  without(conversations: readonly string[]): Promise<string[]>;
   /**
    * The owner's conversation; undefined if no relay has named an owner, or the owner may not write.
    */
@@ -41,23 +44,33 @@ export function isInvited(words: string | undefined): boolean {
   return /^allowed since [^,]+, invited by /.test(words ?? '');
 }
 
-const hasScript = loadScript(new URL('lua/allowed-since.lua', import.meta.url), {
+const notAllowedScript = loadScript(new URL('lua/not-allowed.lua', import.meta.url), {
   keys: ['allowed'],
-  args: ['address'],
+  rest: 'addresses',
 });
+
+/** How many addresses one step checks: the script blocks Redis meanwhile. */
+const batch = 500;
 
 const ownerScript = loadScript(new URL('lua/owner.lua', import.meta.url), {
   keys: ['allowed'],
 });
 
 export function createAllowed(redis: Redis): Allowed {
+  const without = async (conversations: readonly string[]): Promise<string[]> => {
+    const out: string[] = [];
+    for (let index = 0; index < conversations.length; index += batch) {
+      const found = await runScript(redis, notAllowedScript, {
+        keys: { allowed: keys.allowed },
+        rest: conversations.slice(index, index + batch),
+      });
+      out.push(...z.array(z.string()).parse(found));
+    }
+    return out;
+  };
   return {
-    async has(conversation) {
-      const where = { allowed: keys.allowed };
-      return (
-        (await runScript(redis, hasScript, { keys: where, args: { address: conversation } })) === 1
-      );
-    },
+    has: async (conversation) => (await without([conversation])).length === 0,
+    without,
     async owner() {
       const owner = await runScript(redis, ownerScript, { keys: { allowed: keys.allowed } });
       return typeof owner === 'string' && owner !== '' ? owner : undefined;

@@ -130,7 +130,8 @@ const inTransactions = new Set([
 /** Not tried here yet: whether they are safe to repeat is not shown. */
 const untried = new Set(
   [
-    'AllowedSince',
+    'NotAllowed',
+    'WithSetAside',
     'Owner',
     'Epoch',
     'TellOwner',

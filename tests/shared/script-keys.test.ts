@@ -254,6 +254,7 @@ async function exercise(redis: Redis): Promise<void> {
   await redis.rpush(keys.parked(phone), id);
   await redis.rpush(keys.inbox(phone), JSON.stringify(failed));
   expect(await setAside.sweep([phone])).toEqual([phone]);
+  expect(await setAside.among([phone, otherPhone])).toEqual([phone]);
   await redis.hset(keys.allowed, phone, 'allowed since the beginning, by test', 'owner', phone);
   expect((await setAside.requeue(phone)).messages).toBeGreaterThan(0);
   await ledger.begin(undefined, next.reply);

@@ -26,14 +26,15 @@ for i = 1, #list, 2 do
   end
 end
 -- An invited person stays, and so does the other spelling of their number.
-local function isGuest(address)
-  local words = redis.call('HGET', allowed, address) or ''
+local function isGuest(words)
   local origin = string.match(words, ', as the other spelling of (%S+)$')
   return isInvited(words) or (origin and isInvited(redis.call('HGET', allowed, origin) or ''))
 end
-for _, address in ipairs(redis.call('HKEYS', allowed)) do
-  local isStale = address ~= 'list' and address ~= 'owner' and not present[address] and not isGuest(address)
-  if isStale and string.match(redis.call('HGET', allowed, address), '^allowed') then
+local entries = redis.call('HGETALL', allowed)
+for i = 1, #entries, 2 do
+  local address, words = entries[i], entries[i + 1]
+  local isOther = address ~= 'list' and address ~= 'owner' and not present[address]
+  if isOther and string.match(words, '^allowed') and not isGuest(words) then
     setAllowed(prefix, allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
     revokeLinks(prefix, address)
     local id = personOf(prefix, address)

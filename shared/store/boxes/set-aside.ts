@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { otherSpelling } from '../../runtime/number-spelling.ts';
+import { isPhoneNumber } from '../../runtime/person-address.ts';
 import { createAllowed, isOut } from '../allowed.ts';
 import type { Allowed } from '../allowed.ts';
 import { createDeadLetters } from './dead-letters.ts';
@@ -27,6 +29,8 @@ export type SetAsideCounts = {
 /** The waiting work of people who may no longer write. */
 export type SetAside = {
   counts(conversation: string): Promise<SetAsideCounts>;
+  /** Those of these addresses whose people have any, in one command for 500. */
+  among(addresses: readonly string[]): Promise<string[]>;
   /**
    * Sets aside the waiting work of conversations whose people may not write; leaves the others
    * alone. Returns those that had something.
@@ -46,6 +50,11 @@ const sweepScript = loadScript(new URL('lua/set-aside-removed.lua', import.meta.
   keys: ['allowed'],
   args: ['prefix', 'setAsideSeconds'],
   rest: 'conversations',
+});
+
+const amongScript = loadScript(new URL('lua/with-set-aside.lua', import.meta.url), {
+  args: ['prefix'],
+  rest: 'addresses',
 });
 
 const requeueScript = loadScript(new URL('lua/requeue-removed.lua', import.meta.url), {
@@ -80,6 +89,15 @@ export function createSetAside(
   };
   return {
     counts,
+    async among(addresses) {
+      const found: string[] = [];
+      for (let index = 0; index < addresses.length; index += batch) {
+        const rest = addresses.slice(index, index + batch).map(withSpelling);
+        const some = await runScript(redis, amongScript, { args: { prefix }, rest });
+        found.push(...z.array(z.string()).parse(some));
+      }
+      return found;
+    },
     async sweep(conversations) {
       const moved: string[] = [];
       for (let index = 0; index < conversations.length; index += batch) {
@@ -154,6 +172,12 @@ export async function announceRemoval(redis: Redis, conversation: string): Promi
   const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
   const home = suffixOf((await redis.hget(keys.conversation(conversation), 'home')) ?? '');
   await redis.publish(ofHome(keys.arrivals, home), JSON.stringify(said));
+}
+
+/** An address and, behind a space, its other spelling in WhatsApp, if it has one. */
+function withSpelling(address: string): string {
+  const other = isPhoneNumber(address) ? otherSpelling(address) : undefined;
+  return other === undefined ? address : `${address} ${other}`;
 }
 
 /** The conversations of an address's person: at least the address itself. */

@@ -170,10 +170,10 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       return { today, month };
     },
     async today(day, conversation) {
+      if (conversation !== undefined)
+        return Number((await redis.hget(keys.spend(day), `usd:${conversation}`)) ?? 0) / 1e6;
       const [spending = new Map<string, Spent>()] = await readHashes([keys.spend(day)]);
-      return conversation === undefined
-        ? total(spending).costUsd
-        : (spending.get(conversation)?.costUsd ?? 0);
+      return total(spending).costUsd;
     },
     async days(last, count) {
       const days = Array.from({ length: count }, (_, index) => addDays(last, index - count + 1));

@@ -213,7 +213,8 @@ export const edges = [
     ],
   ]),
   ...mutationsOf('shared/runtime/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
-    ['an old number is near to its new one', 'renumbered.some(', 'false && renumbered.some('],
+    ['an old number is near to its new one', '...plans, ', ''],
+    ['a new plan’s number has its own first digits', ' && digits.includes(own.slice(0, 2))', ''],
   ]),
   ...mutationsOf(
     'shared/store/redis/functions/send-rate.lua',

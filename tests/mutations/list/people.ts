@@ -90,13 +90,27 @@ export const persons = [
       '',
     ],
   ]),
+  ...mutationsOf('relay/people/membership.ts', 'tests/relay/many-people.test.ts', [
+    [
+      'a start of a relay asks not after each person',
+      'setAside.among(list.current())',
+      'list.current()',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/with-set-aside.lua', 'tests/relay/many-people.test.ts', [
+    [
+      'what a person’s other conversation has set aside is found',
+      'if hasAny(conversation) then return true end\n',
+      '',
+    ],
+  ]),
   ...mutationsOf('relay/people/lua/allow.lua', decisions, [
     [
       'a removal in the chat outlives a relay’s list',
       'isInvited(value) or isOut(value) and address ~= owner',
       'isInvited(value)',
     ],
-    ['an invitation outlives a relay’s list', ' and not isGuest(address)', ''],
+    ['an invitation outlives a relay’s list', ' and not isGuest(words)', ''],
     ['the configured owner may write', ' and address ~= owner\n', '\n'],
   ]),
   ...mutationsOf('relay/people/allow-list.ts', decisions, [
