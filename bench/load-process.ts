@@ -22,10 +22,11 @@ async function run({
   count,
   signing,
   addresses,
+  writers,
   seconds,
 }: LoadJob): Promise<LoadResult> {
-  const key = `${count} ${signing} ${addresses}`;
-  const requests = made.get(key) ?? makeRequests(count, signing, addresses);
+  const key = `${count} ${signing} ${addresses} ${writers?.count} ${writers?.apart}`;
+  const requests = made.get(key) ?? makeRequests(count, signing, addresses, writers);
   // Requests from many addresses use other addresses the next time.
   if (addresses === 'one') made.set(key, requests);
   const statuses: Record<string, number> = {};

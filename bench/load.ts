@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import { endWithUs } from '../simulator/child-process.ts';
-import type { Signing } from './webhook-requests.ts';
+import type { Signing, Writers } from './webhook-requests.ts';
 
 /**
  * `count` requests over the given number of keep-alive connections, each of which sends its next
@@ -15,6 +15,8 @@ export type LoadJob = {
   count: number;
   signing: Signing;
   addresses: 'one' | 'many';
+  /** A hundred phones unless given. */
+  writers?: Writers;
   seconds?: number;
 };
 

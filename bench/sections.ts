@@ -6,8 +6,10 @@ import { deliverySection } from './delivery.ts';
 import { doorSection } from './door.ts';
 import { firstRequestSection } from './first-request.ts';
 import { forgedSection } from './forged.ts';
+import { dashboardSection } from './dashboard/dashboard.ts';
 import { readingSection } from './reading.ts';
 import { relayStartSection } from './relay-start.ts';
+import { scaleSection } from './scale/scale.ts';
 import type { Section } from './section.ts';
 import { takeUpSection } from './take-up.ts';
 import { twoPeopleSection } from './two-people.ts';
@@ -26,6 +28,8 @@ export const sections: Section[] = [
   takeUpSection,
   commandsSection,
   backlogSection,
+  scaleSection,
+  dashboardSection,
   boundsSection,
   readingSection,
 ];

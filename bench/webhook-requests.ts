@@ -14,11 +14,18 @@ export const twilioSide = {
 /** How many phones write in turn. */
 const phoneCount = 100;
 
-/** The phones, as E.164. */
-export const phones: readonly string[] = Array.from(
-  { length: phoneCount },
-  (_, index) => `+1555123${String(index).padStart(4, '0')}`,
+/** The number of a phone (E.164), of ten thousand. */
+export const phoneAt = (index: number): string => `+1555123${String(index).padStart(4, '0')}`;
+
+/** The phones that write unless others are asked for, as E.164. */
+export const phones: readonly string[] = Array.from({ length: phoneCount }, (_, index) =>
+  phoneAt(index),
 );
+
+/** Which phones write in turn: `count` of them, each `apart` behind the one before. */
+export type Writers = { count: number; apart: number };
+
+const usualWriters: Writers = { count: phoneCount, apart: 1 };
 
 /**
  * `right`: as Twilio signs. `wrong`: a well-formed signature made without the token. `none`: no
@@ -37,12 +44,17 @@ const wrongPerAddress = 40;
  * `addresses` `one`: all come from the same client; `many`: the client changes before it has sent
  * enough to be blocked, and no client repeats.
  */
-export function makeRequests(count: number, signing: Signing, addresses: 'one' | 'many'): Buffer[] {
+export function makeRequests(
+  count: number,
+  signing: Signing,
+  addresses: 'one' | 'many',
+  writers: Writers = usualWriters,
+): Buffer[] {
   const first = addressesUsed;
   if (addresses === 'many') addressesUsed += Math.ceil(count / wrongPerAddress);
   return Array.from({ length: count }, (_, index) =>
     makeRequest(
-      index,
+      { index, phone: phoneAt((index % writers.count) * writers.apart) },
       signing,
       addresses === 'one' ? 0 : first + Math.floor(index / wrongPerAddress),
     ),
@@ -51,8 +63,12 @@ export function makeRequests(count: number, signing: Signing, addresses: 'one' |
 
 let addressesUsed = 1;
 
-function makeRequest(index: number, signing: Signing, address: number): Buffer {
-  const form = messageForm(phones[index % phoneCount] ?? '', index);
+function makeRequest(
+  { index, phone }: { index: number; phone: string },
+  signing: Signing,
+  address: number,
+): Buffer {
+  const form = messageForm(phone, index);
   const body = new URLSearchParams(form).toString();
   const token = signing === 'right' ? twilioSide.authToken : 'another token';
   const lines = [

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { callsIn } from '../../bench/scale/registered.ts';
+import { parseTimes, shareOf } from '../../bench/scale/machine-times.ts';
 import { drawPlot } from '../../bench/plot.ts';
 import { formatLines, formatResults } from '../../bench/results.ts';
 import { sections } from '../../bench/sections.ts';
@@ -73,6 +75,17 @@ test('the page says what held and what did not, and shows the plots', () => {
   expect(page).toContain('![Latency](ack.svg)');
   expect(page).toContain('A note.');
   expect(formatLines(measured)).toContain('✗ p99 | 50: 9 ms');
+});
+
+test('the use of the machine is that of all cores, and commands are those of all kinds', () => {
+  const stat = 'cpu  100 10 40 800 50 0 0 0 7 0\ncpu0 50 5 20 400 25 0 0 0 3 0\n';
+  expect(parseTimes(stat)).toEqual({ all: 1000, idle: 850 });
+  const before = { all: 1000, idle: 850, at: 0 };
+  const after = { all: 1400, idle: 1050, at: 2000 };
+  // Half of the ticks; and one second of CPU in two seconds on two cores.
+  expect(shareOf({ before, after }, 1_000_000, 2)).toEqual({ machine: 0.5, ours: 0.25 });
+  const info = 'cmdstat_get:calls=3,usec=1\r\ncmdstat_config|get:calls=2,usec=9\r\n';
+  expect(callsIn(`# Commandstats\r\n${info}`)).toBe(5);
 });
 
 test('a plot draws each series over one axis', () => {
