@@ -8,19 +8,22 @@ export type ChoiceItem = z.infer<typeof Item>;
  * The choices under a message: up to 3 buttons, or a list of up to 10 items that opens with a
  * button. Titles may have any length here, and more items are kept, too: `toTappable` and
  * `numberedText` fit them to WhatsApp's limits. A tap returns the item's id. `told`: the message
- * asks no question, and its text already says what to write instead of a tap.
+ * asks no question, and its text already says what to write instead of a tap. `tapOnly`: no text
+ * counts as a tap.
  */
 export const Choices = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('buttons'),
     items: z.array(Item).min(1),
     told: z.boolean().optional(),
+    tapOnly: z.boolean().optional(),
   }),
   z.object({
     kind: z.literal('list'),
     button: z.string(),
     items: z.array(Item).min(1),
     told: z.boolean().optional(),
+    tapOnly: z.boolean().optional(),
   }),
 ]);
 export type Choices = z.infer<typeof Choices>;

@@ -60,6 +60,9 @@ export const Conversation = z.object({
   /** The outcome of the last questions, and the person's permanent permissions, each as JSON. */
   settled: field,
   allowed: field,
+  /** The newest reply with choices, and when something else was said after it (ISO 8601). */
+  offered: field,
+  offeredUntil: field,
   /** The answers that are still to be spoken, as JSON. */
   unspoken: field,
 });

@@ -101,7 +101,7 @@ function ask(token: string, text: string, command: Decision['kind'], yes: string
     { id: `/${command} yes ${token}`, title: yes },
     { id: `/${command} no ${token}`, title: 'Cancel' },
   ];
-  const choices: Choices = { kind: 'buttons', items, told: true };
+  const choices: Choices = { kind: 'buttons', items, told: true, tapOnly: true };
   return { text, choices };
 }
 

@@ -15,9 +15,10 @@ import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
 import { answersByFile } from '../questions/question.ts';
 import type { Questions } from '../questions/questions.ts';
+import { createTypedTaps } from '../questions/typed-taps.ts';
 import { chunk } from '../reply/chunk.ts';
 import { isRenewed } from './ending/renewal.ts';
-import { isStop } from './stop.ts';
+import { isStop, StopRequest } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './ending/outcome.ts';
@@ -77,6 +78,7 @@ export function createDispatch(
   const { turn, conversation, fence } = context;
   const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
+  const typedTaps = createTypedTaps(ledger, parts.settings.times.answerMs);
   const told = new Set<string>();
   const answered = new Set<string>();
   let [last, isRead] = [snapshot, false];
@@ -99,10 +101,11 @@ export function createDispatch(
     const fresh = messages.filter(({ id }) => !quotes.has(id));
     for (const { id, quoted } of fresh)
       quotes.set(id, quoted === undefined ? undefined : await ledger.findSent(quoted));
+    const known = await typedTaps.read(messages, last.conversation, questions.open(), quotes);
     // A message from the person reopens Twilio's 24-hour window. A scheduled one does not.
     if (parked > 0 && fresh.some(isFromPerson) && (await ledger.unpark(conversation)) > 0)
       await outbox.deliver(conversation);
-    return messages;
+    return known;
   };
 
   /** Tells the person once per message that it waits while Claude is at work. */
@@ -218,7 +221,14 @@ export function createDispatch(
         }
         from = 0;
         if (step === undefined || step.kind === 'barrier') {
-          if (busy && !messages.some((message) => isStop(message, question !== undefined, turn)))
+          const stop =
+            busy && messages.find((message) => isStop(message, question !== undefined, turn));
+          // The watch for a stop sees texts: one that names the button for it is found here.
+          if (stop && typedTaps.has(stop.id)) {
+            const error = new StopRequest(stop, question !== undefined);
+            context.mailbox.post({ kind: 'failed', error });
+          }
+          if (busy && !stop)
             await sayLater(
               messages.filter(
                 (message) =>

@@ -143,6 +143,7 @@ export const keys = {
    * wrote, which opens WhatsApp's 24-hour window; the session that a fresh one `follows` because
    * its history was refused, and these `renewals`; the message from which on it is to `rewind`;
    * which files were `undone` without Claude knowing; which of the project's own programs may run;
+   * `offered`, the newest reply with choices, which a text may name until `offeredUntil`;
    * `unspoken`, the answers to voice messages whose sound is still to be made; `failed`, the
    * given-up messages, and `failedMeta`, when and in which turn each was given up).
    */

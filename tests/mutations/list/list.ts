@@ -17,6 +17,7 @@ import { snapshots } from './snapshots.ts';
 import { agent } from './worker-agent.ts';
 import { backgroundWork } from './worker-background.ts';
 import { turns } from './worker-turns.ts';
+import { typedChoices } from './typed-choices.ts';
 import { watch } from './watch.ts';
 
 /** Every guard of the core whose removal a test must notice. */
@@ -40,4 +41,5 @@ export const mutations: readonly Mutation[] = [
   ...snapshots,
   ...watch,
   ...forgettingList,
+  ...typedChoices,
 ];

@@ -9,6 +9,8 @@
 -- args: forgottenBefore, answeredIds, nowMs, reason, home
 -- rest: unreadable
 -- fence: optional
+-- The newest reply with choices is what a text may answer, until something else is said to the
+-- person that is neither urgent nor beside an answer.
 -- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread, home
 -- derives: conversations, conversations@*, reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
 if price ~= '' then record(price) end
@@ -50,6 +52,12 @@ for _, reply in ipairs(cjson.decode(replies)) do
       'at', now, 'status', 'waiting', 'seq', seq)
     for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick', 'saidAt' }) do
       if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
+    end
+    if reply.choices ~= '' then
+      redis.call('HSET', conversationKey, 'offered', reply.id, 'offeredUntil', '')
+    elseif reply.urgent == '' and reply.aside == '' then
+      local over = redis.call('HGET', conversationKey, 'offeredUntil')
+      if over == '' then redis.call('HSET', conversationKey, 'offeredUntil', now) end
     end
     -- It lives until it is sent, and for its lifetime from then on.
     if reply.urgent == '' then
