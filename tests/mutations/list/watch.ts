@@ -132,4 +132,7 @@ export const watch = [
   ...mutationsOf('relay/admin/routes.ts', page, [
     ['what is over is not stopped', 'if (goesOn) {', 'if (true) {', { named: 'stops nothing' }],
   ]),
+  ...mutationsOf('relay/watch/watched-turns.ts', 'tests/relay/watch-live.test.ts', [
+    ['a page follows within a second', 'const gatherMs = 250;', 'const gatherMs = 60_000;'],
+  ]),
 ];
