@@ -206,7 +206,10 @@ export async function runRelay(
     });
     shutdown.add('server', () => server.stop());
     shutdown.add('live pages', () => closing.abort());
-    const starting = startUp({ stores, list, keeper, backfill, log }, shutdown);
+    const starting = startUp(
+      { stores, list, keeper, backfill, hasDashboard: config.ADMIN_PASSWORD !== undefined, log },
+      shutdown,
+    );
     shutdown.add('start-up', () => starting.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'relay listening');
     const weakness =

@@ -4,6 +4,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { sweep } from '../shared/store/boxes/sweep.ts';
 import { beginEpoch } from '../shared/store/redis/epoch.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
+import { createDashboardNote } from '../shared/store/dashboard.ts';
 import type { Backfill } from './backfill.ts';
 import type { AllowList } from './people/allow-list.ts';
 import { createMembership } from './people/membership.ts';
@@ -43,6 +44,7 @@ export type StartUpDeps = {
   list: AllowList;
   keeper: VmKeeper;
   backfill: Backfill;
+  hasDashboard: boolean;
   log: Log;
 };
 
@@ -50,12 +52,15 @@ export type StartUpDeps = {
  * The steps that follow once Redis answers. Redis may still be away, or full: the relay answers all
  * the same, and the steps run when they can.
  */
-export function startUp(
-  { stores, list, keeper, backfill, log }: StartUpDeps,
-  shutdown: Shutdown,
-): Running {
+export function startUp(deps: StartUpDeps, shutdown: Shutdown): Running {
+  const { stores, list, keeper, backfill, log } = deps;
   const { redis } = stores;
-  const reconcileMembership = createMembership({ stores, list, log });
+  const settleMembership = createMembership({ stores, list, log });
+  const dashboard = createDashboardNote(redis);
+  const reconcileMembership = async (): Promise<void> => {
+    await settleMembership();
+    await dashboard.note(deps.hasDashboard);
+  };
   const onReady = (): void =>
     void reconcileMembership().catch((error: unknown) =>
       log.warn({ err: error }, 'could not publish the allow list'),

@@ -197,7 +197,7 @@ function turnStoresOf(worker: ProcessorDeps): TurnStores {
     homeOf: boot.homeOf,
     onMoving: mover.see,
     records: createTurnRecords(redis, days, memory),
-    watch: createWatchLinks({ links, personOf, publicUrl }),
+    watch: createWatchLinks({ links, stores, personOf, publicUrl }),
     secrets,
     exporter: createExporter({
       ...stores,

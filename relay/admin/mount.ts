@@ -108,7 +108,8 @@ export async function createAdminMount(
       threads: createThreads(redis),
       stories,
       records,
-      overview: (now) => readOverview({ redis, list, homes, spend, acks, versions }, now),
+      overview: (now, zone) =>
+        readOverview({ redis, list, homes, spend, acks, versions }, now, zone),
       warning:
         weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
       prices: {

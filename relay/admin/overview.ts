@@ -1,3 +1,4 @@
+import { clockTime } from '../../shared/runtime/time-zone.ts';
 import type { HomeRecord, HomeRegistry } from '../../shared/store/homes/registry.ts';
 import { keys, ofHome } from '../../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
@@ -58,10 +59,17 @@ export type OverviewDeps = {
 /** How many of the latest turns are read; the page shows fewer. */
 const mostTurns = 30;
 
-/** Reads everything in a bounded number of commands, and only on request. */
-export async function readOverview(deps: OverviewDeps, now: number): Promise<Overview> {
+/**
+ * Reads everything in a bounded number of commands, and only on request. Today is the day of the
+ * owner's time zone (IANA name).
+ */
+export async function readOverview(
+  deps: OverviewDeps,
+  now: number,
+  zone: string,
+): Promise<Overview> {
   const { redis, list, homes, spend, acks, versions } = deps;
-  const today = dayOf(now);
+  const today = dayOf(now, zone);
   const [vm, records, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
     readVm(redis, ''),
     homes.list(),
@@ -85,7 +93,7 @@ export async function readOverview(deps: OverviewDeps, now: number): Promise<Ove
     looks,
     open: await list.readAll(inboxes.flatMap((inbox) => inbox.turns)),
     waiting: inboxes.filter(({ messages }) => messages.length > 0),
-    spend: { days, monthUsd, projectedUsd: project(monthUsd, now) },
+    spend: { days, monthUsd, projectedUsd: project(monthUsd, clockTime(now, zone)) },
     versions: [...versions, ['Redis', redisVersion]],
     ack: spreadOf(acks.all()),
     answer: spreadOf(answered),

@@ -40,7 +40,7 @@ export type PageSources = {
   threads: Threads;
   stories: TurnStories;
   records: Pick<TurnRecords, 'read'>;
-  overview: (now: number) => Promise<Overview>;
+  overview: (now: number, zone: string) => Promise<Overview>;
   /** A problem of this dashboard for the owner to fix; undefined without one. */
   warning: string | undefined;
   /** What messages and the computers cost. */
@@ -65,7 +65,7 @@ export async function writePage(
   if (rest.length > 0) return undefined;
   const id = decode(name);
   if (section === '' && name === '') {
-    const overview = await sources.overview(frame.now);
+    const overview = await sources.overview(frame.now, frame.zone);
     const content = overviewPage(overview, frame, sources.warning);
     return { title: 'Overview', path: '/admin', content };
   }
@@ -78,7 +78,7 @@ export async function writePage(
     return { title: 'People', path: '/admin/people', content: peoplePage(lines, frame) };
   }
   if (section === 'money') {
-    const money = await readMoney(redis, spend, frame.now);
+    const money = await readMoney(redis, spend, frame.now, frame.zone);
     const content = moneyPage(money, sources.prices, frame);
     return { title: 'Money', path: '/admin/money', content };
   }

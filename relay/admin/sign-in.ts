@@ -42,7 +42,7 @@ export function createSignIn({ password, sessions, publicUrl, proxies }: SignInD
 
   router.get(signInPath, async (request, response) => {
     if (await sessions.isSignedIn(request)) return response.redirect(303, wanted(request));
-    show(response, 200, '');
+    show(response, 200, '', isFromElsewhere(request) ? wanted(request) : undefined);
   });
   router.post(signInPath, smallForm, async (request, response) => {
     const outcome = await attempt(request, fieldOf(request, 'password'));
@@ -114,6 +114,14 @@ function wantsPage(request: Request): boolean {
   );
 }
 
+/**
+ * Whether a link on another site, such as WhatsApp's, led here: then the browser has left out the
+ * session's cookie.
+ */
+function isFromElsewhere({ headers }: Request): boolean {
+  return headers['sec-fetch-site'] === 'cross-site';
+}
+
 /** The target of a sign-in: the requested page, if it is one of ours. */
 function wanted(request: Request): string {
   const { to } = request.query;
@@ -139,8 +147,8 @@ function basicPassword(request: Request): string | undefined {
   return password.join(':');
 }
 
-function show(response: Response, status: number, problem: string): void {
-  response.status(status).type('html').send(signInPage(problem));
+function show(response: Response, status: number, problem: string, onTo?: string): void {
+  response.status(status).type('html').send(signInPage(problem, onTo));
 }
 
 const style = new Html(`${adminColours}
@@ -154,9 +162,12 @@ p { margin: .75rem 0 0; color: var(--bad); }`);
 
 const mark = new Html(logoMark);
 
-/** The sign-in form, with the problem of the last attempt. */
-function signInPage(problem: string): string {
-  return html`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Sidepocket: sign in</title><link rel="icon" type="image/svg+xml" href="/icon.svg"><link rel="apple-touch-icon" href="/icon-192.png"><link rel="manifest" href="/manifest.webmanifest">
+/**
+ * The sign-in form, with the problem of the last attempt. `onTo` is where it leads at once: from
+ * our own page the browser sends the session's cookie, and without one the form comes again.
+ */
+function signInPage(problem: string, onTo: string | undefined): string {
+  return html`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">${onTo !== undefined && html`<meta http-equiv="refresh" content="0; url=${onTo}">`}<title>Sidepocket: sign in</title><link rel="icon" type="image/svg+xml" href="/icon.svg"><link rel="apple-touch-icon" href="/icon-192.png"><link rel="manifest" href="/manifest.webmanifest">
 <style>${style}</style>
 <main><form method="post"><input type="text" name="username" value="owner" autocomplete="username" hidden><h1>${mark}Sidepocket</h1><label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required autofocus>

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { createAllowed } from './allowed.ts';
+import type { Allowed } from './allowed.ts';
+import type { People } from './people.ts';
 import { parseJson } from '../runtime/json.ts';
 import { keys } from './redis/keys.ts';
 import type { Log } from '../runtime/log.ts';
@@ -96,6 +98,17 @@ async function keepOwnerWord(redis: Redis, cause: string, word: string): Promise
 export async function noteStartProblem(redis: Redis, reason: string, at: Date): Promise<void> {
   const text = `The worker could not start. ${reason.toWellFormed()}`;
   await keepOwnerWord(redis, 'start', JSON.stringify({ at: at.toISOString(), text }));
+}
+
+/** The owner's conversation if this is the owner's, whatever address they write from. */
+export async function ownerOf(
+  { allowed, people }: { allowed: Pick<Allowed, 'owner'>; people: Pick<People, 'idOf'> },
+  conversation: string,
+): Promise<string | undefined> {
+  const owner = await allowed.owner();
+  if (owner === undefined || owner === conversation) return owner;
+  const [one, other] = await Promise.all([people.idOf(owner), people.idOf(conversation)]);
+  return one === other ? owner : undefined;
 }
 
 const Word = z.object({ at: z.string(), text: z.string() });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prefix } from '../../shared/store/redis/keys.ts';
@@ -134,6 +137,34 @@ test(
     });
   },
 );
+
+test('a link in a chat, which is another site, leads a person who is signed in to its page', async () => {
+  await withRelay({}, async ({ relayUrl }) => {
+    const chat = createServer((_request, response) =>
+      response.setHeader('Content-Type', 'text/html').end(`<a href="${relayUrl}/admin/look">a</a>`),
+    );
+    await once(chat.listen(0), 'listening');
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      page.setDefaultTimeout(8000);
+      const { port } = chat.address() as AddressInfo;
+      const tap = async (): Promise<void> => {
+        await page.goto(`http://localhost:${port}/`);
+        await page.getByRole('link').click();
+      };
+      await tap();
+      await signIn(page, password);
+      await page.getByRole('heading', { name: 'Needs a look' }).waitFor();
+      await tap();
+      await page.getByRole('heading', { name: 'Needs a look' }).waitFor();
+      expect(page.url()).toBe(`${relayUrl}/admin/look`);
+    } finally {
+      await context.close();
+      chat.close();
+    }
+  });
+});
 
 test('what would change a queue is refused, whatever the page shows', async () => {
   await withRelay({}, async ({ relayUrl, redis, post }) => {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { parseRelayConfig } from '../../relay/config.ts';
+import { areUsual, feesDate, usualFees } from '../../shared/runtime/prices/message-fees.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
@@ -9,6 +11,16 @@ import { withRelay } from '../support/relay-bench.ts';
 import { settled } from '../support/settled.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
+
+/** The variables that a relay needs. */
+const complete = {
+  PUBLIC_URL: 'https://relay.example',
+  REDIS_URL: 'redis://127.0.0.1:1',
+  TWILIO_ACCOUNT_SID: `AC${'1'.repeat(32)}`,
+  TWILIO_AUTH_TOKEN: 'test-auth-token',
+  TWILIO_WHATSAPP_NUMBER: '+15550100000',
+  ALLOWED_SENDERS: phone,
+};
 
 const failing = new AgentFailure('no-credit', 'Your credit balance is too low');
 
@@ -73,6 +85,40 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     await redis.flushall();
     expect((await admin.get('/admin')).status).toBe(200);
   });
+});
+
+test('today is the owner’s day, as in /cost; the budget is a line in the plot, and the fees have their date', async () => {
+  await withRelay({ BUDGET_USD_PER_MONTH: '30' }, async (bench) => {
+    const { redis, say } = bench;
+    await say('hello');
+    // One whose day is another than UTC's at any time.
+    const isLate = new Date().getUTCHours() >= 11;
+    const timezone = isLate ? 'Pacific/Kiritimati' : 'Pacific/Pago_Pago';
+    await redis.hset(keys.conversation(phone), 'timezone', timezone);
+    const day = dayOf(Date.now(), timezone);
+    expect(day).not.toBe(dayOf(Date.now()));
+    const usage = { inputTokens: 1, outputTokens: 1, costUsd: 1.25 };
+    await createSpend(redis).record({ conversation: phone, answer: 'a', day, usage });
+    const admin = await signIn(bench);
+    expect((await admin.get('/admin')).text).toContain('<a href="/admin/money">$1.25</a>');
+    const money = (await admin.get('/admin/money')).text;
+    for (const part of [
+      '<dt>Today</dt><dd>$1.25</dd>',
+      '<dt>Budget of the month</dt><dd>$30.00</dd>',
+      '<line x1="0"',
+      `fees of ${feesDate}`,
+      '<dt>Messages received</dt>',
+    ])
+      expect(money).toContain(part);
+    const thread = (await admin.get(`/admin/people/${encodeURIComponent(phone)}`)).text;
+    expect(thread).toContain('$1.25 today, $1.25 this month');
+    // An unknown time zone counts as missing.
+    await redis.hset(keys.conversation(phone), 'timezone', 'Mars/Base');
+    expect((await admin.get('/admin')).text).toContain('Times are those of UTC');
+  });
+  const changed = parseRelayConfig({ ...complete, MESSAGE_FEES: '{"template": 0.02}' });
+  expect([usualFees, parseRelayConfig(complete).MESSAGE_FEES].map(areUsual)).toEqual([true, true]);
+  expect(areUsual(changed.MESSAGE_FEES)).toBe(false);
 });
 
 test('a turn tells its story: messages, attempts, steps with their time, replies with their fate, cost', async () => {

@@ -159,6 +159,53 @@ test('each turn on the pages has the state of its messages, and search, filters 
   });
 });
 
+test('what fails for the owner leads to what needs a look, where it is tried again with a note; nobody else gets the address', async () => {
+  const failing = async (text: string): Promise<string> => {
+    if (text.includes('fail')) throw new AgentFailure('no-credit', 'Your credit is low');
+    return `answer to ${text}`;
+  };
+  await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
+    const { say, startWorker, replies, redis, relayUrl } = bench;
+    await until('it is known', async () => (await redis.exists(keys.dashboard)) === 1);
+    const worker = await startWorker({ answer: failing });
+    await say('please fail');
+    await say('fail, too', otherPhone);
+    await until('both sentences', () => replies().length + replies(otherPhone).length === 2);
+    await settled(bench);
+    const [[mine], [theirs]] = [replies(), replies(otherPhone)];
+    expect(mine?.text).toMatch(
+      new RegExp(`text “retry”.\nWhy, and what I tried: ${relayUrl}/admin/look$`),
+    );
+    expect(theirs?.text).toMatch(/text “retry”.$/);
+    const page = await fetch(`${relayUrl}/admin/look`, {
+      redirect: 'manual',
+      headers: { Accept: 'text/html' },
+    });
+    expect([page.status, page.headers.get('location')]).toEqual([
+      303,
+      '/admin/sign-in?to=%2Fadmin%2Flook',
+    ]);
+    const admin = await signIn(bench);
+    const { text } = await admin.get('/admin/look');
+    expect(text).toContain('Your credit is low');
+    expect(text).toContain('1 message given up after 1 attempt');
+    const action = /action="([^"]+)"[^]*?name="note"/.exec(text)?.[1] ?? '';
+    expect(action).toContain('/retry');
+    await worker.stop();
+    await startWorker();
+    await admin.post(action, { token: await admin.token(), note: 'gently' });
+    await until('the answer with the note', () =>
+      [...replies(), ...replies(otherPhone)].some(({ text }) => text.includes('gently')),
+    );
+  });
+  await withRelay({ ADMIN_PASSWORD: '' }, async ({ say, startWorker, replies }) => {
+    await startWorker({ answer: failing });
+    await say('please fail');
+    await until('the sentence', () => replies().length === 1);
+    expect(replies()[0]?.text).toMatch(/text “retry”.$/);
+  });
+});
+
 test('a conversation stands as it was said, by both sides, with what became of each part', async () => {
   await withRelay({}, async (bench) => {
     const { say, startWorker, replies, redis } = bench;

@@ -41,6 +41,7 @@ function bench(
       inbox: { read: async () => waiting.map(message) },
       conversations: { read: async () => ({}) },
       background: { list: async () => [] },
+      watch: { looks: async () => undefined },
       outbox: {
         put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
           void puts.push({ replies, settlement }),

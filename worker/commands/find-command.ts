@@ -5,7 +5,7 @@ import { editDistance, mostMistakes } from './edit-distance.ts';
 import { exportCommands } from './export-command.ts';
 import { forgetCommands } from './forget-commands.ts';
 import { inviteCommands } from './invite-commands.ts';
-import { ownerOf } from './owner-only.ts';
+import { ownerOf } from '../../shared/store/owner.ts';
 import { peopleCommands } from './people-commands.ts';
 import { reportCommands } from './report-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';

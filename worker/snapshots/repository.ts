@@ -86,7 +86,12 @@ export function createRepository({ run, start }: Restic): Repository {
       // Takes away the locks of killed commands.
       await run({ person, args: ['unlock'] });
       if (found.length > 0) await run({ person, args: ['forget', ...found.map(({ id }) => id)] });
-      await run({ person, args: ['prune', '--quiet'], timeoutMs: longMs });
+      // All of it: what no snapshot needs may stay otherwise, up to a twentieth.
+      await run({
+        person,
+        args: ['prune', '--max-unused', '0', '--quiet'],
+        timeoutMs: longMs,
+      });
       return found.length;
     },
     async store(person, packed, at, signal) {

@@ -1,6 +1,6 @@
 import type { SayTools, SendTools } from '../agent/agent.ts';
 import { createAlongside } from '../background/describe.ts';
-import { ownerOf } from '../commands/owner-only.ts';
+import { ownerOf } from '../../shared/store/owner.ts';
 import { createProgress } from '../progress/progress.ts';
 import { createProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';

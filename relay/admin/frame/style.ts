@@ -101,6 +101,7 @@ button.plain { border: 0; padding: .25rem 0; color: var(--soft); text-decoration
 .retry { display: flex; flex-wrap: wrap; gap: .5rem; width: 100%; }
 .retry input { flex: 1 1 14rem; }
 .retry button { flex: 1 0 auto; }
+.rows .retry { order: 1; margin-top: .4rem; }
 .said { background: var(--tint); color: var(--accent); border-radius: 12px; padding: .7rem 1rem; }
 .thread { list-style: none; display: grid; gap: .5rem; }
 .thread li { max-width: min(34rem, 88%); padding: .5rem .75rem; border-radius: 12px; background: var(--card); justify-self: start; min-width: 0; box-shadow: 0 1px 2px rgb(0 0 0 / .06); }

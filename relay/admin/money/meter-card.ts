@@ -1,8 +1,8 @@
 import {
+  areUsual,
   feesDate,
   feesOf,
   messageKinds,
-  usualFees,
 } from '../../../shared/runtime/prices/message-fees.ts';
 import type { MeterPrices } from '../../../shared/runtime/prices/message-fees.ts';
 import type { MeterSums } from '../../../shared/store/money/meters.ts';
@@ -55,8 +55,8 @@ export function meterCard(
       ? []
       : [['A month without use', dollars(idleUsd, isPretend)] as [string, string]]),
   ];
-  const source = fees === usualFees ? `fees of ${feesDate}` : 'fees by MESSAGE_FEES';
-  return html`<section class="card" aria-label="Meters"><header><h2>Messages, computers, Redis</h2><span class="soft small">${source}</span></header><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
+  const source = areUsual(fees) ? `fees of ${feesDate}` : 'fees by MESSAGE_FEES';
+  return html`<section class="card" aria-label="Meters"><header><h2>Messages, computers, Redis</h2><span class="soft small">${source}; days are UTC</span></header><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
 }
 
 const kindWords = {

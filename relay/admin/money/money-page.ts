@@ -47,10 +47,10 @@ export function moneyPage(money: Money, prices: MeterPrices, frame: Frame): Html
         ]
       : []),
   ];
-  return html`<div class="head"><h1>Money</h1><span class="soft small">Claude’s part, by the price table; days and months are UTC</span></div>
+  return html`<div class="head"><h1>Money</h1><span class="soft small">Claude’s part, by the price table; days are by each person’s clock</span></div>
 <section class="card" aria-label="Sums"><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>
 ${meterCard(money.meters, prices, frame)}
-<section class="card"><header><h2>By day</h2><span class="soft small">${dollars(total, isPretend)} in 30 days</span></header>${spendPlot(days, isPretend)}${daysTable(money, frame)}</section>
+<section class="card"><header><h2>By day</h2><span class="soft small">${dollars(total, isPretend)} in 30 days</span></header>${spendPlot(days, isPretend, dayBudget(money, prices))}${daysTable(money, frame)}</section>
 <div class="pair"><section class="card"><header><h2>By person</h2><span class="soft small">this month</span></header>${amountBars(
     people.map(([conversation, use]) => [
       personLink(conversation, frame),
@@ -75,6 +75,13 @@ function sorted(use: ReadonlyMap<string, ModelUse>): [string, ModelUse][] {
     .filter(([, { costUsd, requests }]) => costUsd > 0 || requests > 0)
     .toSorted(([, a], [, b]) => b.costUsd - a.costUsd)
     .slice(0, 50);
+}
+
+/** What the month's budget leaves for a day of it (US dollars); undefined without a budget. */
+function dayBudget({ days, grantedUsd }: Money, { budgetUsd }: MeterPrices): number | undefined {
+  const [year = 0, month = 0] = (days.at(-1)?.day ?? '').split('-').map(Number);
+  const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return budgetUsd === undefined ? undefined : (budgetUsd + grantedUsd) / length;
 }
 
 /** The same as the plot in numbers, for touch and for screen readers. */

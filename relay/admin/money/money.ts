@@ -1,3 +1,4 @@
+import { clockTime } from '../../../shared/runtime/time-zone.ts';
 import { createMeters } from '../../../shared/store/money/meters.ts';
 import type { MeterSums } from '../../../shared/store/money/meters.ts';
 import { dayOf, monthOf, totalUse } from '../../../shared/store/money/spend.ts';
@@ -14,9 +15,9 @@ export type Money = {
   today: ModelUse;
   /** This month's use by model. */
   byModel: ReadonlyMap<string, ModelUse>;
-  /** What the month costs if its other days are as the past ones; undefined on its first day. */
+  /** What the month costs if its other days are as the past ones. */
   projectedUsd: number;
-  /** The replies of all time by the last status that each reached. */
+  /** How many replies have reached each status, of all time. */
   replies: Record<string, number>;
   /** Messages, the computers' time and Redis's commands. */
   meters: { today: MeterSums; month: MeterSums };
@@ -24,9 +25,17 @@ export type Money = {
   grantedUsd: number;
 };
 
-/** Reads it in a handful of commands. */
-export async function readMoney(redis: Redis, spend: Spend, now: number): Promise<Money> {
-  const today = dayOf(now);
+/**
+ * Reads it in a handful of commands. Today is the day of the owner's time zone (IANA name), as in
+ * `/cost`; the meters have UTC's.
+ */
+export async function readMoney(
+  redis: Redis,
+  spend: Spend,
+  now: number,
+  zone: string,
+): Promise<Money> {
+  const today = dayOf(now, zone);
   const [days, byPerson, ofToday, byModel, { statuses }, meters, { grantedUsd }] =
     await Promise.all([
       spend.days(today, 30),
@@ -34,7 +43,7 @@ export async function readMoney(redis: Redis, spend: Spend, now: number): Promis
       spend.use(today),
       spend.models(monthOf(today)),
       readReplyCounts(redis),
-      createMeters(redis, () => now).read(today),
+      createMeters(redis, () => now).read(dayOf(now)),
       spend.month(monthOf(today)),
     ]);
   const month = totalUse(byPerson);
@@ -44,19 +53,19 @@ export async function readMoney(redis: Redis, spend: Spend, now: number): Promis
     month,
     byModel,
     today: totalUse(ofToday),
-    projectedUsd: project(month.costUsd, now),
+    projectedUsd: project(month.costUsd, clockTime(now, zone)),
     replies: statuses,
     meters,
     grantedUsd,
   };
 }
 
-/** The month's projected sum at the same rate until its end (UTC). */
-export function project(monthUsd: number, now: number): number {
-  const date = new Date(now);
+/** The month's projected sum at the same rate until its end; `clock` is as of `clockTime`. */
+export function project(monthUsd: number, clock: number): number {
+  const date = new Date(clock);
   const start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
   const end = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
   // The first day is too short to say much: it counts as a whole one.
-  const past = Math.max(now - start, 24 * 3600_000);
+  const past = Math.max(clock - start, 24 * 3600_000);
   return (monthUsd * (end - start)) / past;
 }

@@ -32,7 +32,7 @@ const mostListed = 200;
 export async function readPeople(
   redis: Redis,
   spend: Spend,
-  { people }: Directory,
+  { people, timezone }: Directory,
   now: number,
   only?: string[],
 ): Promise<ConversationLine[]> {
@@ -40,7 +40,7 @@ export async function readPeople(
   const [known, busy, { today, month }] = await Promise.all([
     redis.srandmember(keys.known, mostListed),
     Promise.all(waiting.map((set) => redis.srandmember(set, mostListed))),
-    spend.read(dayOf(now)),
+    spend.read(dayOf(now, timezone)),
   ]);
   const byConversation = new Map(
     people.flatMap((person) => person.conversations.map((one) => [one, person] as const)),

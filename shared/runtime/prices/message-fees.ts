@@ -33,6 +33,13 @@ export const usualFees: MessageFees = {
   meta: { received: 0, text: 0, file: 0, buttons: 0, template: 0.004 },
 };
 
+/** Whether these are the fees above, or a variable has replaced some. */
+export function areUsual({ twilio, meta }: MessageFees): boolean {
+  return (
+    twilio === usualFees.twilio && messageKinds.every((kind) => meta[kind] === usualFees.meta[kind])
+  );
+}
+
 /** The variable that replaces fees, as JSON, such as `{"twilio": 0.005, "template": 0.0134}`. */
 export const MessageFeesVariable = z
   .strictObject({

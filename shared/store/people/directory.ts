@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTimeZone } from '../../runtime/time-zone.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import { parsePerson } from '../people.ts';
 import type { Person } from '../people.ts';
@@ -29,5 +30,6 @@ export async function readDirectory(redis: Redis): Promise<Directory> {
   );
   const people = rows.map(([id, flat]) => parsePerson(id, fieldsOf(flat)));
   const own = people.find(({ addresses }) => addresses.includes(owner));
-  return { people, owner, timezone: zone || own?.timezone };
+  const timezone = [zone, own?.timezone].find((name) => name && isTimeZone(name));
+  return { people, owner, timezone };
 }

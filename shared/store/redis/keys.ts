@@ -309,6 +309,8 @@ export const keys = {
   typing: (conversation: string): string => `${prefix}:typing:${conversation}`,
   /** STRING: the worker boot that holds the conversation's Claude Code process. */
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
+  /** STRING: there is a dashboard; the relay writes it. */
+  dashboard: `${prefix}:dashboard`,
   /**
    * ZSET of the dashboard's signed-out sessions, by when their cookies expire (ms since 1970); each
    * named by the digest of its id.

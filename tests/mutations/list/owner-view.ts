@@ -4,6 +4,20 @@ const [view, list] = ['tests/relay/owner-view.test.ts', 'tests/shared/turn-list.
 
 /** What the dashboard reads, and what is noted for it. */
 export const ownerView = [
+  ...mutationsOf('worker/progress/watch-links.ts', view, [
+    [
+      'only the owner gets the address of what needs a look',
+      '(await ownerOf(stores, conversation)) !== undefined',
+      'true',
+    ],
+    ['without a dashboard no address leads to it', '(await dashboard.isThere()) &&', ''],
+  ]),
+  ...mutationsOf('relay/admin/overview.ts', 'tests/relay/overview.test.ts', [
+    ['today is the owner’s day', 'dayOf(now, zone)', 'dayOf(now)'],
+  ]),
+  ...mutationsOf('shared/store/people/directory.ts', 'tests/relay/overview.test.ts', [
+    ['an unknown time zone counts as missing', 'name && isTimeZone(name)', 'name'],
+  ]),
   ...mutationsOf('shared/store/redis/functions/thread.lua', view, [
     [
       'a message belongs to the turn that took it up last',

@@ -123,6 +123,8 @@ export const persons = [
       "owner === undefined ? 'Only the owner can do that.' : ",
       '',
     ],
+  ]),
+  ...mutationsOf('shared/store/owner.ts', commands, [
     ['another person is not the owner', 'one === other ? owner : undefined', 'owner'],
   ]),
   ...mutationsOf('worker/commands/invite-commands.ts', commands, [

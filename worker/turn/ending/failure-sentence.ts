@@ -63,6 +63,11 @@ export function failureSentence(
   return sentences[kind];
 }
 
+/** Where the owner finds the reason and tries again with a note. */
+export function looksWords(url: string): string {
+  return `Why, and what I tried: ${url}`;
+}
+
 /** The message for a usage limit without a known end. */
 export const limitWithoutTime =
   "Claude's usage limit is reached. I keep trying, and go on by myself.";

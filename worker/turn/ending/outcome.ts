@@ -11,7 +11,7 @@ import { asksToRetry } from '../../commands/turn-commands.ts';
 import { mostAttempts } from '../attempts.ts';
 import type { Attempts } from '../attempts.ts';
 import { LookUpFailure } from '../answered-before.ts';
-import { describeFailure } from './failure-sentence.ts';
+import { describeFailure, looksWords } from './failure-sentence.ts';
 import { delayJob, handBack } from '../../process/job-moves.ts';
 import { quoteMessages, withdrawnWords } from '../format-messages.ts';
 import type { TurnContext } from '../context.ts';
@@ -179,11 +179,12 @@ function windowWordsOf(
 
 /**
  * Announces in one sentence that the failed messages get no answer, which `retry` can bring back;
- * `settled` ones leave the inbox for good. All in one step. Sends nothing if no message failed.
+ * `settled` ones leave the inbox for good. The owner gets the address of what needs a look, too. All
+ * in one step. Sends nothing if no message failed.
  * Throws FencedError.
  */
 export async function giveUp(
-  { conversations, outbox }: Pick<TurnStores, 'conversations' | 'outbox'>,
+  { conversations, outbox, watch }: Pick<TurnStores, 'conversations' | 'outbox' | 'watch'>,
   { job, turn, fence }: TurnContext,
   failure: AgentFailure,
   failed: Message[],
@@ -196,7 +197,8 @@ export async function giveUp(
   if (ids.length === 0) return;
   const { conversation } = job.data;
   const { timezone } = await conversations.read(conversation);
-  const text = describeFailure(failure, timezone);
+  const looks = await watch.looks(conversation);
+  const text = `${describeFailure(failure, timezone)}${looks === undefined ? '' : `\n${looksWords(looks)}`}`;
   const sentences = first
     ? [{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }]
     : [];
