@@ -1,9 +1,11 @@
+import { UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Deliver } from '../shared/delivery/deliver.ts';
 import type { NextDeliveries } from '../shared/store/boxes/next-delivery.ts';
 import type { Fence } from '../shared/store/boxes/inbox.ts';
 import { keys } from '../shared/store/redis/keys.ts';
 import { homeOfQueue } from '../shared/store/homes/routes.ts';
+import { readTurnData } from '../shared/store/queues.ts';
 import type { DeliveryData } from '../shared/store/queues.ts';
 import { delayJob, handBack } from './process/job-moves.ts';
 
@@ -23,7 +25,9 @@ export function createDeliveryProcessor(
   signal: AbortSignal,
 ) => Promise<{ sent: number }> {
   return async (job, token, signal) => {
-    const { conversation } = job.data;
+    const data = readTurnData(job.data, job.deduplicationId);
+    if (data === undefined) throw new UnrecoverableError('the delivery names no conversation');
+    const { conversation } = data;
     const fence: Fence = { lock: keys.jobLock(job.queueName, job.id ?? ''), token };
     const home = homeOfQueue('deliveries', job.queueName);
     for (let sent = 0; ;) {

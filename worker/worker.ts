@@ -8,6 +8,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import { announceWork } from '../shared/store/redis/pubsub.ts';
+import { mendJobs } from '../shared/store/mend-jobs.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
@@ -117,8 +118,13 @@ export async function runWorker(
       log,
       running,
       listener: {
-        recover: async (name) =>
-          void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
+        recover: async (name) => {
+          // BullMQ's recovery loses a job at which it fails.
+          await mendJobs(redis, name, 'active').catch((error: unknown) =>
+            log.warn({ err: error, queue: name }, 'mending jobs failed'),
+          );
+          await workers.get(name)?.getBackend().moveStalledJobsToWait();
+        },
         onStranded,
         onLostWork: () => background?.recover(),
         onHelps: (homes) => helping.follow(homes),
@@ -296,7 +302,8 @@ function keepFailing(turns: Processor, sweepBackoff: SweepBackoff, log: Log): Pr
 function sweepAfter(queue: string, worker: Worker, sweepBackoff: SweepBackoff, log: Log): void {
   worker.on('failed', (job, error) => {
     log.error({ queue, job: job?.id, err: error }, 'a job failed');
-    if (job) sweepBackoff.onFailed(conversationOf(job));
+    const conversation = job ? conversationOf(job) : '';
+    if (conversation !== '') sweepBackoff.onFailed(conversation);
   });
   worker.on('completed', (job) => sweepBackoff.onDone(conversationOf(job)));
 }
@@ -320,5 +327,6 @@ function noting(
 
 /** A job's conversation; '' when its data, which another version may have written, has none. */
 function conversationOf(job: Job): string {
-  return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
+  const { data } = z.object({ conversation: z.string() }).safeParse(job.data);
+  return data?.conversation ?? job.deduplicationId ?? '';
 }

@@ -16,6 +16,7 @@ import { isTimeZone } from '../runtime/time-zone.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, setAsideSeconds, usualRetentionDays } from './redis/retention.ts';
+import { readMended } from './mend-jobs.ts';
 import { runScript } from './redis/script.ts';
 import { loadScript } from './redis/script-file.ts';
 
@@ -144,10 +145,9 @@ function createPlan(
       .map((schedule) => ({ ...schedule, next: 0, paused: true }));
   };
   const listIn = async (queue: Queue<Schedule>): Promise<PlannedSchedule[]> => {
-    const [repeated, delayed] = await Promise.all([
-      queue.getJobSchedulers(0, -1, true),
-      queue.getDelayed(),
-    ]);
+    const [repeated, delayed] = await readMended(redis, queue.name, () =>
+      Promise.all([queue.getJobSchedulers(0, -1, true), queue.getDelayed()]),
+    );
     const planned = [
       ...repeated.map(({ template, next }) => ({ ...template?.data, next })),
       ...delayed

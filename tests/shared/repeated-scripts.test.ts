@@ -8,6 +8,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
+import { mendJobs } from '../../shared/store/mend-jobs.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createMeters } from '../../shared/store/money/meters.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
@@ -108,6 +109,7 @@ const exceptions: Record<string, string> = {
   sidepocketNote:
     'reply: sent by the relay alone, whose connection never repeats; Twilio’s own repetition is stale',
   sidepocketNotice: 'reply: sent by the relay alone, whose connection never repeats',
+  sidepocketMendJob: 'reply: only logged',
   sidepocketSpend: 'reply: only tests read it',
 };
 
@@ -314,6 +316,13 @@ test('every script that is sent twice says the same and leaves the same', async 
       JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }),
     );
     await requests.closeOrphans('w#2', Date.now());
+
+    await redis.hset(keys.job('turns', 'no JSON'), 'opts', 'x');
+    await redis.set(keys.job('turns', 'no hash'), 'x');
+    await redis.rpush(keys.active('turns'), 'no JSON', 'no hash');
+    await mendJobs(twice, 'turns');
+    expect(await redis.lrange(keys.active('turns'), 0, -1)).toEqual(['no JSON']);
+    await redis.del(keys.active('turns'));
 
     const list = createTurnList(twice);
     await list.find({ most: 5 });

@@ -25,6 +25,7 @@ import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
+import { mendJobs } from '../../shared/store/mend-jobs.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createBackground } from '../../shared/store/background.ts';
@@ -279,6 +280,10 @@ async function exercise(redis: Redis): Promise<void> {
   const forget = createEraser({ redis, turns, schedules, pages });
   await forget.said({ conversation: phone, until: Date.now(), by: '', turn: 'held' });
   await forget.allowAnew([phone], Date.now());
+  await redis.rpush(keys.waitingJobs('turns'), 'no hash', 'no JSON');
+  await redis.set(keys.job('turns', 'no hash'), 'x');
+  await redis.hset(keys.job('turns', 'no JSON'), 'opts', 'x');
+  expect(await mendJobs(redis, 'turns')).toBe(2);
   await createTellOwner({ redis, outbox, log: createLog('test', 'silent') })('memory', 'full');
   await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
 }

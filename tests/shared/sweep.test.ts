@@ -13,18 +13,20 @@ test('of many conversations only those with something in a box and no job for it
     const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
     const all = Array.from({ length: 1200 }, (_, index) => phoneOf(index));
     await redis.sadd(keys.conversations, ...all);
-    const [stranded = '', unsent = '', waiting = '', stale = ''] = all;
-    for (const conversation of [stranded, waiting, stale])
+    const [stranded = '', unsent = '', waiting = '', stale = '', lost = ''] = all;
+    for (const conversation of [stranded, waiting, stale, lost])
       await redis.rpush(keys.inbox(conversation), '{}');
     await redis.rpush(keys.outbox(unsent), 'a');
     await turns.add(waiting);
     // The name of a job that is gone.
     await redis.set(keys.deduplication('turns', stale), 'gone');
-    expect(await sweep({ redis, turns, deliveries }, log)).toBe(3);
+    // A script of BullMQ has failed half way.
+    await redis.lrem(keys.waitingJobs('turns'), 1, await turns.add(lost));
+    expect(await sweep({ redis, turns, deliveries }, log)).toBe(4);
     const conversations = (await turns.queue.getJobs(['waiting'])).map(
       ({ data }) => data.conversation,
     );
-    expect(conversations.toSorted()).toEqual([stranded, waiting, stale].toSorted());
+    expect(conversations.toSorted()).toEqual([stranded, waiting, stale, lost].toSorted());
     expect(
       (await deliveries.queue.getJobs(['waiting'])).map(({ data }) => data.conversation),
     ).toEqual([unsent]);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createBackground } from '../../shared/store/background.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { QueueName } from '../../shared/store/queues.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { countBoot } from '../../worker/process/boot-number.ts';
@@ -86,19 +87,41 @@ test('an old boot that ends after the new one has begun takes neither its lease 
   });
 });
 
-test('a delivery that a clock, set back since, has put off for hours is due; one that waits as usual is not, nor is a turn', async () => {
+test('what a clock, set back since, has put off for longer than it was to wait is due; what waits as usual is not, nor is a schedule', async () => {
   await withRedis(async (redis) => {
-    const due = (ms: number): number => (Date.now() + ms) * 0x1000;
-    const delayed = (queue: 'deliveries' | 'turns'): string => `${prefix}:${queue}:delayed`;
-    await redis.zadd(delayed('deliveries'), due(600_000), 'usual', due(7_200_000), 'lost');
-    await redis.zadd(delayed('turns'), due(7_200_000), 'limited');
+    const hour = 3600_000;
+    const put = async (queue: QueueName, id: string, ms: number, delay: number): Promise<void> => {
+      await redis.hset(keys.job(queue, id), 'delay', delay);
+      await redis.zadd(keys.delayed(queue), (Date.now() + ms) * 0x1000, id);
+    };
+    for (const queue of ['turns', 'deliveries'] as const) {
+      await put(queue, 'usual', 600_000, 600_000);
+      await put(queue, 'lost', 2 * hour, 5000);
+      await put(queue, 'long', 30 * hour, 30 * hour);
+      await put(queue, 'behind', 30_000, 5000);
+    }
+    await put('schedules', 'dated', 2 * hour, hour / 2);
+    await redis.zadd(keys.delayed('turns'), (Date.now() + hour) * 0x1000, 'no hash');
+    await redis.set(keys.job('turns', 'no hash'), 'x');
     const own = await boot(redis, 'vm');
     await own.renew();
-    const waitOf = async (queue: 'deliveries' | 'turns', id: string): Promise<number> =>
-      Number(await redis.zscore(delayed(queue), id)) / 0x1000 - Date.now();
-    expect(await waitOf('deliveries', 'lost')).toBeLessThanOrEqual(0);
-    expect(await waitOf('deliveries', 'usual')).toBeGreaterThan(500_000);
-    expect(await waitOf('turns', 'limited')).toBeGreaterThan(7_000_000);
+    const dueIn = async (queue: QueueName): Promise<string[]> =>
+      await redis.zrangebyscore(keys.delayed(queue), '-inf', Date.now() * 0x1000);
+    expect(await dueIn('turns')).toEqual(['lost']);
+    expect(await dueIn('deliveries')).toEqual(['lost']);
+    expect(await dueIn('schedules')).toEqual([]);
+  });
+});
+
+test('an active job that is no hash stops no renewal, and is reported for recovery', async () => {
+  await withRedis(async (redis) => {
+    await redis.rpush(keys.active('turns'), 'strange', 'other');
+    await redis.set(keys.job('turns', 'strange'), 'x');
+    await redis.hset(keys.job('turns', 'other'), 'pb', 'gone#1');
+    const own = await boot(redis, 'vm', ['strange']);
+    await own.renew();
+    expect(own.freed).toEqual(['turns']);
+    expect(await stalled(redis)).toEqual(['other']);
   });
 });
 

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { keys, ofHome, prefix } from '../../shared/store/redis/keys.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { longestPauseMs } from '../../shared/store/reply.ts';
 import { parseBeat } from '../../shared/store/homes/beats.ts';
 import type { Beat } from '../../shared/store/homes/beats.ts';
 import { suffixOf } from '../../shared/store/homes/routes.ts';
@@ -52,6 +51,12 @@ export type Lease = {
  */
 const unheardMs = 2000;
 
+/**
+ * How far beyond its own delay a job may be due (ms): the clocks of two workers differ by less, and
+ * a job that a clock, set back since, has put further off runs at once.
+ */
+const slackMs = 60_000;
+
 const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
   keys: [
     'lease',
@@ -78,7 +83,7 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'cursor',
     'batch',
     'lockMs',
-    'longestWaitMs',
+    'slackMs',
     'home',
     'mark',
     'since',
@@ -200,7 +205,7 @@ export function createLease(parts: LeaseDeps): Lease {
         cursor,
         batch: lookedAt,
         lockMs,
-        longestWaitMs: 2 * longestPauseMs,
+        slackMs,
         home,
         mark: marked?.mark ?? '',
         since: parts.disk?.since ?? 0,

@@ -1,8 +1,9 @@
 import { Worker, WaitingError } from 'bullmq';
 import type { Job, Telemetry } from 'bullmq';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import { prefix } from '../../shared/store/redis/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
+import { isUnreadableJob, mendJobs } from '../../shared/store/mend-jobs.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { repeatStrategy } from '../../shared/store/schedules.ts';
 import { handBack } from './job-moves.ts';
@@ -45,6 +46,12 @@ export function createQueueWorker(options: QueueWorkerOptions): Worker {
   const runOnce: Processor = async (job, token, signal) => {
     const run = running.begin(name, job.id ?? '', token);
     try {
+      // Only its conversation's name for it may be left of a job.
+      if (job.deduplicationId === undefined && !name.startsWith('schedules')) {
+        await mendJobs(redis, name, 'active');
+        const found = await redis.hget(keys.job(name, job.id ?? ''), 'deid');
+        if (found !== null) job.deduplicationId = found;
+      }
       return await process(job, token, AbortSignal.any([run.signal, signal]));
     } finally {
       run.done();
@@ -75,8 +82,33 @@ export function createQueueWorker(options: QueueWorkerOptions): Worker {
   });
   // The connection logs its own loss.
   worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));
+  mendOnError(worker, options);
   worker.on('lockRenewalFailed', onLockLost);
   return worker;
+}
+
+/**
+ * Mends the jobs of the queue when BullMQ cannot read one. It has taken that one up and runs it
+ * nowhere: the lease, which `onLockLost` asks, puts it back.
+ */
+function mendOnError(worker: Worker, { name, redis, onLockLost, log }: QueueWorkerOptions): void {
+  let isMending = false;
+  const mend = async (): Promise<void> => {
+    if (isMending) return;
+    isMending = true;
+    try {
+      const count = await mendJobs(redis, name);
+      log.warn({ queue: name, jobs: count }, 'mended jobs that could not be read');
+      onLockLost();
+    } catch (error) {
+      log.warn({ err: error, queue: name }, 'mending jobs failed');
+    } finally {
+      isMending = false;
+    }
+  };
+  worker.on('error', (error) => {
+    if (isUnreadableJob(error)) void mend();
+  });
 }
 
 /**

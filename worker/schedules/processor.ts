@@ -118,10 +118,12 @@ export function createTickProcessor(
    * it may come back. The person is notified once, for as long as the outbox remembers the message.
    */
   const setAside = async (job: Job<unknown>): Promise<void> => {
-    const conversation =
-      z.object({ conversation: PersonAddress }).safeParse(job.data).data?.conversation ?? '';
-    log.error({ conversation, job: job.id }, 'unreadable schedule moved to the dead list');
     const turn = job.repeatJobKey ?? job.id ?? '';
+    const conversation =
+      z.object({ conversation: PersonAddress }).safeParse(job.data).data?.conversation ??
+      conversationOfSchedule(turn) ??
+      '';
+    log.error({ conversation, job: job.id }, 'unreadable schedule moved to the dead list');
     if (conversation !== '')
       await outbox.put([
         {
@@ -223,4 +225,10 @@ export function createTickProcessor(
  */
 function dueTime(job: Job<unknown>): number {
   return Number(job.id?.split(':').at(-1));
+}
+
+/** The conversation of a schedule's id in BullMQ. */
+function conversationOfSchedule(id: string): string | undefined {
+  const [, of = ''] = /^(.+)-\d+$/.exec(id) ?? [];
+  return PersonAddress.safeParse(/^\d/.test(of) ? `+${of}` : of).data;
 }

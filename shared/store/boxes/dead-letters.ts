@@ -5,7 +5,7 @@ import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /** The origin of a dead entry. */
-export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
+export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules' | 'jobs';
 
 const buryScript = loadScript(new URL('lua/bury.lua', import.meta.url), {
   keys: ['dead'],

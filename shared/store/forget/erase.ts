@@ -4,6 +4,7 @@ import { parseJson } from '../../runtime/json.ts';
 import type { PageStore } from '../pages.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
+import { readMended } from '../mend-jobs.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import type { Schedules } from '../schedules.ts';
@@ -186,7 +187,9 @@ export function createEraser({ redis, turns, schedules, pages }: EraserDeps): Er
       const planned = await schedules.list(conversation);
       for (const { number } of planned) await schedules.cancel(conversation, number);
       const queue = schedules.queueOf(await turns.homeOf(conversation));
-      const jobs = await queue.getJobs(['completed', 'failed', 'waiting', 'delayed']);
+      const jobs = await readMended(redis, queue.name, () =>
+        queue.getJobs(['completed', 'failed', 'waiting', 'delayed']),
+      );
       for (const job of jobs)
         if (job.data.conversation === conversation) await queue.remove(job.id ?? '');
       return planned.length;

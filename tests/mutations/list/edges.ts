@@ -246,18 +246,37 @@ export const edges = [
       'pauseMs > 0',
     ],
   ]),
+  ...mutationsOf('worker/process/lua/renew.lua', 'tests/worker/lease.test.ts', [
+    [
+      'a clock set back puts no turn and no delivery off',
+      'if isJob and tonumber(far[index + 1]) / 0x1000 >',
+      'if false and tonumber(far[index + 1]) / 0x1000 >',
+      { named: 'set back' },
+    ],
+    [
+      'what waits as long as it was to wait waits on',
+      `latest + numberIn(base .. id, 'delay') then`,
+      'latest then',
+      { named: 'set back' },
+    ],
+    [
+      'a schedule stays at its date',
+      `if not string.match(queue, '^schedules') then`,
+      'if true then',
+      { named: 'set back' },
+    ],
+    [
+      'an active job that is no hash is recovered',
+      `if type ~= 'hash' and type ~= 'none' then count = count + 1 end`,
+      '',
+      { named: 'no hash' },
+    ],
+  ]),
   ...mutationsOf('shared/store/boxes/lua/note.lua', 'tests/shared/ledger-states.test.ts', [
     [
       'a status of a later version is left to it',
       "if not rank[status] then return 'stale' end",
       'rank[status] = rank[status] or 0',
-    ],
-  ]),
-  ...mutationsOf('worker/process/lua/renew.lua', 'tests/worker/lease.test.ts', [
-    [
-      'a delivery does not wait for a clock to catch up',
-      "if string.match(queue, '^deliveries') then",
-      'if false then',
     ],
   ]),
   ...mutationsOf('worker/media/png-extras.ts', 'tests/worker/media/model-picture.test.ts', [

@@ -299,4 +299,58 @@ export const readable = [
       '}; return {',
     ],
   ]),
+  ...mutationsOf('shared/store/mend-jobs.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'data that cannot be read is put back or kept as text',
+      'if (raw.length > 0 && !isRead) {',
+      'if (false) {',
+    ],
+    ['options that cannot be read are made anew', 'if (!known || !isPlanned)', 'if (false)'],
+    ['a run of no schedule is a single one', 'if (!isPlanned && !run)', 'if (false)'],
+    [
+      'a count that is no number begins anew',
+      'if (!/^-?\\d{1,15}$/.test(stored(field).toString()))',
+      'if (false)',
+    ],
+    [
+      'a schedule’s prompt is taken from its other place',
+      'const copy = data && objectOf(data) ? data : undefined;',
+      'const copy = undefined as Buffer | undefined;',
+      { named: 'schedule' },
+    ],
+    [
+      'a mended run is planned again',
+      'prevMillis: Number(id.split',
+      'prevMillis: 0 * Number(id.split',
+      { named: 'schedule' },
+    ],
+    [
+      'a list with an unreadable job is read once it is mended',
+      'if (!isUnreadableJob(error)) throw error;',
+      'throw error;',
+      { named: 'schedule' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/mend-job.lua', 'tests/worker/unreadable-jobs.test.ts', [
+    ['a key that is no hash leaves the queue', `redis.call('LREM', active, 0, id)`, ''],
+    ['a key that is no hash is removed', `return redis.call('DEL', job)`, 'return 1'],
+  ]),
+  ...mutationsOf('worker/process/queue-worker.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    ['what BullMQ cannot read is mended', 'mendOnError(worker, options);', ''],
+  ]),
+  ...mutationsOf('worker/deliveries.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'a delivery is known by what it is deduplicated by',
+      'readTurnData(job.data, job.deduplicationId)',
+      'readTurnData(job.data, undefined)',
+    ],
+  ]),
+  ...mutationsOf('worker/schedules/processor.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'the person of an unreadable schedule is known by its id',
+      'conversationOfSchedule(turn) ??',
+      '',
+      { named: 'schedule' },
+    ],
+  ]),
 ];

@@ -85,13 +85,18 @@ export const keeping = [
     ],
     [
       'a box with a job gets no second one',
-      `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`,
-      'return true',
+      'if job and isPlaced(base, job) then return false end',
+      '',
     ],
     [
-      'the name of a job that is gone is no job',
-      `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`,
-      'return not job',
+      'a job in none of BullMQ’s places empties no box',
+      'if job and isPlaced(base, job) then',
+      'if job then',
+    ],
+    [
+      'the name of a lost job keeps no other one away',
+      `redis.call('DEL', base .. 'de:' .. conversation)`,
+      '',
     ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/stranded.lua', sweep, [

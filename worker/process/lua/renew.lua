@@ -11,15 +11,16 @@
 -- renewal also ends the wake that started this worker, in case the relay died during it. Each
 -- renewal checks a batch of conversations for items that wait without a job, whatever the cause,
 -- and Redis's memory, which some servers do not report to a script; and whether a dead worker has
--- left work in the background. A delivery that is delayed for more than `longestWaitMs` is due: the
--- clock was set back meanwhile. The channel is '' except at the first renewal; the running `jobs`
+-- left work in the background. A job of a conversation that is further in the future than its own delay
+-- and `slackMs` is due: the clock was set back meanwhile. A turn that waits for a date looks at the
+-- date and waits on. The channel is '' except at the first renewal; the running `jobs`
 -- are JSON of `queue:id=token`; the `cursor` is the position among the conversations, of which a
 -- `batch` is checked; `home` is what the names of the home's queues end in. A home that was noted
 -- as dead is back with this. `mark` is what this worker has left last on its disk, '' for none, and
 -- `since` when it began: the other workers of the home get it and return theirs.
 -- keys: lease, boots, heartbeat, waking, vm, conversations, background, record, helps, beats
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheard, unheardMs, cursor, batch
--- args: lockMs, longestWaitMs, home, mark, since
+-- args: lockMs, slackMs, home, mark, since
 -- rest: queues
 -- uses: stranded, lost-work, home
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
@@ -35,10 +36,16 @@ if channel ~= '' then
 end
 local freed, running, lost, unheardNow, unheardBefore = {}, {}, {}, {}, {}
 for _, name in ipairs(cjson.decode(unheard)) do unheardBefore[name] = true end
+-- A job that is no hash has no fields.
+local function textIn(job, field)
+  local value = redis.pcall('HGET', job, field)
+  return type(value) == 'string' and value or ''
+end
+local function numberIn(job, field) return tonumber(textIn(job, field)) or 0 end
 local function isLost(base, id, token)
   local lock = redis.call('GET', base .. id .. ':lock')
   if lock then return lock ~= token end
-  local isOurs = redis.call('HGET', base .. id, 'pb') == ownWorker .. '#' .. ownBoot
+  local isOurs = textIn(base .. id, 'pb') == ownWorker .. '#' .. ownBoot
   if not isOurs or not redis.call('LPOS', base .. 'active', id) then return true end
   redis.call('SET', base .. id .. ':lock', token, 'PX', lockMs)
   redis.call('SREM', base .. 'stalled', id)
@@ -52,10 +59,13 @@ end
 for _, queue in ipairs(queues) do
   local base, count = prefix .. ':' .. queue .. ':', 0
   for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
-    local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
+    local worker, boot = string.match(textIn(base .. id, 'pb'), '^(.*)#(%d+)$')
+    local type = redis.call('TYPE', base .. id)['ok']
+    -- The recovery takes it out of the queue.
+    if type ~= 'hash' and type ~= 'none' then count = count + 1 end
     local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
     if worker == ownWorker and boot == ownBoot and not running[queue .. ':' .. id] then
-      local begun = tonumber(redis.call('HGET', base .. id, 'processedOn') or nowMs) or 0
+      local begun = redis.call('HEXISTS', base .. id, 'processedOn') == 1 and numberIn(base .. id, 'processedOn') or tonumber(nowMs)
       local name = queue .. ':' .. id .. '@' .. string.format('%.0f', begun)
       local isLocked = redis.call('EXISTS', base .. id .. ':lock') == 1
       local isOld = begun < tonumber(nowMs) - tonumber(unheardMs)
@@ -70,11 +80,16 @@ for _, queue in ipairs(queues) do
     end
   end
   if count > 0 then redis.call('DEL', base .. 'stalled-check') end
-  if string.match(queue, '^deliveries') then
-    local latest = (tonumber(nowMs) + tonumber(longestWaitMs)) * 0x1000
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', base .. 'delayed', string.format('(%.0f', latest), '+inf')) do
-      redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
-      redis.call('ZADD', base .. 'marker', 0, '0')
+  if not string.match(queue, '^schedules') then
+    local latest = tonumber(nowMs) + tonumber(slackMs)
+    local far = redis.call('ZREVRANGEBYSCORE', base .. 'delayed', '+inf', string.format('(%.0f', latest * 0x1000), 'WITHSCORES', 'LIMIT', 0, 500)
+    for index = 1, #far, 2 do
+      local id = far[index]
+      local isJob = redis.call('TYPE', base .. id)['ok'] == 'hash'
+      if isJob and tonumber(far[index + 1]) / 0x1000 > latest + numberIn(base .. id, 'delay') then
+        redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
+        redis.call('ZADD', base .. 'marker', 0, '0')
+      end
     end
   end
   local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]

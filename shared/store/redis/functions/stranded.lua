@@ -1,7 +1,20 @@
 -- Finds a box with entries and no job to empty it. A job's name under the deduplication key counts
--- only while the job exists.
+-- only while the job is in one of BullMQ's places: a script of BullMQ that fails half way leaves a
+-- job in none, and BullMQ would add no other one while the name is there.
+local function isPlaced(base, job)
+  for _, set in ipairs({ 'delayed', 'prioritized', 'waiting-children' }) do
+    if redis.call('ZSCORE', base .. set, job) then return true end
+  end
+  for _, list in ipairs({ 'active', 'wait', 'paused' }) do
+    if redis.call('LPOS', base .. list, job) then return true end
+  end
+  return false
+end
 local function isStranded(prefix, queue, box, conversation)
   if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end
-  local job = redis.call('GET', prefix .. ':' .. queue .. ':de:' .. conversation)
-  return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0
+  local base = prefix .. ':' .. queue .. ':'
+  local job = redis.call('GET', base .. 'de:' .. conversation)
+  if job and isPlaced(base, job) then return false end
+  if job then redis.call('DEL', base .. 'de:' .. conversation) end
+  return true
 end
