@@ -8,7 +8,7 @@ import { median } from './statistics.ts';
 import { withSystem } from './system-stage.ts';
 
 /** The most commands that one message may take, from the webhook to "delivered". */
-const mostForMessage = 40;
+const mostForMessage = 36;
 
 /**
  * The idle time after which a message counts as complete (ms): its status callbacks arrive within
@@ -88,7 +88,7 @@ export const commandsSection: Section = {
       ],
       notes: first
         ? [
-            `One message: ${first.commands.map(([name, times]) => `${name} ${times}`).join(', ')}. Accepting takes 5 of them (MULTI, two scripts around BullMQ’s, EXEC), “typing…” 1, BullMQ’s workers 6 for the turn and 6 for the delivery, the turn 4 (opening, take-up, claim, session), answer and its delivery job 4, the delivery 2, callbacks 2.`,
+            `One message: ${first.commands.map(([name, times]) => `${name} ${times}`).join(', ')}. Accepting takes 5 of them (MULTI, two scripts around BullMQ’s, EXEC), “typing…” 1, BullMQ’s workers 6 for the turn and 6 for the delivery, the turn 5 (opening, take-up, claim, session, end), its request to the model 3, answer and its delivery job 4, the delivery 2, callbacks 2.`,
           ]
         : [],
     };

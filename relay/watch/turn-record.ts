@@ -1,4 +1,4 @@
-import { mostEntries } from '../../shared/store/turns/records.ts';
+import { mostEntries } from '../../shared/store/turns/record-note.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
 
 /** Why something is not kept. */

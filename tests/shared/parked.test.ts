@@ -268,30 +268,33 @@ test('a schedule whose last seven answers wait for the person is paused, says so
 test('the person hears before the window closes that work may outlast it, once for each closing, and never afterwards', async () => {
   await withBench(async ({ redis, outbox, write, texts }) => {
     const wroteAt = Date.now();
-    const look = (now: number, hasTemplate = false): { stop(): void } => {
+    const conversations = createConversations(redis);
+    const look = async (now: number, hasTemplate = false): Promise<{ stop(): void }> => {
+      const known = await conversations.read(phone);
       const started = Date.now();
       return watchWindow(
         {
-          conversations: createConversations(redis),
+          conversations,
           outbox,
           hasTemplate,
           now: () => now + Date.now() - started,
         },
         { conversation: phone, turn: 'turn', fence, log: createLog('test', 'silent') } as never,
+        known,
       );
     };
     const words = [closingWindowWords(wroteAt + windowMs, undefined, false)];
     expect(words[0]).toMatch(
       /^WhatsApp lets me write to you until .* UTC, a day after your last message, and it may close before I am done\. Then the answer waits here until you write anything\.$/,
     );
-    look(wroteAt);
+    await look(wroteAt);
     await write(wroteAt);
-    const [late, early] = [look(wroteAt + windowMs), look(wroteAt)];
+    const [late, early] = [await look(wroteAt + windowMs), await look(wroteAt)];
     // An hour before it closes, also in the middle of the work.
-    const long = look(wroteAt + windowMs - 3600_000 - 200);
+    const long = await look(wroteAt + windowMs - 3600_000 - 200);
     expect(await texts()).toEqual([]);
     await until('the sentence', async () => (await texts()).length > 0);
-    const again = look(wroteAt + windowMs - 600_000, true);
+    const again = await look(wroteAt + windowMs - 600_000, true);
     for (const { stop } of [late, early, long, again]) stop();
     await until('all is quiet', async () => (await redis.ping()) === 'PONG');
     expect(await texts()).toEqual(words);

@@ -179,7 +179,10 @@ test('every script that is sent twice says the same and leaves the same', async 
     await fill('a', 'b', 'c');
     await redis.hset(keys.job('turns', 'T'), 'data', '{}');
     await readSnapshot(conversation, fence, 'T:1');
-    await inbox.take(fence, 'T', { conversation, messages: [] }, new Map([[sid('a'), 1]]));
+    const counts = new Map([[sid('a'), 1]]);
+    const taken = { conversation, messages: [] };
+    await inbox.take(fence, 'T', taken, counts, true);
+    await inbox.take(fence, 'T', taken, counts);
     await inbox.note(fence, 'T', conversation, {
       log: '2026-11-29T10:00:00.000Z Bash ls',
       doing: 'listing',
@@ -277,6 +280,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     await createTurnRecords(twice).append(fence, 'T', [
       { kind: 'end', at: 1, id: 'a', failed: false, output: 'x' },
     ]);
+    expect(await createTurnRecords(twice).end(fence, 'T')).toMatchObject({ costUsd: 0 });
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');

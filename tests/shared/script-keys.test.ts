@@ -202,6 +202,7 @@ async function exercise(redis: Redis): Promise<void> {
   const caps = { roomBytes: 1000, totalBytes: 1 };
   const records = createTurnRecords(redis, 1, undefined, Date.now, caps);
   for (const turn of ['one', 'two']) await records.append(fence, turn, [{ kind: 'news', at: 1 }]);
+  await records.end(fence, 'one');
   const pages = createPageStore(redis);
   await pages.put('a', 'text');
   await pages.append('b', 'entry', 'text');

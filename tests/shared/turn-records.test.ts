@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { createTurnRecords, mostEntries } from '../../shared/store/turns/records.ts';
+import { mostEntries } from '../../shared/store/turns/record-note.ts';
+import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
-import { conversation, fence } from '../support/stores-bench.ts';
+import { conversation, fence, reply, sid, withStores } from '../support/stores-bench.ts';
+import { until } from '../support/until.ts';
 import { withRedis } from '../support/redis.ts';
 
 const room = { hasRoom: async () => true };
@@ -48,6 +50,42 @@ test('a record is read from any entry on, tells its followers, and is another wo
     expect(heard).toEqual([`${keys.steps('T')} 2`, `${keys.steps('T')} 5`]);
     listener.disconnect();
     expect(await redis.ttl(keys.steps('T'))).toBeGreaterThan(86_000);
+  });
+});
+
+test('messages that are taken up, and what is put, are news of a record, which a run begins and ends', async () => {
+  await withStores(async (redis, { inbox, outbox }) => {
+    await hold(redis);
+    const records = createTurnRecords(redis, 1, room, () => at);
+    const kinds = async (): Promise<unknown[]> =>
+      (await records.read('T')).map((entry) => entry?.kind);
+    const data = { conversation, messages: [] };
+    const take = (begins?: boolean): Promise<void> =>
+      inbox.take(fence, 'T', data, new Map([[sid('a'), 1]]), begins);
+    // Without a record there is no news.
+    await outbox.put([reply('before')], fence);
+    await take();
+    expect(await kinds()).toEqual([]);
+    await take(true);
+    await outbox.put([reply('one')], fence);
+    await outbox.put([reply('one')], fence);
+    await outbox.put([reply('of nobody')]);
+    expect(await kinds()).toEqual(['run', 'news']);
+    await until('another millisecond', async () => {
+      await take();
+      return (await kinds()).length > 2;
+    });
+    await redis.hset(keys.spendTurn('T'), { usd: '2000000', fresh: '7' });
+    expect(await records.end(fence, 'T')).toMatchObject({ costUsd: 2, input: 7, output: 0 });
+    expect((await kinds()).at(-1)).toBe('done');
+
+    // Something else in its place holds nothing up.
+    await redis.set(keys.steps('T'), 'of another version');
+    await take(true);
+    expect(await outbox.put([reply('two')], fence)).toEqual({ added: 1, left: 0 });
+    expect(await records.end(fence, 'T')).toMatchObject({ costUsd: 2 });
+    await redis.set(fence.lock, 'another’s');
+    await expect(records.end(fence, 'T')).rejects.toThrow(FencedError);
   });
 });
 

@@ -45,6 +45,7 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
       messages,
       unreadable: [],
       conversation: {} as never,
+      person: undefined,
       givenUp: [],
       parked: 0,
       attempts: new Map(),

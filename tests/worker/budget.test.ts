@@ -48,6 +48,7 @@ async function mayGoOn(
     const budget = createBudget(
       {
         budgets,
+        known: () => ({ conversation: {}, person: undefined }),
         conversations: createConversations(redis),
         spend: createSpend(redis, { isPretend }),
       },

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import { createPeopleStore, limitOf, limitWords } from '../../shared/store/people.ts';
+import type { Person } from '../../shared/store/people.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
@@ -130,6 +131,7 @@ test('a month’s budget is everybody’s, with what is open and what was grante
         {
           budgets: { turnUsd: undefined, dayUsd: undefined, monthUsd: 8 },
           mayRaiseMonth: async () => isOwner,
+          known: () => ({ conversation: {}, person: undefined }),
           conversations: createConversations(redis),
           spend,
         },
@@ -160,11 +162,16 @@ test('at the owner’s limit a turn ends with a sentence instead of a question',
         return { words: ['Stop here'], answered: true };
       },
     } as unknown as Questions;
-    const mayGoOn = async (conversation: string): Promise<[boolean, unknown]> => {
+    const checks = (
+      conversation: string,
+      person: Person | undefined,
+      dayUsd: number | undefined,
+    ): (() => Promise<[boolean, unknown]>) => {
       const ending = new AbortController();
       const budget = createBudget(
         {
-          budgets: { turnUsd: undefined, dayUsd: 3 },
+          budgets: { turnUsd: undefined, dayUsd },
+          known: () => ({ conversation: {}, person }),
           conversations: createConversations(redis),
           spend: createSpend(redis),
         },
@@ -172,13 +179,22 @@ test('at the owner’s limit a turn ends with a sentence instead of a question',
         questions,
         ending,
       );
-      return [await budget.mayGoOn(new AbortController().signal), ending.signal.reason];
+      const { signal } = new AbortController();
+      return async () => [await budget.mayGoOn(signal), ending.signal.reason];
     };
+    const people = createPeopleStore(redis);
+    const mayGoOn = async (of: string, usd?: number): Promise<[boolean, unknown]> =>
+      await checks(of, await people.of(of), usd)();
     await spend(2);
     await spend(3, annsId);
     await limit(6);
-    expect(await mayGoOn(ann)).toEqual([true, undefined]);
+    expect(await mayGoOn(ann, 3)).toEqual([true, undefined]);
+    await limit(undefined);
+    // Without any limit the first check of a turn asks for nothing; a later one does.
+    const unlimited = checks(ann, await people.of(ann), undefined);
     await limit(5);
+    expect((await unlimited())[0]).toBe(true);
+    expect((await unlimited())[0]).toBe(false);
     const [goesOn, reason] = await mayGoOn(ann);
     expect([goesOn, asked]).toEqual([false, []]);
     if (!(reason instanceof AgentFailure)) throw new Error('no failure');
@@ -186,7 +202,7 @@ test('at the owner’s limit a turn ends with a sentence instead of a question',
       'I stopped here. Today has cost $5.00, and the owner has set $5.00 a day for you. Text “retry” tomorrow, or ask for more.',
     );
     await limit(undefined);
-    expect((await mayGoOn(annsId))[0]).toBe(false);
+    expect((await mayGoOn(annsId, 3))[0]).toBe(false);
     expect(asked).toEqual([expect.stringContaining("the day's budget is $3.00")]);
   });
 });

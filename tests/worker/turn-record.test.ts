@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import { totalUse } from '../../shared/store/money/spend.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
 import { createRecordReader } from '../../relay/watch/turn-record.ts';
 import type { AgentEvent } from '../../worker/agent/agent.ts';
@@ -30,6 +31,11 @@ async function record(
         await append(entries);
         kept.push(...entries);
       },
+      end: async () => {
+        await append([]);
+        kept.push({ kind: 'done', at: 1000 });
+        return totalUse(new Map());
+      },
     },
     reader: {
       shrink: async () => ({
@@ -38,7 +44,7 @@ async function record(
         blobs: [Buffer.from('small')],
       }),
     },
-    home: { user: undefined },
+    homing: Promise.resolve({ user: undefined }),
     context: {
       turn: 'T',
       fence,
@@ -47,8 +53,8 @@ async function record(
     },
     now: () => 1000,
   });
-  made.begin();
   for (const [event, asked] of events) made.note(event, asked);
+  await made.end();
   await made.end();
   return kept;
 }
@@ -77,7 +83,7 @@ test('steps, those of helpers, tasks, pictures and questions become entries, and
       'h',
     ]);
     const reader = createRecordReader();
-    reader.add(entries);
+    reader.add([{ kind: 'run', at: 1000 }, ...entries]);
     const { items, tasks, isAtWork, runs } = reader.record;
     expect([isAtWork, runs]).toEqual([false, 1]);
     expect(items).toMatchObject([
@@ -97,12 +103,16 @@ test('steps, those of helpers, tasks, pictures and questions become entries, and
     ]);
     expect(tasks).toMatchObject([{ words: 'Watch it', isHelper: false, endedAt: 1000 }]);
     const shown = items[0]?.kind === 'step' ? items[0].pictures[0]?.entry : undefined;
-    expect(entries[shown ?? -1]).toMatchObject({ kind: 'picture', of: 'a', base64: 'c21hbGw=' });
+    expect(entries[(shown ?? 0) - 1]).toMatchObject({
+      kind: 'picture',
+      of: 'a',
+      base64: 'c21hbGw=',
+    });
 
     // A second run: what ran in the first one was interrupted.
     reader.add([{ kind: 'run', at: 2000 }, undefined]);
     expect([reader.record.isAtWork, reader.record.runs]).toEqual([true, 2]);
-    expect(reader.record.length).toBe(entries.length + 2);
+    expect(reader.record.length).toBe(entries.length + 3);
   } finally {
     await rm(dir, { recursive: true });
   }

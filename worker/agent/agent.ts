@@ -1,3 +1,4 @@
+import type { Person } from '../../shared/store/people.ts';
 import type { Effort, PermissionMode } from './settings.ts';
 import type { BackgroundControl, BackgroundTask } from './background.ts';
 import type { Home } from './homes/home.ts';
@@ -223,6 +224,8 @@ export type AgentTurn = {
   /** Identifies the turn everywhere; its model requests are counted under it. */
   id: string;
   conversation: string;
+  /** The conversation's person, if the turn has just read who that is. */
+  person?: Person | undefined;
   /** The person's time zone (IANA name), if known; it defines the day for the daily budget. */
   timezone?: string | undefined;
   /** Everything of the turn runs as its user, in its directories. */

@@ -1,28 +1,31 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { isInvited } from '../../shared/store/allowed.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { Person } from '../../shared/store/people.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { loadNumbers } from './lazy-modules.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /**
  * Notes the name of the person whose messages wait, and greets an invited person once, before the
- * answer to their first message. Returns the person's id.
+ * answer to their first message. The person is looked up unless `known` from just now. Returns
+ * their id.
  */
 export async function meetPerson(
   { people, outbox }: Pick<Stores, 'people' | 'outbox'>,
   { conversation, turn, fence }: Pick<TurnContext, 'conversation' | 'turn' | 'fence'>,
   messages: Message[],
+  known?: Person,
 ): Promise<string> {
-  const person = await people.of(conversation);
+  const person = known ?? (await people.of(conversation));
   const profile = messages.findLast(({ profileName }) => profileName !== undefined)?.profileName;
   const name = nameFrom(profile ?? '');
   if (name !== '' && name !== person.name) await people.note(person.id, { name });
   if (person.greeted !== undefined || !isInvited(person.allowed)) return person.id;
   const inviter = /, invited by ([^\s,]+)/.exec(person.allowed ?? '')?.[1] ?? '';
-  const known = await people.find(inviter);
+  const host = await people.find(inviter);
   const number = (await loadNumbers()).showNumber(inviter);
-  const text = welcomeWords(known?.name === undefined ? number : `${known.name} (${number})`);
+  const text = welcomeWords(host?.name === undefined ? number : `${host.name} (${number})`);
   await outbox.put([{ id: `welcome.${person.id}`, conversation, turn, text }], fence);
   await people.note(person.id, { greeted: new Date().toISOString() });
   return person.id;

@@ -1,6 +1,7 @@
 import { within } from '../../shared/runtime/timeout.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import type { ModelUse } from '../../shared/store/money/spend.ts';
 import type { RecordEntry, TurnRecords } from '../../shared/store/turns/records.ts';
 import type { AgentEvent, HelperStep } from '../agent/agent.ts';
 import type { Home } from '../agent/homes/home.ts';
@@ -13,28 +14,28 @@ import type { ToolEvent } from './tool-descriptions.ts';
 
 /**
  * The record of a turn for its live page. Nothing of it delays the turn: entries are written one
- * batch after the other, beside the work, and a turn goes on without its record when that fails.
+ * batch after the other, beside the work, and a turn goes on without its record when that fails. The
+ * beginning of a run, and news of messages and replies, are part of the steps that write those.
  */
 export type TurnRecord = {
-  /** A run of the turn begins. */
-  begin(): void;
   /** Sees every event of the agent; `asked` is the question that waits for the person, if one does. */
   note(event: AgentEvent, asked: string | undefined): void;
   /** A question may wait for the person, or no longer. */
   noteQuestion(asked: string | undefined): void;
-  /** Something that the page shows and the record does not hold has changed, such as a reply. */
-  noteNews(): void;
-  /** The run ends. Returns when all is written, or cannot be. */
-  end(): Promise<void>;
+  /**
+   * The run ends; only the first call does anything. Returns when all is written, or cannot be, and
+   * what the turn has cost so far; undefined when that could not be read.
+   */
+  end(): Promise<ModelUse | undefined>;
 };
 
 /** How long the end of a turn waits for its last pictures (ms). */
 const pictureMs = 2000;
 
 export type TurnRecordDeps = {
-  records: Pick<TurnRecords, 'append'>;
+  records: Pick<TurnRecords, 'append' | 'end'>;
   reader: Pick<FileReader, 'shrink'>;
-  home: Pick<Home, 'user'>;
+  homing: Promise<Pick<Home, 'user'>>;
   context: Pick<TurnContext, 'turn' | 'fence' | 'signal' | 'log'>;
   /** The time in ms since 1970. */
   now: () => number;
@@ -49,7 +50,7 @@ const mostWaiting = 500;
 export function createTurnRecord({
   records,
   reader,
-  home,
+  homing,
   context: { turn, fence, signal, log },
   now,
 }: TurnRecordDeps): TurnRecord {
@@ -109,7 +110,8 @@ export function createTurnRecord({
     void adding.then(() => pictures.delete(adding));
   };
   const addPicture = async (path: string, of: string): Promise<void> => {
-    const bytes = await createAgentFiles(home.user).read(path, largestPicture);
+    const { user } = await homing;
+    const bytes = await createAgentFiles(user).read(path, largestPicture);
     const { view, blobs } = await reader.shrink(bytes, signal);
     const [small] = view.kind === 'chat' ? blobs : [];
     if (small) add({ kind: 'picture', at: now(), of, base64: small.toString('base64') });
@@ -122,8 +124,14 @@ export function createTurnRecord({
     );
   };
 
+  const end = async (): Promise<ModelUse | undefined> => {
+    await within(pictureMs, Promise.all(pictures), () => undefined);
+    await writing;
+    return await records.end(fence, turn).catch((error: unknown) => dropped(log, error));
+  };
+  let ending: ReturnType<typeof end> | undefined;
+
   return {
-    begin: () => add({ kind: 'run', at: now() }),
     noteQuestion,
     note(event, asked) {
       noteQuestion(asked);
@@ -140,16 +148,12 @@ export function createTurnRecord({
         default:
       }
     },
-    noteNews: () => add({ kind: 'news', at: now() }),
-    async end() {
-      await within(pictureMs, Promise.all(pictures), () => undefined);
-      add({ kind: 'done', at: now() });
-      await writing;
-    },
+    end: () => (ending ??= end()),
   };
 }
 
 /** Another worker keeps the record of a turn that was taken over. */
-function dropped(log: Log, error: unknown): void {
+function dropped(log: Log, error: unknown): undefined {
   if (!(error instanceof FencedError)) log.debug({ err: error }, 'part of a record dropped');
+  return undefined;
 }

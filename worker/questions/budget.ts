@@ -1,5 +1,7 @@
 import type { Conversations } from '../../shared/store/conversation.ts';
 import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
+import { limitOf } from '../../shared/store/people.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Spend } from '../../shared/store/money/spend.ts';
 import { AgentFailure } from '../agent/agent-failure.ts';
 import { dollars } from '../commands/format-cost.ts';
@@ -19,7 +21,9 @@ export type BudgetDeps = {
   };
   /** Whether the person may raise the month's budget, which is the owner's; they may unless given. */
   mayRaiseMonth?: () => Promise<boolean>;
-  conversations: Conversations;
+  /** The conversation and its person at the last look at the inbox. */
+  known: () => Pick<Snapshot, 'conversation' | 'person'>;
+  conversations: Pick<Conversations, 'write'>;
   spend: Spend;
 };
 
@@ -45,7 +49,7 @@ const goOnWords = (isPretend: boolean, step: number): string =>
  * `shared/store/money/model-requests.ts`. Without approval `ending` ends the turn.
  */
 export function createBudget(
-  { budgets, mayRaiseMonth = async () => true, conversations, spend }: BudgetDeps,
+  { budgets, mayRaiseMonth = async () => true, known, conversations, spend }: BudgetDeps,
   { conversation, turn, fence }: TurnContext,
   questions: Questions,
   ending: AbortController,
@@ -72,9 +76,8 @@ export function createBudget(
   const findLimit = async (): Promise<
     { words: string; subject: string; step?: number; grant?: () => Promise<void> } | undefined
   > => {
-    const { timezone, granted = '' } = await conversations.read(conversation);
-    const day = dayOf(Date.now(), timezone);
-    const { turnUsd, turnGrantedUsd, dayUsd, limitUsd } = await spend.budgetUse(
+    const day = dayOf(Date.now(), known().conversation.timezone);
+    const { turnUsd, turnGrantedUsd, dayUsd, dayGrantedUsd, limitUsd } = await spend.budgetUse(
       turn,
       conversation,
       day,
@@ -94,21 +97,28 @@ export function createBudget(
         grant: () => spend.grantTurn(turn, stepUsd),
       };
     }
-    const [grantedOn, amount] = granted.split(' ');
-    const grantedToday = grantedOn === day ? Number(amount) : 0;
     if (limitUsd !== undefined || budgets.dayUsd === undefined) return undefined;
-    if (dayUsd < budgets.dayUsd + grantedToday) return undefined;
-    const words = `Today has cost ${money(dayUsd)}; the day's budget is ${money(budgets.dayUsd + grantedToday)}.`;
+    if (dayUsd < budgets.dayUsd + dayGrantedUsd) return undefined;
+    const words = `Today has cost ${money(dayUsd)}; the day's budget is ${money(budgets.dayUsd + dayGrantedUsd)}.`;
     return {
       words,
-      subject: `${day} ${grantedToday}`,
+      subject: `${day} ${dayGrantedUsd}`,
       grant: () =>
-        conversations.write(conversation, fence, { granted: `${day} ${grantedToday + stepUsd}` }),
+        conversations.write(conversation, fence, { granted: `${day} ${dayGrantedUsd + stepUsd}` }),
     };
   };
 
+  /** Only the first check may trust the look with which the turn began. */
+  let isFirst = true;
+  const isUnlimited = (): boolean =>
+    Object.values(budgets).every((usd) => usd === undefined) &&
+    limitOf(known().person ?? {}) === undefined;
+
   return {
     async mayGoOn(signal, beforeAsking) {
+      const isFree = isFirst && isUnlimited();
+      isFirst = false;
+      if (isFree) return true;
       for (let limit = await findLimit(); limit; limit = await findLimit()) {
         if (!limit.grant) {
           ending.abort(new AgentFailure('day-limit', limit.words));

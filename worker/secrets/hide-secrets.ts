@@ -27,7 +27,7 @@ export function hideSecrets(
   return {
     ...agent,
     async *work(turn) {
-      const person = await personOf(turn.conversation);
+      const person = await personOf(turn.conversation, turn.person);
       people.set(turn.conversation, person);
       const blank = blankOf(turn.conversation);
       // Nothing is set where the secrets cannot be read, so nothing can be printed either.

@@ -160,8 +160,8 @@ export function createRestores(parts: RestoresDeps): Restores {
   };
 
   return {
-    homeOf: (inner) => async (conversation) => {
-      const home = await inner(conversation);
+    homeOf: (inner) => async (conversation, known) => {
+      const home = await inner(conversation, known);
       try {
         await settleOnce(home, conversation);
       } catch (error) {

@@ -96,8 +96,8 @@ export async function createSnapshots({
     },
     homeOf(inner) {
       const whole = restores.homeOf(inner);
-      return async (conversation) => {
-        const home = await whole(conversation);
+      return async (conversation, known) => {
+        const home = await whole(conversation, known);
         await schedule.enter(conversation, home);
         return home;
       };

@@ -21,10 +21,10 @@ export type Attempts = {
   /** The messages that this run has taken up. */
   taken(): ReadonlySet<string>;
   /**
-   * Takes messages up: counts the uncounted ones and writes all of them into the turn's job. Throws
-   * FencedError.
+   * Takes messages up: counts the uncounted ones and writes all of them into the turn's job.
+   * `begins`: with them a run begins its work for Claude. Throws FencedError.
    */
-  take(messages: Message[]): Promise<void>;
+  take(messages: Message[], begins?: boolean): Promise<void>;
   /**
    * Gives back the attempts of this run. `waits`: how often the turn was delayed, if changed.
    * Throws FencedError.
@@ -50,7 +50,7 @@ export function createAttempts(
     before,
     started: () => started,
     taken: () => new Set(taken.keys()),
-    async take(messages) {
+    async take(messages, begins) {
       const counts = new Map<string, number>();
       for (const { id, at, text, media } of messages) {
         const attempts = before(id) + 1;
@@ -59,7 +59,7 @@ export function createAttempts(
         taken.set(id, { id, at, text, media: media.length, attempts });
       }
       job.data = { ...job.data, messages: [...taken.values()] };
-      await inbox.take(fence, turn, job.data, counts);
+      await inbox.take(fence, turn, job.data, counts, begins);
     },
     async giveBack(waits) {
       const messages = job.data.messages.map((message) =>

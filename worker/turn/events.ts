@@ -205,7 +205,6 @@ export function createTurnEvents(
       steps.note(event);
       screenshots.note(event);
       await onKind(event);
-      if (event.kind === 'answer' || event.kind === 'words') record.noteNews();
       suggestions.note(event);
     },
   };

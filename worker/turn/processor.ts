@@ -77,12 +77,12 @@ export function createTurnProcessor(
     };
     const result = emptyResult();
     try {
-      const { hasBegun, left } = await workInbox(deps, context, result);
+      const { hasBegun, left, use } = await workInbox(deps, context, result);
       // Messages that need a separate turn, such as queued ones.
       if (left !== 0 && (await stores.inbox.size(conversation)) > 0)
         await stores.turns.add(conversation);
       result.durationMs = Date.now() - context.startedAt;
-      if (hasBegun) addUse(result, await stores.spend.turn(turn));
+      if (hasBegun) addUse(result, use ?? (await stores.spend.turn(turn)));
       if (hasBegun) context.log.info(result, 'turn done');
       return result;
     } catch (error) {
@@ -162,23 +162,23 @@ async function sayChanges(
 
 /**
  * Works the waiting messages, and fills the result. `left` is the number of messages left in the
- * inbox, undefined when unknown.
+ * inbox, and `use` what the turn has cost, each undefined when unknown.
  */
 async function workInbox(
   deps: TurnDeps,
   context: TurnContext,
   result: TurnResult,
-): Promise<{ hasBegun: boolean; left: number | undefined }> {
+): Promise<{ hasBegun: boolean; left: number | undefined; use?: ModelUse | undefined }> {
   const { stores } = deps;
   const { conversation, job, log, signal, slot, turn, fence } = context;
-  // Once for the whole turn, while the rest is looked up.
-  const homing = stores.homeOf(conversation);
-  homing.catch(() => undefined);
   const snapshot = await stores.snapshots.read(
     conversation,
     fence,
     `${turn}:${job.attemptsStarted}`,
   );
+  // Once for the whole turn, while the rest is looked up.
+  const homing = stores.homeOf(conversation, snapshot.person);
+  homing.catch(() => undefined);
   const attempts = createAttempts(stores.inbox, context, snapshot);
   const questions = createQuestions(deps, context, snapshot.conversation);
   let session = (): TurnStand['session'] => undefined;
@@ -191,8 +191,12 @@ async function workInbox(
   let hasBegun = false;
   let steps: TurnSteps | undefined;
   let record: TurnRecord | undefined;
+  const finish = async (): Promise<ModelUse | undefined> => {
+    slot.leave();
+    return await record?.end();
+  };
   try {
-    const person = await meetPerson(stores, context, snapshot.messages);
+    const person = await meetPerson(stores, context, snapshot.messages, snapshot.person);
     const waiting = await dateByList(
       { messenger: deps.chat.messenger },
       context,
@@ -241,7 +245,8 @@ async function workInbox(
     hasBegun = true;
     const isResumed = dispatch.session() !== undefined;
     session = () => ({ id: dispatch.session(), isResumed });
-    await attempts.take(granted.first);
+    record = createTurnRecord({ ...stores, ...deps.media, homing, context, now: Date.now });
+    await attempts.take(granted.first, true);
     log.info(
       { conversation, messages: granted.first.length, attempt: job.attemptsStarted },
       'turn',
@@ -253,8 +258,6 @@ async function workInbox(
     );
     steps = started;
     const home = await homing;
-    record = createTurnRecord({ ...stores, ...deps.media, home, context, now: Date.now });
-    record.begin();
     const left = await workTurn(own, {
       context,
       home,
@@ -266,7 +269,7 @@ async function workInbox(
       record,
     });
     await sayChanges(own, context, started);
-    return { hasBegun, left };
+    return { hasBegun, left, use: await finish() };
   } catch (error) {
     if (error instanceof MovingError || error instanceof ElsewhereError) {
       await attempts.giveBack();
@@ -281,9 +284,8 @@ async function workInbox(
     }
     await settleStopped(deps, context, error, stand());
     if (steps) await sayChanges(deps, context, steps);
-    return { hasBegun, left: undefined };
+    return { hasBegun, left: undefined, use: await finish() };
   } finally {
-    slot.leave();
-    await record?.end();
+    await finish();
   }
 }

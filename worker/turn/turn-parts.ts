@@ -118,6 +118,7 @@ export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
       {
         ...stores,
         budgets: settings.budgets,
+        known: dispatch.snapshot,
         mayRaiseMonth: async () => (await ownerOf(stores, conversation)) !== undefined,
       },
       context,

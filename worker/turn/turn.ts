@@ -49,8 +49,7 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
       case 'look':
         return await steering.look();
       case 'read':
-        await steering.pass(event);
-        return record.noteNews();
+        return await steering.pass(event);
       case 'all-read':
         return await steering.onAllRead();
       case 'answered':
@@ -58,7 +57,6 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
       case 'agent':
         return await events.onEvent(event.event);
       case 'sent':
-        record.noteNews();
         return reporter.said();
       case 'progress-due':
         return await reporter.tellDue();
@@ -124,7 +122,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
     if (!(await steering.begin(first))) return;
     typing.begin();
     const { hasTemplate } = settings;
-    window = watchWindow({ ...stores, hasTemplate, now: Date.now }, context);
+    window = watchWindow({ ...stores, hasTemplate, now: Date.now }, context, dispatch.known());
     await claims.claim(conversation);
     parts.reporter.start();
     const chosen = dispatch.known();
@@ -137,6 +135,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
       id: turn,
       timezone: chosen.timezone,
       conversation,
+      person: dispatch.snapshot().person,
       home,
       workspace,
       prompts: steering.prompts,

@@ -1,4 +1,4 @@
-import type { Conversations } from '../../shared/store/conversation.ts';
+import type { Conversation, Conversations } from '../../shared/store/conversation.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import type { TurnContext } from './context.ts';
@@ -51,23 +51,29 @@ export type WindowDeps = {
   now: () => number;
 };
 
+/** What says when the window closes, and how that moment is written. */
+type Window = Pick<Conversation, 'wroteAt' | 'timezone'>;
+
 /**
  * Warns the person, once per closing, when work may outlast the window. Sends nothing after it is
- * closed, because it would not arrive.
+ * closed, because it would not arrive. `known` is what the conversation was just now.
  */
 export function watchWindow(
   { conversations, outbox, hasTemplate, now }: WindowDeps,
   { conversation, turn, fence, log }: TurnContext,
+  known: Window,
 ): { stop(): void } {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
-  const look = async (): Promise<void> => {
-    const { wroteAt, timezone } = await conversations.read(conversation);
+  const look = async ({ wroteAt, timezone }: Window): Promise<void> => {
     const closesAt = closingTime(wroteAt);
     const left = closesAt - now();
     if (isStopped || !(left > 0)) return;
     if (left > nearMs) {
-      timer = setTimeout(start, left - nearMs + 1);
+      timer = setTimeout(
+        () => void guard(conversations.read(conversation).then(look)),
+        left - nearMs + 1,
+      );
       return;
     }
     await outbox.put(
@@ -83,11 +89,11 @@ export function watchWindow(
       fence,
     );
   };
-  const start = (): void =>
-    void look().catch((error: unknown) =>
+  const guard = (looking: Promise<void>): Promise<void> =>
+    looking.catch((error: unknown) =>
       log.warn({ err: error }, 'checking the 24-hour window failed'),
     );
-  start();
+  void guard(look(known));
   return {
     stop() {
       isStopped = true;

@@ -9,6 +9,7 @@ import type { Redis } from '../redis/redis.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
+import { eventNote } from '../turns/record-note.ts';
 
 /**
  * Proof that the caller still holds a job: BullMQ's lock on it and the token that the lock must
@@ -39,13 +40,15 @@ export type Inbox = {
   size(conversation: string): Promise<number>;
   /**
    * Notes that the turn has taken up the messages (`attempts` counts how often, this time
-   * included), and records in its job what it has taken up so far. Throws FencedError.
+   * included), and records in its job what it has taken up so far. With `begins` the record for its
+   * live page begins a run. Throws FencedError.
    */
   take(
     fence: Fence,
     turn: string,
     data: TurnData,
     attempts: ReadonlyMap<string, number>,
+    begins?: boolean,
   ): Promise<void>;
   /**
    * Notes in the job and with the messages how often each was started, after an attempt that does
@@ -84,6 +87,8 @@ type TurnWrite = {
   attempts?: ReadonlyMap<string, number>;
   log?: string;
   doing?: string;
+  /** What the record for the turn's live page gets. */
+  record?: 'run' | 'news';
 };
 
 const turnScript = loadScript(new URL('lua/turn.lua', import.meta.url), {
@@ -98,6 +103,8 @@ const turnScript = loadScript(new URL('lua/turn.lua', import.meta.url), {
     'progress',
     'nowMs',
     'lifetimeSeconds',
+    'record',
+    'begins',
   ],
   rest: 'counts',
   fence: 'required',
@@ -119,7 +126,7 @@ export function createInbox(
     fence: Fence,
     turn: string,
     conversation: string,
-    { data, state, attempts = new Map(), log, doing }: TurnWrite,
+    { data, state, attempts = new Map(), log, doing, record }: TurnWrite,
   ): Promise<void> => {
     const outcome = await runScript(redis, turnScript, {
       fence,
@@ -138,6 +145,8 @@ export function createInbox(
         state: state ?? '',
         line: log ?? '',
         progress: doing === undefined ? '' : JSON.stringify(doing),
+        record: record ? eventNote(record) : '',
+        begins: record === 'run' ? '1' : '',
       },
       rest: [...attempts].flat(),
     });
@@ -151,8 +160,13 @@ export function createInbox(
       );
     },
     size: (conversation) => redis.llen(keys.inbox(conversation)),
-    take: (fence, turn, data, attempts) =>
-      write(fence, turn, data.conversation, { data, attempts, state: 'working' }),
+    take: (fence, turn, data, attempts, begins = false) =>
+      write(fence, turn, data.conversation, {
+        data,
+        attempts,
+        state: 'working',
+        record: begins ? 'run' : 'news',
+      }),
     recount: (fence, turn, data, attempts) =>
       write(fence, turn, data.conversation, { data, attempts }),
     note: write,

@@ -19,6 +19,7 @@ import { loadScript } from '../redis/script-file.ts';
 import type { ScriptCall, ScriptInput } from '../redis/script.ts';
 import { priceOf } from '../money/spend.ts';
 import type { SpendEntry } from '../money/spend.ts';
+import { eventNote } from '../turns/record-note.ts';
 
 /**
  * The store has lost an answer of this turn, as a restored copy has: its message waits again. The
@@ -92,6 +93,7 @@ const putScript = loadScript(new URL('lua/put.lua', import.meta.url), {
     'nowMs',
     'reason',
     'home',
+    'news',
   ],
   rest: 'unreadable',
   fence: 'optional',
@@ -143,6 +145,7 @@ export function createOutbox(
           nowMs: now.getTime(),
           reason: settlement?.reason ?? '',
           home,
+          news: eventNote('news', now.getTime()),
         },
         rest: settlement?.unreadable ?? [],
       });

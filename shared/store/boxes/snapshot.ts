@@ -9,6 +9,8 @@ import { keys, prefix } from '../redis/keys.ts';
 import type { HomeSuffix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
+import { parsePerson } from '../people.ts';
+import type { Person } from '../people.ts';
 import type { Redis } from '../redis/redis.ts';
 import { setAsideSeconds } from '../redis/retention.ts';
 import { fieldsOf, runScriptForBytes } from '../redis/script.ts';
@@ -22,6 +24,8 @@ export type Snapshot = {
   unreadable: Buffer[];
   /** The stored state of the conversation. */
   conversation: Conversation;
+  /** The conversation's person; undefined without a record, as before their first turn. */
+  person: Person | undefined;
   /** The given-up messages that can be retried, the latest last. */
   givenUp: Message[];
   /** The number of replies parked until the person writes. */
@@ -83,6 +87,8 @@ const Found = z.union([
     z.array(text),
     text,
     z.number(),
+    text,
+    z.array(text),
   ]),
 ]);
 
@@ -129,7 +135,7 @@ export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots 
       if (found[0] === 'moving') throw new MovingError('the person moves to another home');
       if (found[0] === 'not allowed')
         throw new NotAllowedError('the person may not write any more');
-      const [, inbox, fields, parked, counts, since, count] = found;
+      const [, inbox, fields, parked, counts, since, count, id, facts] = found;
       epoch.seen = count;
       const remembered = fieldsOf(fields);
       const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
@@ -139,6 +145,7 @@ export function createSnapshots(redis: Redis, home: HomeSuffix = ''): Snapshots 
         messages: read.flatMap(({ message }) => message ?? []),
         unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
         conversation: Conversation.parse(remembered),
+        person: id === '' ? undefined : parsePerson(id, fieldsOf(facts)),
         givenUp: entriesOf(remembered['failed']).flatMap((entry) => parse(entry) ?? []),
         parked,
         since,

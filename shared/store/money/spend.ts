@@ -43,12 +43,13 @@ export type ModelUse = {
 
 /**
  * Used parts of a turn's budget and of the person's day (US dollars), including unsettled requests,
- * and the day's limit that the owner has set for the person.
+ * what the person has granted on top of each, and the day's limit that the owner has set for them.
  */
 export type BudgetUse = {
   turnUsd: number;
   turnGrantedUsd: number;
   dayUsd: number;
+  dayGrantedUsd: number;
   limitUsd: number | undefined;
 };
 
@@ -130,13 +131,12 @@ const grantScript = loadScript(new URL('lua/grant.lua', import.meta.url), {
 });
 
 const budgetUseScript = loadScript(new URL('lua/budget-use.lua', import.meta.url), {
-  keys: ['turnSums', 'daySums'],
+  keys: ['turnSums', 'daySums', 'conversationKey'],
   args: ['conversation'],
 });
 
-const Micros = z.array(
-  z.string().transform((value) => (value === '' ? undefined : Number(value) / 1e6)),
-);
+const Micros = z.string().transform((value) => (value === '' ? undefined : Number(value) / 1e6));
+const BudgetSums = z.tuple([Micros, Micros, Micros, Micros, z.string()]);
 
 const Hashes = z.array(z.array(z.string()));
 
@@ -184,13 +184,19 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
     models: async (month) => useByName(await redis.hgetall(keys.spendModels(month))),
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
     async budgetUse(turn, conversation, day) {
-      const sums = { turnSums: keys.spendTurn(turn), daySums: keys.spend(day) };
       const values = await runScript(redis, budgetUseScript, {
-        keys: sums,
+        keys: {
+          turnSums: keys.spendTurn(turn),
+          daySums: keys.spend(day),
+          conversationKey: keys.conversation(conversation),
+        },
         args: { conversation },
       });
-      const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0, limitUsd] = Micros.parse(values);
-      return { turnUsd, turnGrantedUsd, dayUsd, limitUsd };
+      const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0, limitUsd, granted] =
+        BudgetSums.parse(values);
+      const [grantedOn, amount] = granted.split(' ');
+      const dayGrantedUsd = grantedOn === day ? Number(amount) : 0;
+      return { turnUsd, turnGrantedUsd, dayUsd, dayGrantedUsd, limitUsd };
     },
     async month(month) {
       const [use, granted] = await Promise.all([
@@ -241,7 +247,7 @@ function useByName(hash: Record<string, string>): Map<string, ModelUse> {
 }
 
 /** Parses a turn's hash, or one conversation's fields of a day. */
-function parseUse(fields: Record<string, string>): ModelUse {
+export function parseUse(fields: Record<string, string>): ModelUse {
   const get = (name: string): number => Number(fields[name] ?? 0);
   return {
     costUsd: get('usd') / 1e6,

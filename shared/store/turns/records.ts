@@ -1,15 +1,19 @@
 import { z } from 'zod';
-import { parseJson, toJson } from '../../runtime/json.ts';
+import { parseJson } from '../../runtime/json.ts';
 import { FencedError } from '../boxes/inbox.ts';
 import type { Fence } from '../boxes/inbox.ts';
+import { parseUse } from '../money/spend.ts';
+import type { ModelUse } from '../money/spend.ts';
 import { callKey } from '../redis/idempotent.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
 import { createRedisMemory } from '../redis/redis-memory.ts';
 import type { RedisMemory } from '../redis/redis-memory.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
-import { runScript } from '../redis/script.ts';
+import { fieldsOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
+import { recordNote } from './record-note.ts';
+import type { EntryForms, RecordCaps } from './record-note.ts';
 
 const at = z.number();
 const id = z.string();
@@ -76,6 +80,11 @@ export type TurnRecords = {
    */
   append(fence: Fence, turn: string, entries: readonly RecordEntry[]): Promise<void>;
   /**
+   * Ends the record of a run of the turn, also one that it has to begin, and returns what the turn
+   * has cost so far, over all of its runs. Throws FencedError.
+   */
+  end(fence: Fence, turn: string): Promise<ModelUse>;
+  /**
    * The entries from the given number on, undefined for those that this version does not know. An
    * empty list also for a turn without a record.
    */
@@ -88,26 +97,19 @@ export type TurnRecords = {
   drop(turn: string): Promise<void>;
 };
 
-/** The most entries of a record: a turn of 2,000 steps. The last one says that there were more. */
-export const mostEntries = 4000;
-
-/** What a turn's outputs, and its pictures, may take (bytes of JSON), and all records together. */
-const [roomBytes, totalBytes] = [512 * 1024, 32 * 1024 * 1024];
-
 const appendScript = loadScript(new URL('lua/append-steps.lua', import.meta.url), {
-  keys: ['steps', 'sizes', 'times', 'call'],
-  args: [
-    'prefix',
-    'turn',
-    'entries',
-    'nowMs',
-    'lifetimeSeconds',
-    'mostEntries',
-    'roomBytes',
-    'totalBytes',
-  ],
+  keys: ['call'],
+  args: ['prefix', 'turn', 'record', 'nowMs', 'lifetimeSeconds'],
   fence: 'required',
 });
+
+const endScript = loadScript(new URL('lua/end-record.lua', import.meta.url), {
+  keys: ['turnSums'],
+  args: ['prefix', 'turn', 'record', 'nowMs', 'lifetimeSeconds'],
+  fence: 'required',
+});
+
+const Sums = z.array(z.string());
 
 /** Records are kept for `retentionDays`. */
 export function createTurnRecords(
@@ -115,8 +117,15 @@ export function createTurnRecords(
   retentionDays: number = usualRetentionDays,
   memory: Pick<RedisMemory, 'hasRoom'> = createRedisMemory(redis),
   now: () => number = Date.now,
-  caps: { roomBytes: number; totalBytes: number } = { roomBytes, totalBytes },
+  caps?: RecordCaps,
 ): TurnRecords {
+  const argsOf = (turn: string, record: string) => ({
+    prefix,
+    turn,
+    record,
+    nowMs: now(),
+    lifetimeSeconds: retentionSeconds(retentionDays),
+  });
   const read = async (turn: string, from = 0): Promise<(RecordEntry | undefined)[]> =>
     (await redis.lrange(keys.steps(turn), from, -1)).map(parseEntry);
   return {
@@ -126,23 +135,26 @@ export function createTurnRecords(
       const hasRoom = !isLarge || (await memory.hasRoom());
       const outcome = await runScript(redis, appendScript, {
         fence,
-        keys: {
-          steps: keys.steps(turn),
-          sizes: keys.stepSizes,
-          times: keys.stepTimes,
-          call: callKey(),
-        },
-        args: {
-          prefix,
+        keys: { call: callKey() },
+        args: argsOf(
           turn,
-          entries: toJson(entries.map((entry) => variants(entry, hasRoom))),
-          nowMs: now(),
-          lifetimeSeconds: retentionSeconds(retentionDays),
-          mostEntries,
-          ...caps,
-        },
+          recordNote(
+            entries.map((entry) => variants(entry, hasRoom)),
+            caps,
+          ),
+        ),
       });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+    },
+    async end(fence, turn) {
+      const done: RecordEntry = { kind: 'done', at: now() };
+      const outcome = await runScript(redis, endScript, {
+        fence,
+        keys: { turnSums: keys.spendTurn(turn) },
+        args: argsOf(turn, recordNote([variants(done, true)], caps)),
+      });
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      return parseUse(fieldsOf(Sums.parse(outcome)));
     },
     async picture(turn, entry) {
       const raw = await redis.lindex(keys.steps(turn), entry);
@@ -174,7 +186,7 @@ function roomOf(entry: RecordEntry): '' | 'output' | 'picture' {
 }
 
 /** The entry, what is kept of it without room, and whose room it takes. */
-function variants(entry: RecordEntry, hasRoom: boolean): [string, string, string] {
+function variants(entry: RecordEntry, hasRoom: boolean): EntryForms {
   const room = roomOf(entry);
   if (room === '') return [JSON.stringify(entry), '', ''];
   const bare = (left: 'memory' | 'room'): string =>

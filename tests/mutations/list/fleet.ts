@@ -129,7 +129,7 @@ export const fleet = [
   ...mutationsOf('shared/store/boxes/lua/snapshot.lua', steps, [
     [
       'no turn begins while its person moves',
-      `if person and redis.call('HEXISTS', recordOf(prefix, person), 'move') == 1 then return { 'moving' } end`,
+      `if pickUp ~= '' and moves(record) then return { 'moving' } end`,
       '',
       { named: 'changes only while' },
     ],

@@ -141,6 +141,12 @@ export const persons = [
   ]),
   ...mutationsOf('worker/questions/budget.ts', limit, [
     ['the owner’s limit is not asked about', '!limit.grant', 'false'],
+    [
+      'the owner’s limit holds where there is no budget',
+      'limitOf(known().person ?? {}) === undefined',
+      'true',
+    ],
+    ['only the first check trusts what the turn has read', 'isFirst = false;', ''],
   ]),
   ...mutationsOf('worker/secrets/secrets.ts', personOf, [
     [

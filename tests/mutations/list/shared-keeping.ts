@@ -77,7 +77,7 @@ export const keeping = [
       { test: 'tests/relay/media.test.ts', named: 'a piece is gone' },
     ],
   ]),
-  ...mutationsOf('shared/store/redis/functions/stranded.lua', sweep, [
+  ...mutationsOf('shared/store/redis/functions/lost-work.lua', sweep, [
     [
       'an empty box gets no job',
       `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`,

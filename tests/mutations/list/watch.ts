@@ -13,19 +13,36 @@ const [page, records, worker, hub, links, hiding] = [
 export const watch = [
   ...mutationsOf('shared/store/turns/lua/append-steps.lua', records, [
     ['a worker that was taken over adds nothing', "if isFenced() then return 'fenced' end", ''],
+  ]),
+  ...mutationsOf('shared/store/turns/lua/end-record.lua', records, [
+    ['a worker that was taken over ends nothing', "if isFenced() then return 'fenced' end", ''],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/steps.lua', records, [
     [
       'outputs have a bounded room in a turn',
-      "if room ~= '' and (tonumber(redis.call('HGET', sizes, field) or '0') + #text > tonumber(roomBytes)) then",
+      "if room ~= '' and sizeOf(field) + #text > record.roomBytes then",
       'if false then',
     ],
-    ['a record ends', "text ~= '' and length < tonumber(mostEntries)", "text ~= ''"],
-    ['the oldest records make room', 'while total > tonumber(totalBytes) do', 'while false do'],
+    ['a record ends', "text ~= '' and length < record.mostEntries", "text ~= ''"],
+    ['the oldest records make room', 'while total > record.totalBytes do', 'while false do'],
     [
       'what has expired counts no longer',
       "'LIMIT', 0, 100)) do forget(gone) end",
       "'LIMIT', 0, 0)) do forget(gone) end",
     ],
     ['followers hear of news', "redis.call('PUBLISH', steps, length)", ''],
+    ['news begins no record', '(begins or last)', 'true'],
+    [
+      'a record that cannot be written holds nothing up',
+      'pcall(function()',
+      '(function(work) work() end)(function()',
+    ],
+    [
+      'what is sent again is not noted again',
+      'last ~= note.entries[#note.entries][1] and',
+      '',
+      { test: 'tests/shared/repeated-scripts.test.ts' },
+    ],
   ]),
   ...mutationsOf('shared/store/turns/records.ts', records, [
     [
@@ -48,6 +65,12 @@ export const watch = [
       '.append(fence, turn, batch).catch((error: unknown) => dropped(log, error));',
       '.append(fence, turn, batch);',
     ],
+    [
+      'an end that cannot be written ends no turn',
+      'records.end(fence, turn).catch((error: unknown) => dropped(log, error));',
+      'records.end(fence, turn);',
+    ],
+    ['a run ends once', '(ending ??= end())', 'end()'],
   ]),
   ...mutationsOf('worker/progress/short-output.ts', worker, [
     ['an output is bounded', 'if (bytes.length <= mostBytes) return', 'if (true) return'],

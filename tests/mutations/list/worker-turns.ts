@@ -371,16 +371,18 @@ export const turns = [
       '    arm(againMs);\n  };',
     ],
   ]),
-  ...mutationsOf('worker/questions/budget.ts', budget, [
+  ...mutationsOf('shared/store/money/spend.ts', budget, [
     [
       'what was granted yesterday does not count',
-      'const grantedToday = grantedOn === day ? Number(amount) : 0;',
-      'const grantedToday = Number(amount ?? 0);',
+      'const dayGrantedUsd = grantedOn === day ? Number(amount) : 0;',
+      'const dayGrantedUsd = Number(amount ?? 0);',
     ],
+  ]),
+  ...mutationsOf('worker/questions/budget.ts', budget, [
     [
       'a day’s budget that is used up to the cent is used up',
-      'dayUsd < budgets.dayUsd + grantedToday) return',
-      'dayUsd <= budgets.dayUsd + grantedToday) return',
+      'dayUsd < budgets.dayUsd + dayGrantedUsd) return',
+      'dayUsd <= budgets.dayUsd + dayGrantedUsd) return',
     ],
     ['a task’s budget', 'turnUsd >= budgets.turnUsd + turnGrantedUsd) {', 'false) {'],
     ['without leave the task ends', 'if (words[0] !== goOn) {', 'if (false) {'],

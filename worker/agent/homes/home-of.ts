@@ -6,10 +6,10 @@ import type { Home } from './home.ts';
 import type { Homes } from './homes.ts';
 
 /**
- * The home of a conversation's person. Throws as `Homes.of` does, MovingError while they move to
- * another home, and ElsewhereError once they have.
+ * The home of a conversation's person, who is looked up unless `known` from just now. Throws as
+ * `Homes.of` does, MovingError while they move to another home, and ElsewhereError once they have.
  */
-export type HomeOf = (conversation: string) => Promise<Home>;
+export type HomeOf = (conversation: string, known?: Person) => Promise<Home>;
 
 /** Sets aside what this disk has of a person, if it is older than their last move (`epoch`). */
 export type WhenOlder = (person: string, epoch: number) => Promise<unknown>;
@@ -46,8 +46,8 @@ export function createHomeOf(
     return id;
   };
 
-  return async (conversation) => {
-    const person = await people.of(conversation);
+  return async (conversation, known) => {
+    const person = known ?? (await people.of(conversation));
     if (person.move !== undefined) throw new MovingError('the person moves to another home');
     if (person.epoch > 0 && person.home !== name)
       throw new ElsewhereError('the person has another home');

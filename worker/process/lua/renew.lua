@@ -22,7 +22,7 @@
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheard, unheardMs, cursor, batch
 -- args: lockMs, slackMs, home, mark, since
 -- rest: queues
--- uses: stranded, lost-work, home
+-- uses: lost-work, home
 -- derives: turns:*, deliveries:*, schedules:*, turns@*, deliveries@*, schedules@*, inbox:*, outbox:*
 -- derives: lease:*
 local newest = redis.call('GET', boots)

@@ -3,15 +3,16 @@
 -- None of the `answeredIds` may wait before the settled ones: else the store has lost their
 -- answers, and nothing is put before those. `reason` says why the settled ones failed, or is ''.
 -- `home` is what the names of the caller's queues end in: where the conversation's home is another,
--- nothing is done, and the key of the `job` keeps the delivery away.
+-- nothing is done, and the key of the `job` keeps the delivery away. `news` is what the record of
+-- the turn gets, if it has one.
 -- keys: outbox, inbox, conversationKey, attempts, dead, allowed, job
 -- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
--- args: forgottenBefore, answeredIds, nowMs, reason, home
+-- args: forgottenBefore, answeredIds, nowMs, reason, home, news
 -- rest: unreadable
 -- fence: optional
 -- The newest reply with choices is what a text may answer, until something else is said to the
 -- person that is neither urgent nor beside an answer.
--- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread, home
+-- uses: spend, allowed, outbox-order, entry, dead-letters, given-up, thread, home, steps
 -- derives: conversations, conversations@*, reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
 if price ~= '' then record(price) end
 local owned = homeSuffix(prefix, conversation)
@@ -122,6 +123,7 @@ end
 for _, raw in ipairs(unreadable) do
   if redis.call('LREM', inbox, 1, raw) > 0 then bury(dead, lifetimeSeconds, now, 'inbox', conversation, raw) end
 end
+if turn and (new > 0 or changed) then noteInRecord(prefix, turn, news, nowMs, lifetimeSeconds) end
 local left = redis.call('LLEN', inbox)
 if left == 0 then redis.call('DEL', attempts) end
 return { new, left }

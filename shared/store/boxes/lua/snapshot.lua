@@ -6,10 +6,17 @@
 -- args: pickUp, prefix, conversation, now, seen, setAsideSeconds, home
 -- fence: required
 -- uses: set-aside, allowed, epoch, entry, home, person
+local function moves(fields)
+  for index = 1, #fields, 2 do
+    if fields[index] == 'move' then return true end
+  end
+  return false
+end
 if isFenced() then return { 'fenced' } end
 if homeSuffix(prefix, conversation) ~= home then return { 'elsewhere' } end
-local person = pickUp ~= '' and personOf(prefix, conversation)
-if person and redis.call('HEXISTS', recordOf(prefix, person), 'move') == 1 then return { 'moving' } end
+local person = personOf(prefix, conversation) or ''
+local record = person == '' and {} or redis.call('HGETALL', recordOf(prefix, person))
+if pickUp ~= '' and moves(record) then return { 'moving' } end
 if not allowedSince(allowed, conversation) then
   setAside(prefix, conversation, setAsideSeconds)
   return { 'not allowed' }
@@ -30,4 +37,4 @@ if pickUp ~= '' and string.sub(known, 1, #pickUp + 1) ~= pickUp .. ' ' then
 end
 local remembered, parkedCount = redis.call('HGETALL', conversationKey), redis.call('LLEN', parked)
 local since, count = epochOf(epoch, now, seen)
-return { 'open', entries, remembered, parkedCount, redis.call('HGETALL', attempts), since, count }
+return { 'open', entries, remembered, parkedCount, redis.call('HGETALL', attempts), since, count, person, record }

@@ -3,7 +3,7 @@
 -- keys: conversations
 -- args: prefix
 -- rest: candidates
--- uses: box-counts, stranded, home
+-- uses: box-counts, lost-work, home
 -- derives: inbox:*, outbox:*, turns:*, deliveries:*, turns@*, deliveries@*, parked:*, parking, conversation:*, given-up
 local turns, deliveries = {}, {}
 for _, conversation in ipairs(candidates) do

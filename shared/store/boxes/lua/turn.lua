@@ -1,12 +1,14 @@
 -- The only writer of a turn's job besides BullMQ's own state changes, which check the lock as
 -- well. Does the work of BullMQ's updateData, log and updateProgress.
 -- A value of '' is not written: the job's data as JSON, the messages' state, a log line, the
--- current activity as JSON. In `counts` each message's id is followed by its attempts.
+-- current activity as JSON, the `record` for the turn's live page, which a run `begins` or goes on
+-- with (''). In `counts` each message's id is followed by its attempts.
 -- keys: job, attempts, log
 -- args: prefix, turn, conversation, data, state, line, progress, nowMs, lifetimeSeconds
+-- args: record, begins
 -- rest: counts
 -- fence: required
--- uses: thread
+-- uses: thread, steps
 if isFenced() then return 'fenced' end
 if redis.call('EXISTS', job) == 1 then
   if data ~= '' then redis.call('HSET', job, 'data', data) end
@@ -24,4 +26,5 @@ for i = 1, #counts, 2 do
     linkTurn(prefix, turn, conversation, id, nowMs, lifetimeSeconds)
   end
 end
+if record ~= '' then noteInRecord(prefix, turn, record, nowMs, lifetimeSeconds, begins ~= '') end
 return 'written'

@@ -1,6 +1,7 @@
 -- What a turn and its person's day have cost, over all conversations of the person. Returned as
--- text, since Redis truncates Lua numbers; the last one is '' without a limit of the person's own.
--- keys: turnSums, daySums
+-- text, since Redis truncates Lua numbers; the limit is '' unless the person has one of their own.
+-- The last one is what they have granted themselves, as the conversation has it.
+-- keys: turnSums, daySums, conversationKey
 -- args: conversation
 -- uses: person
 local prefix = string.match(daySums, '^{[^}]*}')
@@ -16,4 +17,5 @@ local amounts = { sum(turnSums, 'usd', 'held'), sum(turnSums, 'granted'), day }
 local reply = {}
 for index, amount in ipairs(amounts) do reply[index] = string.format('%.0f', amount) end
 reply[4] = limit and string.format('%.0f', limit) or ''
+reply[5] = redis.call('HGET', conversationKey, 'granted') or ''
 return reply
