@@ -97,6 +97,7 @@ test(
         { most: 25, words: 'NUMBER 19999' },
         { most: 25, state: 'failed' as const },
         { most: 25, state: 'set aside' as const },
+        { most: 25, home: '@two' as const },
         { most: 25, conversation: numberOf(3), words: 'zebra' },
       ];
       // Redis's own time, which other work of the machine does not lengthen.

@@ -51,10 +51,19 @@ local function replyOf(id)
   local fields = redis.pcall('HMGET', prefix .. ':reply:' .. id, 'status', 'at', 'postedAt', 'deliveredAt', 'pacedMs', 'aside', 'code')
   return fields.err and { 'unreadable' } or fields
 end
--- The turn, or nil if it is in another state.
+local homeOf = {}
+-- Many turns are of few conversations.
+local function knownHome(conversation)
+  homeOf[conversation] = homeOf[conversation] or homeSuffix(prefix, conversation)
+  return homeOf[conversation]
+end
+-- The turn, or nil if it is in another state, or of another home: that is asked first.
 local function lineOf(id)
   local messages, found, texts = {}, {}, {}
   local record = prefix .. ':turn:' .. id
+  local conversation = redis.call('HGET', record, 'conversation') or ''
+  local home = knownHome(conversation)
+  if wantedHome ~= 'any' and home ~= wantedHome then return nil end
   local own = redis.call('LRANGE', prefix .. ':turn-messages:' .. id, 0, 199)
   for index, message in ipairs(own) do
     local state, attempts = unpack(redis.call('HMGET', prefix .. ':message:' .. message, 'state', 'attempts'))
@@ -62,9 +71,6 @@ local function lineOf(id)
     messages[index] = { message, state, attempts }
     texts[index] = prefix .. ':said:' .. message
   end
-  local conversation = redis.call('HGET', record, 'conversation') or ''
-  local home = homeSuffix(prefix, conversation)
-  if wantedHome ~= 'any' and home ~= wantedHome then return nil end
   local queue = prefix .. ':turns' .. home
   local state = stateOf(id, conversation, queue, found)
   if next(wanted) and not wanted[state] then return nil end
