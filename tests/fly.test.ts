@@ -138,6 +138,35 @@ test('the VM stops by itself, is started by its address, and is restarted only w
   expect(vm?.kill_timeout).toBeGreaterThan(Number(vm?.env['STOP_SECONDS']));
 });
 
+test('the months of costs.md follow from its prices, the machines and how long one stays awake', () => {
+  const costs = readFileSync(path.join(import.meta.dirname, '../docs/costs.md'), 'utf8');
+  // Fly's prices for `iad`, a month: a machine always on, a gigabyte of a volume or a stopped image.
+  const [small, gigabyte, hour] = [1.94, 0.15, Number(vm?.env['VM_USD_PER_HOUR'])];
+  const gigabytes = (size: unknown): number => Number(/^(\d+)gb$/.exec(String(size))?.[1]);
+  const [volume, image] = [gigabytes(vm?.mounts?.initial_size) * gigabyte, 3 * gigabyte];
+  const shared = 2 * small + gigabytes(redis?.mounts?.initial_size) * gigabyte;
+  const idle = shared + volume + image;
+  expect(idle.toFixed(2)).toBe(vm?.env['IDLE_USD_PER_MONTH']);
+  const hoursOf = (times: number, minutes: number): number =>
+    Math.round((times * (minutes + Number(vm?.env['IDLE_MINUTES']))) / 60);
+  const about = (usd: number): string => `about $${(Math.round(usd * 10) / 10).toFixed(2)}`;
+  for (const [times, minutes] of [
+    [(4 * 52) / 12, 15],
+    [30, 20],
+    [22, 8 * 60],
+  ] as const) {
+    const hours = hoursOf(times, minutes);
+    const row = [String(hours), `$${(hours * hour).toFixed(2)}`, about(idle + hours * hour)];
+    expect(costs.replaceAll(/ +/g, ' ')).toContain(`| ${row.join(' | ')} |`);
+  }
+  expect(costs).toContain(about(shared + volume + 41));
+  const [awake, bucket] = [hoursOf(30, 20) * hour, 2 * 0.02];
+  const second = costs.replaceAll(/[ *]+/g, ' ');
+  expect(second).toContain(`snapshots in a bucket, 2 GB | $${bucket.toFixed(2)}`);
+  const most = (Math.round((awake + bucket) * 10) / 10).toFixed(2);
+  expect(second).toContain(`| $0 to $${most} | ${about(awake + volume + image + bucket)} |`);
+});
+
 test('Redis has no public address, and keeps its data on its volume', () => {
   expect(redis).not.toHaveProperty('http_service');
   expect(redis).not.toHaveProperty('services');
