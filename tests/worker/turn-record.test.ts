@@ -82,6 +82,7 @@ test('steps, those of helpers, tasks, pictures and questions become entries, and
       'a',
       'h',
     ]);
+    expect(entries.filter(({ kind }) => kind === 'done')).toHaveLength(1);
     const reader = createRecordReader();
     reader.add([{ kind: 'run', at: 1000 }, ...entries]);
     const { items, tasks, isAtWork, runs } = reader.record;
