@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { AgentFailure } from '../worker/agent/agent-failure.ts';
 import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
+import type { Home } from '../worker/agent/homes/home.ts';
 import type { AskedMessage, MessageState } from '../worker/agent/message-state.ts';
 
 const Entry = z.union([
@@ -14,8 +15,8 @@ type Entry = z.infer<typeof Entry>;
 type Answer = Extract<AgentEvent, { kind: 'answer' }>;
 
 export type FastAgentOptions = {
-  /** Where its transcripts are, one file a session. */
-  dir: string;
+  /** Where its transcripts are, one file a session; may depend on the person's home. */
+  dir: string | ((home: Home) => string);
   /** Its answer to a text; may take a while. `tool` reports a step. */
   answer: (text: string, turn: AgentTurn, tool: (name: string) => void) => Promise<string>;
   /** Called when an answer is in the transcript and not yet reported: crash tests die here. */
@@ -29,6 +30,8 @@ export type FastAgentOptions = {
  */
 export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): Agent {
   const stopping = new AbortController();
+  const fileOf = (home: Home, session: string): string =>
+    path.join(typeof dir === 'string' ? dir : dir(home), `${session}.jsonl`);
 
   async function* answerPrompt(
     file: string,
@@ -62,21 +65,23 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
 
   return {
     async *work(turn) {
-      await mkdir(dir, { recursive: true });
       turn.signal.throwIfAborted();
       const signal = AbortSignal.any([turn.signal, stopping.signal]);
       const session = turn.session ?? randomUUID();
+      const file = fileOf(turn.home, session);
+      await mkdir(path.dirname(file), { recursive: true });
       yield { kind: 'session', id: session };
       const prompts = turn.prompts[Symbol.asyncIterator]();
       for (;;) {
         const next = await untilAborted(signal, prompts.next());
         if (next.done) return;
-        yield* answerPrompt(path.join(dir, `${session}.jsonl`), next.value, turn, signal);
+        yield* answerPrompt(file, next.value, turn, signal);
       }
     },
-    async lookUpMessages({ session }, messages) {
-      const began = await stat(path.join(dir, `${session}.jsonl`)).catch(() => undefined);
-      const entries = await readEntries(path.join(dir, `${session}.jsonl`));
+    async lookUpMessages({ home, session }, messages) {
+      const file = fileOf(home, session);
+      const began = await stat(file).catch(() => undefined);
+      const entries = await readEntries(file);
       const stateOf = ({ id, at }: AskedMessage): MessageState => {
         if (entries.some((entry) => 'answered' in entry && entry.answered === id))
           return 'answered';

@@ -1,8 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Child } from './child-process.ts';
 import type { SystemState } from './chat.ts';
+import { runWakeServer } from './wake-server.ts';
 
 export type VmOptions = {
   /** Starts the worker; settles when it is ready. */
@@ -53,26 +52,18 @@ export async function runVm({ boot, secret, onState }: VmOptions): Promise<Vm> {
   };
   const wake = (): Promise<Child> => (booting ??= start());
 
-  const server = createServer((request, response) => {
-    const answer = (status: number): void => void response.writeHead(status).end();
-    if (request.method !== 'POST' || request.url !== '/wake') return answer(404);
-    if (request.headers.authorization !== `Bearer ${secret}`) return answer(401);
+  const server = await runWakeServer(secret, () =>
     wake().then(
-      () => answer(204),
-      () => answer(503),
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port: 0, host: '127.0.0.1' }, resolve);
-  });
+      () => true,
+      () => false,
+    ),
+  );
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     state: () => state,
     async stop() {
       stopped = true;
-      server.close();
-      server.closeAllConnections();
+      await server.stop();
       await (await booting?.catch(() => undefined))?.stop();
     },
   };

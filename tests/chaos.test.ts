@@ -3,13 +3,22 @@ import { createLog } from '../shared/runtime/log.ts';
 import { runChaos } from '../simulator/chaos/chaos.ts';
 import { WrongUsage } from '../shared/runtime/command-line.ts';
 import { parseChaosOptions } from '../simulator/chaos/options.ts';
-import { allKinds, createPlan } from '../simulator/chaos/plan.ts';
+import { allKinds, createPlan, kindsOf } from '../simulator/chaos/plan.ts';
 import { formatReport, isClean } from '../simulator/chaos/report.ts';
 import { judge } from '../simulator/chaos/verdict.ts';
 import type { ReceivedReply, SentMessage } from '../simulator/chaos/verdict.ts';
 import { findMarked } from '../worker/agent/sandbox/processes.ts';
 
-const size = { messages: 300, conversations: 20, claude: 2, workers: 1, minutes: 3, seed: 7 };
+const size = {
+  messages: 300,
+  conversations: 20,
+  claude: 2,
+  workers: 1,
+  relays: 1,
+  homes: 1,
+  minutes: 3,
+  seed: 7,
+};
 
 describe('the schedule', () => {
   test('is the same for the same seed, and another for another', () => {
@@ -23,7 +32,12 @@ describe('the schedule', () => {
     expect(
       plan.messages.every((message) => message.atMs >= 0 && message.atMs <= plan.durationMs),
     ).toBe(true);
-    expect(new Set(plan.kills.map((kill) => kill.kind))).toEqual(new Set(allKinds));
+    expect(new Set(plan.kills.map((kill) => kill.kind))).toEqual(new Set(kindsOf(1)));
+    const fleet = createPlan({ ...size, relays: 2, homes: 3 });
+    expect(fleet.messages).toEqual(plan.messages);
+    expect(new Set(fleet.kills.map((kill) => kill.kind))).toEqual(new Set(allKinds));
+    for (const place of ['relay', 'home', 'worker'] as const)
+      expect(new Set(fleet.kills.map((kill) => kill[place])).size).toBe(place === 'relay' ? 2 : 3);
   });
 
   test('refuses options that mean nothing, with a sentence', () => {
@@ -40,6 +54,9 @@ describe('the schedule', () => {
       ['--messages', 'many'],
       ['--seed', '1.5'],
       ['--workers', '3'],
+      ['--workers', '2', '--homes', '3'],
+      ['--relays', '3'],
+      ['--kinds', 'move'],
       ['--minutes', ''],
       ['--conversations', '1', '--claude', '2'],
       ['--unknown'],
@@ -167,6 +184,8 @@ test('nothing is lost, doubled or out of order while processes are killed and Tw
     conversations: 4,
     claude: 1,
     workers: 1,
+    relays: 2,
+    homes: 1,
     minutes: 0.1,
     seed: 5,
     killEveryMs: 2000,

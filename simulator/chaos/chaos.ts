@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { z } from 'zod';
 import type { Log } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
+import { createRestic } from '../../worker/snapshots/restic.ts';
 import { readAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { createErrand } from './errand.ts';
@@ -11,15 +14,18 @@ import type { KillCount } from './killer.ts';
 import { createMoments } from './moments.ts';
 import type { Moment, Moments } from './moments.ts';
 import { createPlan } from './plan.ts';
-import type { Plan, PlanOptions } from './plan.ts';
+import type { Plan, PlannedMessage, PlanOptions } from './plan.ts';
+import { countRestores, findMissing, judgeMissing, lossesOf } from './file-verdict.ts';
+import type { FileVerdict } from './file-verdict.ts';
 import { sendAll } from './sender.ts';
+import type { SenderDeps } from './sender.ts';
 import { readStates, received, settle } from './settling.ts';
 import { runChaosSystem } from './system.ts';
 import type { ChaosSystem } from './system.ts';
 import { failLate, makeTrouble } from './twilio-troubles.ts';
 import type { Twin } from '../twilio/twin.ts';
 import { judge } from './verdict.ts';
-import type { SentMessage, Verdict } from './verdict.ts';
+import type { ReceivedReply, SentMessage, Verdict } from './verdict.ts';
 
 export type ChaosRun = PlanOptions & {
   keep: boolean;
@@ -34,6 +40,8 @@ export type ChaosRun = PlanOptions & {
 export type ChaosResult = {
   digest: string;
   verdict: Verdict;
+  /** The files that a later turn did not find; with several homes. */
+  files: FileVerdict | undefined;
   account: Account;
   kills: KillCount;
   /** What the person removed from the list still received. */
@@ -50,6 +58,9 @@ export type ChaosResult = {
 const lateRoundMs = 10_000;
 /** How long after the schedule's end the relay may need to take in what it refused (ms). */
 const acceptPatience = 60_000;
+
+/** What restic lists of a snapshot, as far as it is used. */
+const Listed = z.array(z.object({ time: z.string() }));
 
 /** The time in which requests that were under way when the list changed still arrive (ms). */
 const removalGraceMs = 5000;
@@ -70,6 +81,8 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     leaver: plan.leaver.conversation,
     claude: plan.claude,
     workers: run.workers,
+    relays: run.relays,
+    homes: run.homes,
     searchPath: run.searchPath,
     keep: run.keep,
     log: run.log,
@@ -82,28 +95,32 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     moments = createMoments({
       redisUrl: system.redisUrl,
       twin: system.twin,
-      transcripts: system.transcripts,
+      answered: system.answered,
     });
     const sent: SentMessage[] = [];
     const { kills, removedAt } = await playSchedule(run, plan, system, moments, sent);
     run.say('Everything is sent. Waiting until everything is answered …');
-    const { stuck } = await settle({
-      redis,
-      twin: system.twin,
-      conversations: plan.conversations,
-      sent,
-      signal: run.signal,
-    });
+    const settled = async (): Promise<string[]> => {
+      const { twin } = system;
+      const { conversations } = plan;
+      return (await settle({ redis, twin, conversations, sent, signal: run.signal })).stuck;
+    };
+    let stuck = await settled();
+    if (run.homes > 1) {
+      run.say('Everybody writes once more, and sees which files there are …');
+      await sendAll(senderOf(system, run.signal), lastLooks(plan), Date.now(), sent);
+      stuck = await settled();
+    }
     await readStates(redis, sent);
+    const replies = received({ twin: system.twin, conversations: plan.conversations });
+    const { store, fleet } = system.victims;
+    const files = fleet && (await judgeFiles(redis, system, plan, { sent, replies }));
     const account = await readAccount(redis, system.bill, begun, plan.claude);
-    const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
+    const members = [...system.victims.relays, system.victims.redis, ...system.victims.workers];
     return {
       digest: plan.digest,
-      verdict: judge(
-        sent,
-        received({ twin: system.twin, conversations: plan.conversations }),
-        system.victims.store.forgotten,
-      ),
+      verdict: judge(sent, replies, store.forgotten),
+      files,
       account,
       kills,
       stuck,
@@ -140,12 +157,7 @@ async function playSchedule(
   let round = 0;
   const rounds = setInterval(() => failLate(faults, run.seed, (round += 1)), lateRoundMs);
   try {
-    const sender = {
-      twin: system.twin,
-      webhookUrl: system.webhookUrl,
-      authToken: system.authToken,
-      signal: deadline,
-    };
+    const sender = senderOf(system, deadline);
     const sending = sendAll(sender, plan.messages, startedAt, sent);
     // The leaver's own messages are not judged with the others'.
     const leaving = Promise.all([
@@ -164,6 +176,48 @@ async function playSchedule(
     clearInterval(rounds);
     faults.clear();
   }
+}
+
+function senderOf({ twin, webhookUrl, authToken }: ChaosSystem, signal: AbortSignal): SenderDeps {
+  return { twin, webhookUrl, authToken, signal };
+}
+
+/** A last message from each person whose turns tell which files they find. */
+function lastLooks({ conversations, claude }: Plan): PlannedMessage[] {
+  return conversations
+    .map((conversation, index) => ({ conversation, label: `${index}-9999` }))
+    .filter(({ conversation }) => !claude.includes(conversation))
+    .map((look) => ({ ...look, atMs: 0, text: look.label, lateCopyMs: undefined }));
+}
+
+/** Judges the files of finished turns by what later turns have found, and by the store. */
+async function judgeFiles(
+  redis: Redis,
+  system: ChaosSystem,
+  { conversations }: Plan,
+  { sent, replies }: { sent: SentMessage[]; replies: ReceivedReply[] },
+): Promise<FileVerdict> {
+  const { store, fleet } = system.victims;
+  const losses = [
+    ...(fleet?.losses ?? []),
+    ...lossesOf(store.forgotten, fleet?.moves ?? [], conversations),
+  ];
+  const people = createPeopleStore(redis);
+  const restic = createRestic(system.snapshotStore);
+  const snapshotsOf = async (conversation: string): Promise<number[]> => {
+    const person = await people.idOf(conversation);
+    const args = ['snapshots', '--json', '--no-lock', '--tag', 'complete'];
+    const listed = Listed.parse(JSON.parse(await restic.run({ person, args }).catch(() => '[]')));
+    return listed.map(({ time }) => Date.parse(time));
+  };
+  const epochs = await Promise.all(
+    conversations.map(async (phone) => (await people.find(phone))?.epoch ?? 0),
+  );
+  return {
+    ...(await judgeMissing(findMissing(sent, replies, losses), snapshotsOf)),
+    moves: epochs.reduce((sum, epoch) => sum + epoch, 0),
+    restores: countRestores(replies),
+  };
 }
 
 /**

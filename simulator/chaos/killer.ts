@@ -1,12 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Faults } from '../twilio/faults.ts';
+import type { FleetTroubles } from './fleet-troubles.ts';
 import type { Member } from './member.ts';
 import type { Moments } from './moments.ts';
 import type { KillKind, PlannedKill } from './plan.ts';
 import type { RedisTroubles } from './redis-troubles.ts';
 import { hangNextPost } from './twilio-troubles.ts';
 
-export type Victims = { relay: Member; redis: Member; workers: Member[]; store: RedisTroubles };
+export type Victims = {
+  relays: Member[];
+  redis: Member;
+  workers: Member[];
+  store: RedisTroubles;
+  /** Present with several homes. */
+  fleet: FleetTroubles | undefined;
+};
 
 /**
  * The outcome of the planned kills; `missed` are kills whose moment did not occur or whose target
@@ -35,7 +43,8 @@ export async function kill(
   { victims, moments, faults, seed }: KillerDeps,
   plan: PlannedKill,
 ): Promise<boolean> {
-  const { relay, redis, workers, store } = victims;
+  const { relays, redis, workers, store, fleet } = victims;
+  const relay = relays.slice(plan.relay, plan.relay + 1);
   const { delayMs, restartMs, lengthMs } = plan;
   const chosen = plan.allWorkers ? workers : workers.slice(plan.worker, plan.worker + 1);
   const any = async (outcomes: Promise<boolean>[]): Promise<boolean> =>
@@ -51,11 +60,11 @@ export async function kill(
     case 'worker':
       return await crash(chosen);
     case 'relay':
-      return await crash([relay]);
+      return await crash(relay);
     case 'redis':
       return await crash([redis]);
     case 'relay-accepting':
-      return await crashAfter(moments.next('accepting', momentPatience), [relay]);
+      return await crashAfter(moments.next('accepting', momentPatience), relay);
     case 'redis-accepting':
       return await crashAfter(moments.next('accepting', momentPatience), [redis]);
     case 'worker-mid-tool':
@@ -83,7 +92,7 @@ export async function kill(
     case 'worker-frozen':
       return await any(chosen.map((worker) => worker.freeze(lengthMs)));
     case 'relay-frozen':
-      return await relay.freeze(lengthMs);
+      return await any(relay.map((one) => one.freeze(lengthMs)));
     case 'redis-frozen':
       return await redis.freeze(lengthMs);
     case 'worker-stuck':
@@ -96,6 +105,16 @@ export async function kill(
       return await store.restore(lengthMs, restartMs);
     case 'connections-cut':
       return await store.cut(lengthMs);
+    case 'move':
+      return (await fleet?.move(plan.phone, plan.home)) ?? false;
+    case 'drain':
+      return (await fleet?.drain(plan.home, lengthMs)) ?? false;
+    case 'tar-killed':
+      return (await fleet?.killTar(momentPatience)) ?? false;
+    case 'disk-wiped':
+      return (await fleet?.wipe(plan.home, restartMs)) ?? false;
+    case 'home-dead':
+      return (await fleet?.die(plan.home, lengthMs, plan.allWorkers)) ?? false;
     default:
       return plan.kind satisfies never;
   }

@@ -1,9 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One life of a process. `ended` settles when it has ended, for any reason. */
-export type Life = { pid: number; ended: Promise<unknown>; stop(): Promise<void> };
+/**
+ * One life of a process. `ended` settles when it has ended, for any reason: true if by itself, with
+ * exit code 0.
+ */
+export type Life = {
+  pid: number;
+  ended: Promise<boolean>;
+  stop(): Promise<void>;
+};
 
-/** A process that is restarted whenever it ends, as a platform does. */
+/**
+ * A process that is restarted whenever it ends, as a platform does. One that may sleep is off once
+ * it has ended by itself with exit code 0, until it is woken.
+ */
 export type Member = {
   readonly name: string;
   /** Its process, as long as one runs. */
@@ -14,7 +24,8 @@ export type Member = {
   readonly ownDeaths: number;
   /**
    * Kills it with SIGKILL, if necessary after waiting until it runs, and restarts it after
-   * `restartMs` and `meanwhile`. Resolves when it runs again; false when it could not be killed.
+   * `restartMs` and `meanwhile`. Resolves when it runs again; false when it could not be killed. An
+   * asleep one is started, too, if there is something to do meanwhile.
    */
   crash(restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean>;
   /** The same, `graceMs` after a SIGTERM; it may have ended by then. */
@@ -26,6 +37,8 @@ export type Member = {
    * and runs again, false when it did not end within `ms`.
    */
   provoke(name: NodeJS.Signals, ms: number): Promise<boolean>;
+  /** Starts it if it is asleep. Resolves whether it runs then. */
+  wake(): Promise<boolean>;
   /** Ends it for good. */
   stop(): Promise<void>;
 };
@@ -39,7 +52,13 @@ const mostTries = 20;
  * Starts the process and keeps it running. `start` throws when the process does not come up; a
  * restart is then retried.
  */
-export async function keepRunning(name: string, start: () => Promise<Life>): Promise<Member> {
+export async function keepRunning(
+  name: string,
+  start: () => Promise<Life>,
+  { maySleep = false }: { maySleep?: boolean } = {},
+): Promise<Member> {
+  const ending = new AbortController();
+  let isAsleep = false;
   let life: Life | undefined;
   let restarts = 0;
   let ownDeaths = 0;
@@ -51,10 +70,14 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
     void watch(started);
   };
   const watch = async (started: Life): Promise<void> => {
-    await started.ended;
+    const isDone = await started.ended;
     if (life !== started || stopped) return;
-    ownDeaths += 1;
     life = undefined;
+    if (maySleep && isDone) {
+      isAsleep = true;
+      return;
+    }
+    ownDeaths += 1;
     await revive(respawnMs);
   };
   const tryStart = async (): Promise<boolean> => {
@@ -67,13 +90,16 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
       return false;
     }
   };
+  const pause = async (ms: number): Promise<void> => {
+    await sleep(ms, undefined, { signal: ending.signal }).catch(() => undefined);
+  };
   const reviveNow = async (afterMs: number): Promise<void> => {
-    await sleep(afterMs);
+    await pause(afterMs);
     for (let tries = 0; tries < mostTries; tries += 1) {
       if (stopped) return;
       restarts += 1;
       if (await tryStart()) return;
-      await sleep(respawnMs);
+      await pause(respawnMs);
     }
   };
   const revive = (afterMs: number): Promise<void> => (reviving = reviveNow(afterMs));
@@ -84,9 +110,10 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
   ): Promise<boolean> => {
     if (!life) await reviving;
     const victim = life;
-    if (!victim || stopped) return false;
+    if (stopped || (!victim && !(isAsleep && meanwhile))) return false;
     life = undefined;
-    await signals(victim);
+    isAsleep = false;
+    if (victim) await signals(victim);
     await meanwhile?.();
     await revive(restartMs);
     return true;
@@ -119,8 +146,16 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
       );
       return provoked && ended;
     },
+    async wake() {
+      if (isAsleep && !stopped) {
+        isAsleep = false;
+        await revive(0);
+      }
+      return life !== undefined;
+    },
     async stop() {
       stopped = true;
+      ending.abort();
       await reviving;
       await life?.stop();
     },

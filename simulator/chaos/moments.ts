@@ -1,7 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { mkdirSync, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
+import { watch } from 'node:fs';
 import { Redis } from 'ioredis';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
@@ -21,17 +19,17 @@ export type Moments = {
 };
 
 /**
- * Watches the channel on which Redis announces each message, the phones, and the transcripts in
- * `transcripts`; other observers report a moment with `happened`.
+ * Watches the channel on which Redis announces each message, the phones, and the file that grows
+ * with each answer; other observers report a moment with `happened`.
  */
 export function createMoments({
   redisUrl,
   twin,
-  transcripts,
+  answered,
 }: {
   redisUrl: string;
   twin: Twin;
-  transcripts: string;
+  answered: string;
 }): Moments {
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
@@ -39,10 +37,11 @@ export function createMoments({
 
   const subscriber = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 20 });
   subscriber.on('error', () => undefined);
-  subscriber.on('message', (_channel, raw) => {
+  subscriber.on('pmessage', (_pattern, _channel, raw) => {
     if (raw.includes('"message"')) happened('accepting');
   });
-  subscriber.subscribe(keys.arrivals).catch(() => undefined);
+  // Each home has a channel of its own.
+  subscriber.psubscribe(`${keys.arrivals}*`).catch(() => undefined);
 
   const unlisten = twin.chat.on((event) => {
     if (
@@ -53,14 +52,7 @@ export function createMoments({
       happened('tool');
   });
 
-  const lookAt = async (file: string): Promise<void> => {
-    const text = await readFile(file, 'utf8').catch(() => '');
-    if (text.trimEnd().split('\n').at(-1)?.includes('"answered"')) happened('answered');
-  };
-  mkdirSync(transcripts, { recursive: true });
-  const watcher = watch(transcripts, (_change, name) => {
-    if (typeof name === 'string') void lookAt(path.join(transcripts, name));
-  });
+  const watcher = watch(answered, () => happened('answered'));
 
   return {
     happened,

@@ -37,8 +37,20 @@ const troubleKinds = [
   'redis-restored',
   'connections-cut',
 ] as const;
-export const allKinds = [...killKinds, ...troubleKinds] as const;
+
+/**
+ * The troubles of several homes: a person who is moved, a home that is emptied and gets people
+ * again, a snapshot whose tar is killed, a machine that comes back with an empty disk, and one that
+ * does not come up until its people have others.
+ */
+const fleetKinds = ['move', 'drain', 'tar-killed', 'disk-wiped', 'home-dead'] as const;
+export const allKinds = [...killKinds, ...troubleKinds, ...fleetKinds] as const;
 export type KillKind = (typeof allKinds)[number];
+
+/** What may befall a system with so many homes. */
+export function kindsOf(homes: number): readonly KillKind[] {
+  return homes > 1 ? allKinds : [...killKinds, ...troubleKinds];
+}
 
 /**
  * One message to send. Times are ms from the start; `lateCopyMs` after the send the same webhook is
@@ -66,6 +78,10 @@ export type PlannedKill = {
   delayMs: number;
   restartMs: number;
   lengthMs: number;
+  /** The relay, the home and the person that it befalls, by their places. */
+  relay: number;
+  home: number;
+  phone: string;
 };
 
 /** A person who may no longer write from `atMs` on, and who writes before and after. */
@@ -89,6 +105,8 @@ export type PlanOptions = {
   conversations: number;
   claude: number;
   workers: number;
+  relays: number;
+  homes: number;
   minutes: number;
   seed: number;
   /** The average time between two kills (ms). */
@@ -103,11 +121,16 @@ export type PlanOptions = {
  */
 const usualKillEveryMs = 6000;
 
+/** The average time between two troubles of the homes (ms). */
+const fleetEveryMs = 9000;
+
 /**
  * Kinds by weight: each kind once, and the worker's random death twice more, since the worker has
  * most to lose.
  */
-const weighted: KillKind[] = [...allKinds, 'worker', 'worker'];
+const weighted: KillKind[] = [...kindsOf(1), 'worker', 'worker'];
+/** Of a home's troubles most are moves. */
+const fleetWeighted: KillKind[] = [...fleetKinds, 'tar-killed', 'move', 'move', 'move', 'move'];
 
 /** Ends of texts that break code which counts bytes, UTF-16 units or lines, as phones send them. */
 const oddEndings = [
@@ -127,10 +150,7 @@ export function createPlan(options: PlanOptions): Plan {
   const between = (least: number, most: number): number =>
     Math.round(least + random() * (most - least));
   const durationMs = Math.round(options.minutes * 60_000);
-  const conversations = Array.from(
-    { length: options.conversations },
-    (_, index) => `+1555200${String(index).padStart(4, '0')}`,
-  );
+  const conversations = Array.from({ length: options.conversations }, (_, index) => phoneOf(index));
   const claude = conversations.slice(0, options.claude);
   const messages = planMessages(
     options.messages,
@@ -140,13 +160,22 @@ export function createPlan(options: PlanOptions): Plan {
     random,
     between,
   );
-  const kills = planKills(durationMs, options, random, between);
+  const { killEveryMs = usualKillEveryMs } = options;
+  const kills = planKills(durationMs, killEveryMs, weighted, options, random, between);
   const leaver = planLeaver(durationMs, between);
+  if (options.homes > 1) {
+    const everyMs = (fleetEveryMs * killEveryMs) / usualKillEveryMs;
+    kills.push(...planKills(durationMs, everyMs, fleetWeighted, options, random, between));
+  }
   const digest = createHash('sha256')
     .update(JSON.stringify([messages, kills, leaver]))
     .digest('hex')
     .slice(0, 12);
   return { conversations, claude, messages, kills, leaver, durationMs, digest };
+}
+
+function phoneOf(index: number): string {
+  return `+1555200${String(index).padStart(4, '0')}`;
 }
 
 type Between = (least: number, most: number) => number;
@@ -219,29 +248,35 @@ function planLeaver(durationMs: number, between: Between): PlannedLeaver {
 /** Uses every kind once before any repeats, in an order that the seed determines. */
 function planKills(
   durationMs: number,
-  { killEveryMs = usualKillEveryMs, kinds = allKinds, workers, claude }: PlanOptions,
+  everyMs: number,
+  weights: readonly KillKind[],
+  { kinds = allKinds, conversations, workers, relays, homes, claude }: PlanOptions,
   random: () => number,
   between: Between,
 ): PlannedKill[] {
   const kills: PlannedKill[] = [];
   let round: KillKind[] = [];
   for (
-    let atMs = between(500, killEveryMs);
+    let atMs = between(500, everyMs);
     atMs < durationMs;
-    atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)
+    atMs += between(everyMs * 0.5, everyMs * 1.5)
   ) {
-    if (round.length === 0) round = weighted.filter((kind) => kinds.includes(kind));
+    if (round.length === 0) round = weights.filter((kind) => kinds.includes(kind));
     const [kind] = round.splice(Math.floor(random() * round.length), 1);
     if (kind === undefined) continue;
     kills.push({
       atMs,
       kind,
-      worker: between(0, workers - 1),
+      worker: between(0, (homes > 1 ? homes : workers) - 1),
       allWorkers: random() < 0.5,
       claude: claude > 0 && random() < 0.6,
       delayMs: delayOf(kind, between),
       restartMs: between(50, 1500),
       lengthMs: lengthOf(kind, between),
+      // One relay and one home need no choice.
+      relay: relays > 1 ? between(0, relays - 1) : 0,
+      home: homes > 1 ? between(0, homes - 1) : 0,
+      phone: homes > 1 ? phoneOf(between(0, conversations - 1)) : '',
     });
   }
   return kills;
@@ -259,6 +294,9 @@ function delayOf(kind: KillKind, between: Between): number {
 function lengthOf(kind: KillKind, between: Between): number {
   if (kind === 'worker-frozen') return between(5000, 9000);
   if (kind === 'relay-frozen') return between(500, 3000);
+  if (kind === 'drain') return between(3000, 12_000);
+  // It is taken for dead after 12 s; a lock of its worker's holds a person up for a minute.
+  if (kind === 'home-dead') return between(20_000, 75_000);
   if (kind === 'redis-restored') return between(1000, 4000);
   return between(1000, 3000);
 }

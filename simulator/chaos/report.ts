@@ -1,19 +1,27 @@
 import type { ChaosResult } from './chaos.ts';
 import { isBalanced } from './account.ts';
-import { allKinds } from './plan.ts';
+import { kindsOf } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
 /**
  * Whether the promise held: nothing lost, doubled or out of order, no message refused for good,
- * nothing stuck, and the model's bill accounted for.
+ * nothing stuck, no file missing that a snapshot has, and the model's bill accounted for.
  */
-export function isClean({ verdict, account, stuck, afterRemoval, kills }: ChaosResult): boolean {
+export function isClean({
+  verdict,
+  files,
+  account,
+  stuck,
+  afterRemoval,
+  kills,
+}: ChaosResult): boolean {
   return (
     isBalanced(account, kills.done['redis-restored'] !== undefined) &&
     verdict.lost.length +
       verdict.doubled.length +
       verdict.outOfOrder.length +
       verdict.notAccepted +
+      (files?.missing.length ?? 0) +
       stuck.length +
       afterRemoval.length ===
       0
@@ -22,7 +30,7 @@ export function isClean({ verdict, account, stuck, afterRemoval, kills }: ChaosR
 
 /** The result as a table, and below it each message that broke the promise. */
 export function formatReport(result: ChaosResult): string {
-  const { verdict, account, kills } = result;
+  const { verdict, files, account, kills } = result;
   const rows: [string, string | number][] = [
     ['accepted', verdict.accepted],
     ['answered', verdict.answered],
@@ -32,9 +40,17 @@ export function formatReport(result: ChaosResult): string {
     ['lost', verdict.lost.length],
     ['doubled', verdict.doubled.length],
     ['out of order', verdict.outOfOrder.length],
+    ...(files
+      ? ([
+          ['files missing', files.missing.length],
+          ['  newer than the snapshot', files.older.length],
+          ['people moved', files.moves],
+          ['homes restored', files.restores],
+        ] satisfies [string, number][])
+      : []),
     ['sent to a removed person', result.afterRemoval.length],
     ['kills', Object.values(kills.done).reduce((sum, count) => sum + count, 0)],
-    ...allKinds.map((kind): [string, string] => [
+    ...kindsOf(files ? 2 : 1).map((kind): [string, string] => [
       `  ${kind}`,
       `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`,
     ]),
@@ -54,6 +70,7 @@ export function formatReport(result: ChaosResult): string {
     ...formatOffences('Lost', verdict.lost),
     ...formatOffences('Doubled', verdict.doubled),
     ...formatOffences('Out of order', verdict.outOfOrder),
+    ...formatOffences('Files missing', files?.missing ?? []),
     ...formatOffences('Undelivered, untold', verdict.undeliveredUntold),
     ...(result.stuck.length > 0 ? ['', 'Stuck:', ...result.stuck.map((line) => `  ${line}`)] : []),
   ].join('\n');

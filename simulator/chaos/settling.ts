@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 import type { ReceivedReply, SentMessage } from './verdict.ts';
@@ -27,7 +28,7 @@ const noProgressMs = 120_000;
 const quietMs = 2000;
 const lookMs = 200;
 
-/** Waits until every inbox and outbox is empty and every reply has its final state. */
+/** Waits until every inbox and outbox is empty, no person is on the way to another home, and every reply has its final state. */
 export async function settle(parts: SettlingDeps): Promise<Settled> {
   let [before, movedAt, quietSince] = ['', Date.now(), Infinity];
   for (;;) {
@@ -64,6 +65,11 @@ async function findWaiting({ redis, twin, conversations, sent }: SettlingDeps): 
   }
   const running = await redis.hlen(keys.background);
   if (running > 0) lines.push(`${running} sessions with work in the background`);
+  if (lines.length > 0) return lines;
+  for (const conversation of conversations) {
+    const move = (await createPeopleStore(redis).find(conversation))?.move;
+    if (move !== undefined) lines.push(`${conversation}: ${move}`);
+  }
   if (lines.length > 0) return lines;
   const accepted = sent.filter(({ acceptedAt }) => acceptedAt !== undefined);
   const known = await Promise.all(

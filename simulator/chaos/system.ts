@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../shared/runtime/log.ts';
+import type { SnapshotStore } from '../../worker/snapshots/restic.ts';
 import { findMarked, killMarked } from '../../worker/agent/sandbox/processes.ts';
 import { startChild, untilReady } from '../child-process.ts';
 import type { ChildOptions } from '../child-process.ts';
@@ -14,6 +15,9 @@ import type { Story } from '../model/stories/story.ts';
 import { runRedisServer } from '../redis-server.ts';
 import { runTwin } from '../twilio/twin.ts';
 import type { Twin } from '../twilio/twin.ts';
+import { createFleetTroubles } from './fleet-troubles.ts';
+import { startHomes, startRelays } from './crew.ts';
+import type { Start } from './crew.ts';
 import { keepRunning } from './member.ts';
 import type { Life, Member } from './member.ts';
 import type { Victims } from './killer.ts';
@@ -26,6 +30,9 @@ export type SystemOptions = {
   /** The conversations that Claude Code answers. */
   claude: string[];
   workers: number;
+  relays: number;
+  /** With more than one, each is a machine of its own that sleeps, with one worker. */
+  homes: number;
   searchPath: string;
   /** Stories of the scripted model. */
   stories: Story[];
@@ -40,11 +47,13 @@ export type ChaosSystem = Running & {
   redisUrl: string;
   webhookUrl: string;
   authToken: string;
-  /** Where the fast agent keeps its transcripts. */
-  transcripts: string;
+  /** The file that grows with each answer of the fast agent's. */
+  answered: string;
+  /** Where the snapshots of several homes are. */
+  snapshotStore: SnapshotStore;
   victims: Victims;
   /**
-   * Removes the leaver from the list and restarts the relay. Resolves when it runs with the new
+   * Removes the leaver from the list and restarts the relays. Resolves when they run with the new
    * list.
    */
   remove(): Promise<void>;
@@ -67,6 +76,8 @@ export async function runChaosSystem({
   leaver,
   claude,
   workers,
+  relays,
+  homes,
   searchPath,
   stories,
   keep,
@@ -81,7 +92,7 @@ export async function runChaosSystem({
     const mark = `chaos-${process.pid}-`;
     shutdown.add('orphans', () => reap(mark));
 
-    const [redisPort, relayPort] = [await freePort(0), await freePort(0)];
+    const [redisPort, frontPort] = [await freePort(0), await freePort(0)];
     const redis = await keepRunning('redis', () => startRedis(path.join(dir, 'redis'), redisPort));
     shutdown.add('redis', () => redis.stop());
     const store = createRedisTroubles(
@@ -90,7 +101,7 @@ export async function runChaosSystem({
       () => redis,
     );
     shutdown.add('troubles of Redis', async () => store.stop());
-    const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
+    const webhookUrl = `http://127.0.0.1:${frontPort}/webhook#rc=3&rp=5xx,ct,rt`;
     const twin = await runTwin({
       ...account,
       phones: [...conversations, leaver],
@@ -102,53 +113,69 @@ export async function runChaosSystem({
     if (model) shutdown.add('model', () => model.stop());
 
     const redisUrl = `redis://127.0.0.1:${redisPort}`;
-    const dataDir = path.join(dir, 'data');
+    const snapshotStore = {
+      repository: path.join(dir, 'store'),
+      password: 'chaos-snapshots',
+      cacheDir: path.join(dir, 'cache'),
+    };
+    const answered = path.join(dir, 'answered');
+    await writeFile(answered, '');
     const environment = {
       HOST: '127.0.0.1',
-      PUBLIC_URL: `http://127.0.0.1:${relayPort}`,
+      PUBLIC_URL: `http://127.0.0.1:${frontPort}`,
       REDIS_URL: redisUrl,
-      DATA_DIR: dataDir,
+      DATA_DIR: path.join(dir, 'data'),
       STOP_SECONDS: '5',
       TWILIO_API_URL: twin.url,
       TWILIO_ACCOUNT_SID: account.accountSid,
       TWILIO_AUTH_TOKEN: account.authToken,
       TWILIO_WHATSAPP_NUMBER: account.number,
       CHAOS_CLAUDE: claude.join(','),
+      CHAOS_ANSWERED: answered,
       ANTHROPIC_API_KEY: 'scripted',
       ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
     };
     let allowed = [...conversations, leaver];
-    const start = async (
-      name: string,
-      entry: string,
-      port: number,
-      more: Record<string, string>,
-    ): Promise<Member> => {
+    const start: Start = async (name, entry, port, more, maySleep = false) => {
       const options = { entry, searchPath, logFile: path.join(dir, 'logs', `${name}.log`) };
       const environmentNow = (): Record<string, string> => ({
         ...environment,
-        ...more,
+        ...more(),
         ALLOWED_SENDERS: allowed.join(','),
         PORT: String(port),
       });
-      const member = await keepRunning(name, () =>
-        startProcess({ ...options, environment: environmentNow() }, port),
+      const member = await keepRunning(
+        name,
+        () => startProcess({ ...options, environment: environmentNow() }, port),
+        { maySleep },
       );
       shutdown.add(name, () => member.stop());
       return member;
     };
-    const relay = await start('relay', 'relay/main.ts', relayPort, {});
+    const gates = await startRelays({ start, shutdown }, relays, frontPort);
+    const workerMain = 'simulator/chaos/worker-main.ts';
     const crew: Member[] = [];
-    for (let number = 1; number <= workers; number += 1) {
+    for (let number = 1; number <= (homes > 1 ? 0 : workers); number += 1)
       crew.push(
-        await start(`worker-${number}`, 'simulator/chaos/worker-main.ts', await freePort(0), {
+        await start(`worker-${number}`, workerMain, await freePort(0), () => ({
           WORKER_ID: `${mark}${number}`,
-        }),
+        })),
       );
-    }
+    const machines =
+      homes > 1
+        ? await startHomes(
+            { start, shutdown },
+            { homes, mark, dir, people: conversations.length + 1, store: snapshotStore },
+          )
+        : [];
+    crew.push(...machines.map(({ worker }) => worker));
+    const fleet =
+      homes > 1 ? createFleetTroubles({ redisUrl, machines, conversations, log }) : undefined;
+    shutdown.add('troubles of the fleet', async () => fleet?.stop());
     const remove = async (): Promise<void> => {
       allowed = conversations;
-      while (!(await relay.crash(0))) await new Promise((resolve) => setTimeout(resolve, 50));
+      for (const relay of gates)
+        while (!(await relay.crash(0))) await new Promise((resolve) => setTimeout(resolve, 50));
     };
     return {
       dir,
@@ -157,8 +184,9 @@ export async function runChaosSystem({
       redisUrl,
       webhookUrl,
       authToken: account.authToken,
-      transcripts: path.join(dataDir, 'transcripts'),
-      victims: { redis, relay, workers: crew, store },
+      answered,
+      snapshotStore,
+      victims: { redis, relays: gates, workers: crew, store, fleet },
       bill: model?.bill ?? [],
       stop: () => shutdown.run(),
     };
@@ -181,7 +209,11 @@ async function startProcess(options: ChildOptions, port: number): Promise<Life> 
     await child.exited;
     throw error;
   }
-  return { pid: child.process.pid ?? 0, ended: child.exited, stop: () => child.stop() };
+  return {
+    pid: child.process.pid ?? 0,
+    ended: child.exited.then(({ code }) => code === 0),
+    stop: () => child.stop(),
+  };
 }
 
 async function startRedis(dir: string, port: number): Promise<Life> {
@@ -189,13 +221,13 @@ async function startRedis(dir: string, port: number): Promise<Life> {
   return { pid: server.pid, ended: ended(server.pid), stop: () => server.stop() };
 }
 
-/** Settles when no process with this id exists. */
-async function ended(pid: number): Promise<void> {
+/** Settles when no process with this id exists; how it has ended is not known. */
+async function ended(pid: number): Promise<boolean> {
   for (;;) {
     try {
       process.kill(pid, 0);
     } catch {
-      return;
+      return false;
     }
     await new Promise((resolve) => void setTimeout(resolve, 10).unref());
   }

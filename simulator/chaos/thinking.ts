@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatFiles, keepFile } from './kept-files.ts';
 import type { FastAgentOptions } from '../fast-agent.ts';
 
 /** The time that the fast agent takes for a text (ms): pseudorandom and reproducible. */
@@ -9,7 +10,8 @@ function thinkingTime(text: string): number {
 }
 
 /**
- * Answers `answer to <text>`; a text that ends in `with a note` also sends a message in the middle.
+ * Answers `answer to <text>`, and with the files that the conversation has, of which this turn has
+ * written one; a text that ends in `with a note` also sends a message in the middle.
  */
 export const answerFast: FastAgentOptions['answer'] = async (text, turn, tool) => {
   await sleep(thinkingTime(text), undefined, { signal: turn.signal });
@@ -21,5 +23,6 @@ export const answerFast: FastAgentOptions['answer'] = async (text, turn, tool) =
     });
     await sleep(100 + thinkingTime(text) * 3, undefined, { signal: turn.signal });
   }
-  return `answer to ${text}`;
+  const [label = ''] = text.split(' ', 1);
+  return `answer to ${text}\n${formatFiles(await keepFile(turn.workspace, label))}`;
 };

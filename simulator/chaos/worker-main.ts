@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { guardEventLoop } from '../../shared/runtime/event-loop-guard.ts';
 import { runProcess } from '../../shared/runtime/lifecycle.ts';
@@ -19,6 +20,8 @@ const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 const claudeNumbers = new Set(
   (process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''),
 );
+/** Grows with each answer that the fast agent has. */
+const answeredFile = process.env['CHAOS_ANSWERED'];
 /**
  * The short time-out for an unresponsive Twilio (ms), since a run has little time; Twilio's own
  * speed is not under test here.
@@ -47,8 +50,12 @@ await runProcess(log, async (quit) => {
       createAgent: async (owner, redis) => {
         await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         const fast = createFastAgent({
-          dir: path.join(config.DATA_DIR, 'transcripts'),
+          // What a home has of its sessions is in its snapshots.
+          dir: (home) => path.join(home.directory, 'transcripts'),
           answer: answerFast,
+          onAnswered: () => {
+            if (answeredFile) appendFileSync(answeredFile, '.');
+          },
         });
         return claudeNumbers.size === 0
           ? fast
@@ -63,6 +70,13 @@ await runProcess(log, async (quit) => {
         reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
         silence: { idleMs: 60_000, toolMs: 60_000 },
         lease: { renewMs: 1000, holdMs: 4000 },
+        // Each takes restic over a second of CPU.
+        snapshots: {
+          quietMs: 2000,
+          apartMs: 15_000,
+          overdueMs: 30_000,
+          againMs: [1000, 3000, 10_000],
+        },
       },
       concurrency: { turns: 10, deliveries: 50 },
       onAsleep: quit,

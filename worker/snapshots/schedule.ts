@@ -96,6 +96,7 @@ export function createSchedule(parts: ScheduleDeps): Schedule {
   let timer: NodeJS.Timeout | undefined;
   let isHurried = false;
   let marking: Promise<void> = Promise.resolve();
+  let saving: Promise<unknown> = Promise.resolve();
 
   const isAtWork = (person: string, besides?: string): boolean =>
     [...working.keys()].some(
@@ -148,8 +149,7 @@ export function createSchedule(parts: ScheduleDeps): Schedule {
   const onFailure = async (waiting: Pending, reason: string): Promise<void> => {
     const { person } = waiting.home;
     waiting.failures += 1;
-    const { againMs } = times;
-    waiting.notBefore = Date.now() + (againMs[waiting.failures - 1] ?? againMs.at(-1) ?? 0);
+    waiting.notBefore = Date.now() + pauseAfter(waiting.failures, times);
     log.warn({ person, failures: waiting.failures, reason }, 'a snapshot failed');
     if (waiting.failures < mostFailures) return;
     try {
@@ -184,6 +184,29 @@ export function createSchedule(parts: ScheduleDeps): Schedule {
     const earliest = (lastAt.get(waiting.home.person) ?? -Infinity) + times.apartMs;
     waiting.dueAt = Math.max(Date.now() + times.quietMs, earliest);
     arm();
+  };
+
+  const saveFirst = async (home: Home): Promise<number> => {
+    await giveUpCurrent();
+    clearTimeout(timer);
+    const { person } = home;
+    const waiting = pending.get(person);
+    pending.delete(person);
+    const giveUp = new AbortController();
+    const taking = takeAndNote(parts, home, AbortSignal.any([giveUp.signal, ended.signal]))
+      .catch((error: unknown) => {
+        if (waiting) pending.set(person, waiting);
+        throw error;
+      })
+      .finally(() => {
+        current = undefined;
+        arm();
+      });
+    current = { person, giveUp, done: taking.then(Boolean, Boolean).then(() => undefined) };
+    await taking;
+    lastAt.set(person, Date.now());
+    await mark(() => notes.unmark(person));
+    return (await notes.read(person)).at ?? 0;
   };
 
   return {
@@ -226,27 +249,11 @@ export function createSchedule(parts: ScheduleDeps): Schedule {
       arm();
       return true;
     },
+    // One after the other: a move must not give up another's snapshot.
     async saveNow(home) {
-      await giveUpCurrent();
-      clearTimeout(timer);
-      const { person } = home;
-      const waiting = pending.get(person);
-      pending.delete(person);
-      const giveUp = new AbortController();
-      const taking = takeAndNote(parts, home, AbortSignal.any([giveUp.signal, ended.signal]))
-        .catch((error: unknown) => {
-          if (waiting) pending.set(person, waiting);
-          throw error;
-        })
-        .finally(() => {
-          current = undefined;
-          arm();
-        });
-      current = { person, giveUp, done: taking.then(Boolean, Boolean).then(() => undefined) };
-      await taking;
-      lastAt.set(person, Date.now());
-      await mark(() => notes.unmark(person));
-      return (await notes.read(person)).at ?? 0;
+      const saved = saving.then(() => saveFirst(home));
+      saving = saved.catch(() => undefined);
+      return await saved;
     },
     async forget(person) {
       pending.delete(person);
@@ -262,6 +269,11 @@ export function createSchedule(parts: ScheduleDeps): Schedule {
       await current?.done;
     },
   };
+}
+
+/** When it is tried again after so many failures in a row (ms). */
+function pauseAfter(failures: number, { againMs }: ScheduleTimes): number {
+  return againMs[failures - 1] ?? againMs.at(-1) ?? 0;
 }
 
 /** Takes a snapshot of a home, and notes it on this disk and in Redis. */

@@ -135,6 +135,12 @@ export const snapshots = [
       'if (current?.person === person && !isOverdue) current.giveUp.abort();',
       '',
     ],
+    [
+      'two moves do not give up each other’s snapshots',
+      'saving.then(() => saveFirst(home))',
+      'saveFirst(home)',
+      { named: 'two people who move' },
+    ],
     ['three failures let the worker sleep', 'failures < mostFailures);', 'true);'],
     ['snapshots are apart', '(lastAt.get(waiting.home.person) ?? -Infinity) + times.apartMs', '0'],
     [
