@@ -76,6 +76,9 @@ test('a second live disk of a home does not start; a first home is one that has 
   await withDisks(async (boot, redis, directory) => {
     await redis.sadd(keys.known, '+15551230001');
     await expect(boot('new', { asked: 'east' })).rejects.toThrow('Start that one first');
+    await redis.rename(keys.known, keys.conversations);
+    await redis.hset(keys.conversation('+15551230001'), 'session', 's');
+    await expect(boot('new', { asked: 'east' })).rejects.toThrow('Start that one first');
     await mkdir(path.join(directory, 'used', 'people'), { recursive: true });
     expect((await boot('used', { asked: 'home' })).suffix).toBe('');
     await redis.set(keys.heartbeat, 'w#1');
@@ -85,6 +88,15 @@ test('a second live disk of a home does not start; a first home is one that has 
     expect((await boot('new disk', { asked: 'home' })).suffix).toBe('');
     await redis.del(keys.heartbeat);
     expect((await boot('fork', { asked: 'home' }, 'v')).suffix).toBe('');
+  });
+});
+
+test('who writes before the first computer of a new system has started does not keep it from starting', async () => {
+  await withDisks(async (boot, redis) => {
+    await redis.sadd(keys.conversations, '+15551230001');
+    await redis.hset(keys.conversation('+15551230001'), 'lastAt', '1');
+    expect((await boot('new', { asked: 'east' })).suffix).toBe('');
+    expect(await redis.hget(keys.home('east'), 'people')).toBe('1');
   });
 });
 

@@ -3,11 +3,13 @@
  * with a text is in the text: `hang X` never ends the first time, `slow X` ends the first time
  * after a second with an answer of its own, `freeze X` stops the event loop for good each time,
  * `die X` kills the process the first time the answer is in the transcript, anything else is
- * answered at once.
+ * answered at once. TEST_KILL_AT names the steps of moves (`to TARGET STEP`) after which it kills
+ * itself, each the first time.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { guardEventLoop, guardTimes } from '../../shared/runtime/event-loop-guard.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { runProcess } from '../../shared/runtime/lifecycle.ts';
 import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio/messenger.ts';
@@ -16,7 +18,24 @@ import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
 import { seenFile } from './seen-file.ts';
 
-const log = createLog('worker', 'info');
+const killAt = (process.env['TEST_KILL_AT'] ?? '').split(', ');
+
+/** Ends the process when it has taken a step of a move that it dies at. */
+function dieAfter(line: string): void {
+  const { msg, to, step } = (parseJson(line) ?? {}) as Record<string, unknown>;
+  const name = `to ${String(to)} ${String(step)}`;
+  const dataDir = process.env['DATA_DIR'] ?? '';
+  if (msg !== 'a move' || !killAt.includes(name) || existsSync(seenFile(dataDir, name))) return;
+  writeFileSync(seenFile(dataDir, name), '');
+  process.kill(process.pid, 'SIGKILL');
+}
+
+const log = createLog('worker', 'info', {
+  write(line) {
+    process.stdout.write(line);
+    dieAfter(line);
+  },
+});
 
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
@@ -31,7 +50,7 @@ await runProcess(log, async (quit) => {
     return true;
   };
   const agent = createFastAgent({
-    dir: path.join(config.DATA_DIR, 'transcripts'),
+    dir: process.env['TEST_TRANSCRIPTS'] || path.join(config.DATA_DIR, 'transcripts'),
     answer: async (text) => {
       if (text.startsWith('hang') && isFirst(text)) await new Promise(() => undefined);
       if (text.startsWith('freeze')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);

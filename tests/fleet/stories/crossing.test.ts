@@ -214,7 +214,7 @@ test.skipIf(noRestic !== '')(
         await has('Scheduled as number 1')();
         await fleet.say('watch', bob);
         await has('I watch it.')();
-        await until('it is noted', () => fleet.redis.exists(keys.background));
+        await until('it is noted', async () => (await fleet.redis.exists(keys.background)) === 1);
         expect(await runningOn(two)).toBeGreaterThan(1);
         const session = await fleet.redis.hget(keys.conversation(bob), 'session');
         await runPeople(fleet, { action: 'move', address: bob, to: 'three' });

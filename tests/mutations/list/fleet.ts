@@ -76,6 +76,16 @@ export const fleet = [
       `if not first and mayBeFirst ~= '1' and`,
       'if false and',
     ],
+    [
+      'who waits with a session has files',
+      `if redis.call('HEXISTS', prefix .. ':conversation:' .. conversation, 'session') == 1 then`,
+      'if false then',
+    ],
+    [
+      'who only waits keeps no new system from starting',
+      `if redis.call('EXISTS', known, people) > 0 then`,
+      `if redis.call('EXISTS', known, people, conversations) > 0 then`,
+    ],
   ]),
   ...mutationsOf('worker/process/home-disk.ts', disk, [
     [

@@ -1,14 +1,22 @@
 -- Registers a home at the boot of its VM, and settles the first one. `facts` is JSON of what the VM
 -- says of itself, '' where it says nothing. A disk that is not the one which the home has been
 -- served from is refused while a worker of that one lives, other than an earlier boot of `worker`;
--- a disk without files may not become the first home of a system that has people already, unless
--- `mayBeFirst` is 1.
+-- a disk without files may not become the first home of a system whose people have files already,
+-- unless `mayBeFirst` is 1: who has only written before the first VM started has none.
 -- keys: firstHome, homes, record, known, conversations, people
 -- args: prefix, name, id, worker, facts, now, channel, mayBeFirst
 -- uses: home
--- derives: heartbeat, heartbeat@*
+-- derives: heartbeat, heartbeat@*, conversation:*
 local first = redis.call('GET', firstHome)
-if not first and mayBeFirst ~= '1' and redis.call('EXISTS', known, conversations, people) > 0 then return { 'not-first' } end
+local function havePeopleFiles()
+  if redis.call('EXISTS', known, people) > 0 then return true end
+  -- An earlier version noted those whose boxes are empty nowhere else.
+  for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
+    if redis.call('HEXISTS', prefix .. ':conversation:' .. conversation, 'session') == 1 then return true end
+  end
+  return false
+end
+if not first and mayBeFirst ~= '1' and havePeopleFiles() then return { 'not-first' } end
 local suffix = (not first or first == name) and '' or '@' .. name
 local disk = redis.call('HGET', record, 'id')
 local alive = string.match(redis.call('GET', prefix .. ':heartbeat' .. suffix) or '', '^(.*)#%d+$')
