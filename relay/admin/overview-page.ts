@@ -1,8 +1,8 @@
 import { adminEmpty } from './frame/empty.ts';
-import { agoWords, counted, dollars, durationWords } from './frame/format-measures.ts';
+import { counted, dollars, durationWords } from './frame/format-measures.ts';
 import { html } from './frame/html.ts';
 import type { Html } from './frame/html.ts';
-import { actionButton, personLink } from './frame/layout.ts';
+import { actionButton, ago, personLink } from './frame/layout.ts';
 import type { Frame } from './frame/layout.ts';
 import { countLooks } from './looks.ts';
 import { lookRows } from './looks-page.ts';
@@ -44,7 +44,7 @@ function nowRows(overview: Overview, frame: Frame): Html[] {
     row(
       'Computer',
       html`<span class="dot ${vm.state}"></span>${vmNames[vm.state]}`,
-      vmWords(vm, frame.now),
+      vmWords(vm, frame),
     ),
     waitingRowOfNow(overview, frame),
     row(
@@ -79,9 +79,7 @@ function waitingRowOfNow({ open, waiting }: Overview, frame: Frame): Html {
   );
   const people = [...new Set([...waiting, ...idle].map(({ conversation }) => conversation))];
   const words: Html[] = [
-    ...(count > 0
-      ? [html`the oldest ${agoWords(oldest, frame.now)}, of ${list(people, frame)}`]
-      : []),
+    ...(count > 0 ? [html`the oldest ${ago(oldest, frame)}, of ${list(people, frame)}`] : []),
     ...(working > 0 ? [html`${counted(working, 'turn')} working`] : []),
     ...(asking.length > 0
       ? [
@@ -122,21 +120,22 @@ const vmNames: Record<VmLine['state'], string> = {
   away: 'Away',
 };
 
-function vmWords({ state, since, worker, nextDue }: VmLine, now: number): string {
-  const due = nextDue === undefined || nextDue < now ? '' : `, next job ${agoWords(nextDue, now)}`;
-  if (state === 'awake') return `worker ${worker ?? ''}`;
-  if (state === 'away') return 'no worker, and none said it sleeps';
-  return `${since === undefined ? '' : `since ${durationWords(Math.max(now - since, 1000))}`}${due}`;
+function vmWords({ state, since, worker, nextDue }: VmLine, frame: Frame): Html {
+  const { now } = frame;
+  if (state === 'awake') return html`worker ${worker ?? ''}`;
+  if (state === 'away') return html`no worker, and none said it sleeps`;
+  const due = nextDue !== undefined && nextDue >= now && html`, next job ${ago(nextDue, frame)}`;
+  return html`${since !== undefined && html`since <time data-since="${since}">${durationWords(Math.max(now - since, 1000))}</time>`}${due}`;
 }
 
 /** The computers, where there are several. */
-function homeCard({ homes }: Overview, { now }: Frame): Html | false {
+function homeCard({ homes }: Overview, frame: Frame): Html | false {
   const peopleWords = (people: number, takes: number | undefined): string =>
     takes === undefined ? counted(people, 'person', 'people') : `${people} of ${takes} people`;
   return (
     homes.length > 0 &&
     html`<section class="card"><header><h2>Computers</h2></header>
-<ul class="rows">${homes.map(({ name, people, takes, vm }) => html`<li><span class="text">${name}</span><span class="side"><span class="dot ${vm.state}"></span>${vmNames[vm.state]}</span><span class="soft small">${peopleWords(people, takes)}, ${vmWords(vm, now)}</span></li>`)}</ul></section>`
+<ul class="rows">${homes.map(({ name, people, takes, vm }) => html`<li><span class="text">${name}</span><span class="side"><span class="dot ${vm.state}"></span>${vmNames[vm.state]}</span><span class="soft small">${peopleWords(people, takes)}, ${vmWords(vm, frame)}</span></li>`)}</ul></section>`
   );
 }
 

@@ -1,3 +1,5 @@
+import { tickScript } from '../admin/frame/tick-script.ts';
+
 /**
  * Keeps the page of a turn current. The server sends the pieces that have changed, and where it
  * stands, from which it goes on after a lost connection. Where it has no room, the page is loaded
@@ -6,11 +8,10 @@
 export const watchScript = `(() => {
   const main = document.getElementById('watch'), state = document.getElementById('w-live');
   const skew = Date.now() - Number(main.dataset.now);
-  const two = (ms) => ms < 1e4 ? (ms / 1e3).toFixed(1) + '\\u00a0s' : ms < 6e4 ? Math.floor(ms / 1e3) + '\\u00a0s' : ms < 36e5 ? Math.floor(ms / 6e4) + '\\u00a0min ' + Math.floor(ms / 1e3) % 60 + '\\u00a0s' : Math.floor(ms / 36e5) + '\\u00a0h ' + Math.floor(ms / 6e4) % 60 + '\\u00a0min';
-  const tick = () => { for (const time of document.querySelectorAll('time[data-since]')) time.textContent = two(Math.max(Date.now() - skew - Number(time.dataset.since), 0)); };
-  tick();
+  ${tickScript.trim()}
+  tick(skew);
   if (main.dataset.over === '1') return;
-  setInterval(tick, 1000);
+  setInterval(() => tick(skew), 1000);
   const put = ({ id, into, html }) => {
     const made = document.createElement('template');
     made.innerHTML = html;
@@ -29,7 +30,7 @@ export const watchScript = `(() => {
     if (held.length === 0 || chosen()) return;
     const low = innerHeight + scrollY >= document.documentElement.scrollHeight - 40;
     for (const part of held) put(part);
-    held = []; tick();
+    held = []; tick(skew);
     if (low) scrollTo(0, document.documentElement.scrollHeight);
   };
   setInterval(show, 1000);

@@ -9,6 +9,7 @@ import {
   durationWords,
   momentWords,
 } from '../../relay/admin/frame/format-measures.ts';
+import { tickScript } from '../../relay/admin/frame/tick-script.ts';
 import { spendPlot } from '../../relay/admin/money/plot.ts';
 import { turnTitle } from '../../relay/admin/turns/message-title.ts';
 import { parseStep } from '../../relay/admin/turns/turn-story.ts';
@@ -62,6 +63,20 @@ test('lengths of time, moments and money are said as people say them', () => {
     '$0.10',
     '$1.00',
     '$1234.57',
+  ]);
+  // An open page goes on in the same words; beyond a minute, work that goes on has its seconds.
+  const { took, away } = new Function(`${tickScript}; return { took, away };`)() as Record<
+    'took' | 'away',
+    (ms: number) => string
+  >;
+  const lengths = [1000, 4200, 9999, 10_000, 59_999, 60_000, 3599_000, 3600_000, 172_800_000, 1e9];
+  for (const ms of lengths)
+    expect([away(ms), away(-ms)]).toEqual([agoWords(0, ms), agoWords(ms, 0)]);
+  for (const ms of lengths.slice(0, 5)) expect(took(ms)).toBe(durationWords(ms));
+  expect([0, 61_000, 3_723_000].map((ms) => plain(took(ms)))).toEqual([
+    '0.0 s',
+    '1 min 1 s',
+    '1 h 2 min',
   ]);
   const moment = Date.UTC(2026, 10, 3, 4, 5, 6);
   expect(['UTC', 'Europe/Berlin'].map((zone) => plain(momentWords(moment, zone)))).toEqual([

@@ -7,7 +7,7 @@ import { createTurnRecords } from '../../shared/store/turns/records.ts';
 import type { RecordEntry } from '../../shared/store/turns/records.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { launchBrowser } from '../support/phone-page.ts';
-import { phone, withPipeline } from '../support/pipeline.ts';
+import { password, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
@@ -89,8 +89,24 @@ test('a step is on the page within a second of its record', async () => {
     expect(took).toHaveLength(5);
     // The middle one: a machine that is busy for a moment holds up one of them.
     expect(took[2]).toBeLessThan(scaled(1000));
-    gate.resolve();
     await page.close();
+
+    // The times of an open page go on by themselves, on the owner's pages as well.
+    const desk = await browser.newPage();
+    desk.setDefaultTimeout(scaled(15_000));
+    await desk.clock.install();
+    await desk.goto(`${bench.relayUrl}/admin`);
+    await desk.getByLabel('Password').fill(password);
+    await desk.getByRole('button', { name: 'Sign in' }).click();
+    await desk.locator('time[data-at]').first().waitFor();
+    await desk.clock.fastForward(3600_000);
+    await desk.locator('time', { hasText: '1\u00A0h ago' }).first().waitFor();
+    await desk.goto(`${bench.relayUrl}/admin/turns/${turn}`);
+    await desk.locator('#w-now time').waitFor();
+    await desk.clock.fastForward(3600_000);
+    await desk.locator('#w-now time', { hasText: '1\u00A0h' }).waitFor();
+    gate.resolve();
+    await desk.close();
   });
 });
 

@@ -48,7 +48,7 @@ export function adminPage({ title, path }: PageHead, frame: Frame, content: Html
 <title>${title} · Sidepocket</title><link rel="icon" type="image/svg+xml" href="/icon.svg"><link rel="apple-touch-icon" href="/icon-192.png"><link rel="manifest" href="/manifest.webmanifest"><style>${style}</style></head><body>
 <a class="skip" href="#content">Skip to the content</a>
 <header class="top"><div><a class="brand" href="/admin" aria-label="Sidepocket, overview">${mark}<span>Sidepocket</span></a><nav aria-label="Dashboard">${links.map(([to, name]) => html`<a href="${to}"${to === path && new Html(' aria-current="page"')}>${name}</a>`)}</nav></div></header>
-<main id="content" tabindex="-1">${said && html`<p class="said" role="status">${said}</p>`}${content}</main>
+<main id="content" tabindex="-1" data-now="${frame.now}">${said && html`<p class="said" role="status">${said}</p>`}${content}</main>
 <footer class="foot"><span id="as-of">${asOf(frame)}</span><form method="post" action="/admin/sign-out">${tokenField(token)}<button class="plain">Sign out</button></form></footer>
 <script nonce="${nonce}">${script}</script></body></html>`.text;
 }
@@ -73,9 +73,11 @@ export function actionButton(
   return html`<form method="post" action="${action}">${tokenField(token)}<button${kind && html` class="${kind}"`}>${label}${about && html`<span class="hidden">: ${about}</span>`}</button></form>`;
 }
 
-/** How long ago a moment (ms since 1970) was; the exact time appears on hover. */
+/**
+ * How long ago a moment (ms since 1970) was, or how soon it comes; the exact time appears on hover.
+ */
 export function ago(at: number, { now, zone }: Pick<Frame, 'now' | 'zone'>): Html {
-  return html`<time datetime="${new Date(at).toISOString()}" title="${momentWords(at, zone)}">${agoWords(at, now)}</time>`;
+  return html`<time datetime="${new Date(at).toISOString()}" data-at="${at}" title="${momentWords(at, zone)}">${agoWords(at, now)}</time>`;
 }
 
 /** The person of a conversation: their name, or the number. */

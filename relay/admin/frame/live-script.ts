@@ -1,10 +1,18 @@
+import { tickScript } from './tick-script.ts';
+
 /**
  * Keeps an open page current: the relay sends the content of the page when it changes. Nothing is
- * replaced while somebody writes or selects in it, and a hidden page listens to nothing.
+ * replaced while somebody writes or selects in it, and a hidden page listens to nothing. Its times
+ * go on by themselves.
  */
 export const liveScript = `(() => {
   const main = document.getElementById('content'), asOf = document.getElementById('as-of');
-  if (!main || !window.EventSource) return;
+  if (!main) return;
+  ${tickScript.trim()}
+  const skew = Date.now() - Number(main.dataset.now);
+  tick(skew);
+  setInterval(() => document.hidden || tick(skew), 1000);
+  if (!window.EventSource) return;
   let source;
   const busy = () => {
     const at = document.activeElement, chosen = getSelection();
@@ -20,6 +28,7 @@ export const liveScript = `(() => {
       const at = document.activeElement, href = main.contains(at) ? at.getAttribute('href') : null;
       const folds = new Map([...main.querySelectorAll('details[id]')].map((fold) => [fold.id, fold.open]));
       main.innerHTML = content;
+      tick(skew);
       for (const fold of main.querySelectorAll('details[id]')) if (folds.has(fold.id)) fold.open = folds.get(fold.id);
       if (href) for (const link of main.querySelectorAll('a')) if (link.getAttribute('href') === href) { link.focus({ preventScroll: true }); break; }
     };

@@ -158,4 +158,12 @@ export const watch = [
   ...mutationsOf('relay/watch/watched-turns.ts', 'tests/relay/watch-live.test.ts', [
     ['a page follows within a second', 'const gatherMs = 250;', 'const gatherMs = 60_000;'],
   ]),
+  ...mutationsOf('relay/admin/frame/live-script.ts', 'tests/relay/watch-live.test.ts', [
+    [
+      'the times of the owner’s pages go on',
+      'setInterval(() => document.hidden || tick(skew), 1000);',
+      '',
+      { named: 'within a second' },
+    ],
+  ]),
 ];
