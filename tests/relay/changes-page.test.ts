@@ -6,6 +6,7 @@ import type { ChangedFile, ChangedFiles } from '../../shared/store/changed-files
 import { createPageStore } from '../../shared/store/pages.ts';
 import { findViolations } from '../support/axe.ts';
 import { findFaintTexts } from '../support/contrast.ts';
+import { htmlAttacks } from '../support/html-attacks.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { withRelay } from '../support/relay-bench.ts';
 
@@ -60,6 +61,24 @@ test('nothing in names, lines or pictures becomes part of the page, and hidden s
       { title: evil, left: [evil], beyond: [evil] },
     ),
   );
+  const all = htmlAttacks.join(' ');
+  const attacked = renderChanges(
+    page(
+      [
+        file(`a/${all}`, {
+          from: `b/${all}`,
+          kind: 'renamed',
+          patch: `@@ -1 +1 @@\n-${all}\n+1${all}\n`,
+        }),
+        file(all, { modes: [all, all], why: 'binary' }),
+      ],
+      { title: all, left: [all], beyond: [all], unseen: [all] },
+    ),
+  ).body;
+  const tags = [...attacked.matchAll(/<([a-z][\w-]*)((?:\s[^<>]*)?)>/gi)];
+  const own = /^(?:h1|p|span|div|details|summary|wbr|b|i|code|del|ins|mark|ul|li|hr)$/;
+  expect(tags.map(([, name = '']) => name).filter((name) => !own.test(name))).toEqual([]);
+  expect(tags.filter(([, , given = '']) => /\bon\w+=|style|src/i.test(given))).toEqual([]);
   expect(body).not.toMatch(/<(?:img|script)/);
   expect(body.match(/<\/details>/g)).toHaveLength(1);
   expect(body).toContain('<mark>⟨U+202E⟩</mark>');

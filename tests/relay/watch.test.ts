@@ -258,7 +258,7 @@ test('Stop on the page stops nothing: the chat asks, and its button stops that t
   });
 });
 
-test('hostile words stay words, in what is asked, steps, calls, outputs, questions, tasks and answers', async () => {
+test('hostile words stay words, in what is asked, steps, calls, outputs, questions, tasks, answers, names, files and failures', async () => {
   await withRelay({}, async (bench) => {
     const all = htmlAttacks.join(' ');
     const { turn, append, finish } = await startTurn(bench, all.slice(0, 1400));
@@ -270,15 +270,32 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
       { kind: 'asked', at },
       { kind: 'task', at, id: all, words: all, isHelper: true },
     );
-    finish();
-    await until('the answer', () => bench.replies().length === 1);
+    const { redis } = bench;
     const url = await linkTo(bench, turn);
     const browser = await opened(url);
     const admin = await signIn(bench);
-    const pages = [
+    const both = async (): Promise<string[]> => [
       await (await browser.get(url)).text(),
       (await admin.get(`/admin/turns/${turn}`)).text,
     ];
+    // While a question waits, with a person of an odd name, and a computer of one.
+    const id = (await redis.hget(keys.people, phone)) ?? '';
+    await redis.hset(keys.person(id), 'name', all);
+    const asks = { turn, open: { text: all, labels: [all] } };
+    await redis.hset(keys.conversation(phone), 'questions', JSON.stringify(asks));
+    const waiting = await both();
+    for (const page of waiting) expect(page).toContain('I am waiting for you');
+    await redis.hdel(keys.conversation(phone), 'questions');
+    finish();
+    await until('the answer', () => bench.replies().length === 1);
+    // A file, and a reason of a failure.
+    const [reply = ''] = await redis.lrange(keys.turnReplies(turn), 0, -1);
+    const file = { token: 'a', type: all, name: all, size: 1 };
+    await redis.hset(keys.reply(reply), 'file', JSON.stringify(file));
+    await redis.hset(keys.message(turn), 'state', 'failed');
+    await redis.hset(keys.turn(turn), 'failure', all);
+    const pages = [...(await both()), ...waiting];
+    expect(pages[1]).toContain('Why it failed');
     for (const page of pages) {
       // Without our own style, script and picture.
       const main = /<main[^]*<\/main>/.exec(page)?.[0].replace(/<svg[^]*?<\/svg>/g, '') ?? '';
@@ -291,8 +308,8 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
       expect(tags.filter(([tag]) => /href="(?!\/admin|#)/.test(tag))).toEqual([]);
     }
     // The owner sees ids and calls as well, the person does not.
-    expect(pages.map((page) => page.includes('class="raw'))).toEqual([false, true]);
-    expect(pages.map((page) => page.includes(turn))).toEqual([false, true]);
-    expect(pages[0]).not.toContain(phone);
+    expect(pages.map((page) => page.includes('class="raw'))).toEqual([false, true, false, true]);
+    expect(pages.map((page) => page.includes(turn))).toEqual([false, true, false, true]);
+    for (const page of [pages[0], pages[2]]) expect(page).not.toContain(phone);
   });
 });
