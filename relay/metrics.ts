@@ -187,9 +187,15 @@ function addMeters({ meters }: Gauges, registry: Registry): void {
     help: 'How long computers may have been awake besides, before they were killed',
     registers,
   });
+  const repeated = new Gauge({
+    name: 'sidepocket_month_messages_not_settled',
+    help: 'Messages that Twilio may have taken besides: they were sent again after a break',
+    registers,
+  });
   for (const [kind, count] of Object.entries(meters.messages)) messages.set({ kind }, count);
   for (const [home, ms] of meters.vmMs) vm.set({ home }, Math.round(ms / 1000));
   unsettled.set(Math.round(meters.unsettled.vmMs / 1000));
+  repeated.set(meters.unsettled.messages);
   if (meters.commands === undefined) return;
   const commands = new Gauge({
     name: 'sidepocket_month_redis_commands',

@@ -7,8 +7,10 @@ import { createMeters, vmNoteMs } from '../../shared/store/money/meters.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { phone, withPipeline } from '../support/pipeline.ts';
+import { signIn } from '../support/admin-client.ts';
+import { password, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { startWorkerProcess } from '../support/processes.ts';
 import { withRedis } from '../support/redis.ts';
 import { settled } from '../support/settled.ts';
 import { texts } from '../support/story-bench.ts';
@@ -71,6 +73,45 @@ test('messages are counted by kind as the twin does, whatever comes twice or out
     // What the looks themselves take, and what the relay sends between two looks, is on either
     // side.
     expect(Math.abs(after - before - counted)).toBeLessThanOrEqual(40);
+  });
+});
+
+test('a message of which nothing is found, and which is sent again, is not settled', async () => {
+  await withPipeline({}, async (bench) => {
+    const { redis, twin, say, startWorker } = bench;
+    twin.faults.set('create-reset-after', { times: 1 });
+    twin.faults.set('callbacks-dropped', { times: 3 });
+    twin.faults.set('list-lags', { ms: 3600_000 });
+    await startWorker({ reconciling: { firstMs: 20, lastMs: 300, blindMs: 3_600_000 } });
+    await say('one');
+    await until('the second copy', () => countOf(bench).text === 2);
+    await settled(bench);
+    const { month } = await createMeters(redis).read(dayOf(Date.now()));
+    expect([month.messages.text, month.unsettled.messages]).toEqual([1, 1]);
+    const admin = await signIn(bench);
+    expect((await admin.get('/admin/money')).text).toContain(
+      '<dt>Messages, not settled</dt><dd>up to 1 message</dd>',
+    );
+    const authorization = `Basic ${Buffer.from(`any:${password}`).toString('base64')}`;
+    const metrics = await fetch(`${bench.relayUrl}/metrics`, { headers: { authorization } });
+    expect(await metrics.text()).toContain('sidepocket_month_messages_not_settled 1\n');
+  });
+});
+
+test('the seconds of a home are those of its computer’s process', async () => {
+  await withPipeline({}, async (bench) => {
+    const meters = createMeters(bench.redis);
+    const read = async () => (await meters.read(dayOf(Date.now()))).month;
+    const spawned = Date.now();
+    const worker = await startWorkerProcess(bench, { HOME_NAME: 'east' });
+    await until('its start', async () => (await read()).vmMs.has('east'));
+    const [ready, counted] = [Date.now(), (await read()).vmMs.get('east') ?? 0];
+    const ending = Date.now();
+    await worker.stop();
+    const { vmMs, unsettled } = await read();
+    expect(vmMs.get('east')).toBeGreaterThanOrEqual(counted + ending - ready);
+    expect(vmMs.get('east')).toBeLessThanOrEqual(Date.now() - spawned);
+    expect(unsettled.vmMs).toBe(0);
   });
 });
 

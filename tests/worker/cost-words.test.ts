@@ -17,7 +17,7 @@ const counted = (change: Partial<MeterSums> = {}): MeterSums => ({
   messages: { received: 0, text: 0, file: 0, buttons: 0, template: 0 },
   vmMs: new Map(),
   commands: undefined,
-  unsettled: { vmMs: 0, commandGaps: 0 },
+  unsettled: { vmMs: 0, commandGaps: 0, messages: 0 },
   ...change,
 });
 const prices: MeterPrices = {
@@ -106,7 +106,7 @@ test('messages, the computer and Redis are told with their prices, and what is n
     messages,
     vmMs,
     commands: 28_000,
-    unsettled: { vmMs: 90_000, commandGaps: 1 },
+    unsettled: { vmMs: 90_000, commandGaps: 1, messages: 1 },
   });
   const report = {
     conversation: me,
@@ -123,6 +123,7 @@ test('messages, the computer and Redis are told with their prices, and what is n
     'Messages this month: 100 in and 100 out, $1.00 to Twilio and $0.01 to Meta.',
     'Computer awake: 0.0 h, $0.00 today, 1.5 h, $0.09 this month.',
     'Redis commands: 0 today, 28,000 this month.',
+    'Not settled: up to 1 more message, sent again after a break.',
     'Not settled: up to 2 min more, before the computer was cut off.',
     'Not settled: Redis’s commands around a restart of it.',
     'A month without any use costs $5.98.',

@@ -99,7 +99,11 @@ function meterLines(
     lines.push(
       `Redis commands: ${count(today.commands ?? 0)} today, ${count(month.commands)} this month.`,
     );
-  const { vmMs, commandGaps } = month.unsettled;
+  const { vmMs, commandGaps, messages: repeated } = month.unsettled;
+  if (repeated > 0)
+    lines.push(
+      `Not settled: up to ${count(repeated)} more ${repeated === 1 ? 'message' : 'messages'}, sent again after a break.`,
+    );
   if (vmMs > 0)
     lines.push(
       `Not settled: up to ${Math.ceil(vmMs / 60_000)} min more, before the computer was cut off.`,

@@ -31,6 +31,14 @@ export function meterCard(
     `${(ms / 3600_000).toFixed(2)} h${usdPerHour === undefined ? '' : `, ${dollars((ms / 3600_000) * usdPerHour, isPretend)}`}`;
   const rows: [string, string | Html][] = [
     ...messageKinds.flatMap(of),
+    ...(month.unsettled.messages > 0
+      ? [
+          ['Messages, not settled', `up to ${counted(month.unsettled.messages, 'message')}`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
     ['Fees today', price(today)],
     ['Fees this month', price(month)],
     ...[...month.vmMs].map(([home, ms]): [string, Html] => [

@@ -13,8 +13,11 @@ export type MeterSums = {
   vmMs: ReadonlyMap<string, number>;
   /** Commands that Redis has processed; undefined where it does not tell. */
   commands: number | undefined;
-  /** What was open at a kill: how long a VM may have been awake besides (ms), and Redis's restarts. */
-  unsettled: { vmMs: number; commandGaps: number };
+  /**
+   * What was open at a kill: how long a VM may have been awake besides (ms), Redis's restarts, and
+   * messages that were sent again because Twilio's list did not have them: it may have taken them.
+   */
+  unsettled: { vmMs: number; commandGaps: number; messages: number };
 };
 
 /** One VM's time awake. */
@@ -125,6 +128,10 @@ function parseSums(
     ) as Record<MessageKind, number>,
     vmMs,
     commands: open['redis'] === undefined ? undefined : get('commands'),
-    unsettled: { vmMs: openMs, commandGaps: get('commands-gaps') },
+    unsettled: {
+      vmMs: openMs,
+      commandGaps: get('commands-gaps'),
+      messages: get('messages-open'),
+    },
   };
 }

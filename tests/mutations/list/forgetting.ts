@@ -60,6 +60,13 @@ export const forgettingList = [
       '',
     ],
   ]),
+  ...mutationsOf('shared/store/boxes/lua/begin.lua', meters, [
+    [
+      'a message that is sent again without having been found is not settled',
+      'if isRepeated then',
+      'if false then',
+    ],
+  ]),
   ...mutationsOf('shared/store/money/lua/meter-vm.lua', meters, [
     [
       'what was killed is noted once',
