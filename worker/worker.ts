@@ -8,7 +8,6 @@ import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import { announceWork } from '../shared/store/redis/pubsub.ts';
-import { mendJobs } from '../shared/store/mend-jobs.ts';
 import { queuesOf } from '../shared/store/vm-state.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
@@ -31,7 +30,7 @@ import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
 import { startChores } from './process/chores.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
-import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
+import { closeQueueWorker, createQueueWorker, recoverJobs } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
 import type { ProcessorDeps } from './processors.ts';
 import { createFileReader } from './reading/file-reader.ts';
@@ -118,13 +117,7 @@ export async function runWorker(
       log,
       running,
       listener: {
-        recover: async (name) => {
-          // BullMQ's recovery loses a job at which it fails.
-          await mendJobs(redis, name, 'active').catch((error: unknown) =>
-            log.warn({ err: error, queue: name }, 'mending jobs failed'),
-          );
-          await workers.get(name)?.getBackend().moveStalledJobsToWait();
-        },
+        recover: async (name) => await recoverJobs(redis, name, workers.get(name), log),
         onStranded,
         onLostWork: () => background?.recover(),
         onHelps: (homes) => helping.follow(homes),

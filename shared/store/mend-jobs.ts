@@ -113,7 +113,7 @@ export function isUnreadableJob(error: unknown): boolean {
   if (error instanceof SyntaxError || error instanceof TypeError) return true;
   return (
     error instanceof Error &&
-    /WRONGTYPE|not an integer|Expected .+ but found|Failed to add repeatable job/.test(
+    /WRONGTYPE|not an integer|Expected (?:\w+ ){1,5}but found|Failed to add repeatable job/.test(
       error.message,
     )
   );

@@ -111,6 +111,20 @@ function mendOnError(worker: Worker, { name, redis, onLockLost, log }: QueueWork
   });
 }
 
+/** Puts the jobs of a queue that a dead worker had back into it; none without a `worker` for it. */
+export async function recoverJobs(
+  redis: Redis,
+  queue: string,
+  worker: Worker | undefined,
+  log: Log,
+): Promise<void> {
+  // BullMQ's recovery loses a job at which it fails.
+  await mendJobs(redis, queue, 'active').catch((error: unknown) =>
+    log.warn({ err: error, queue }, 'mending jobs failed'),
+  );
+  await worker?.getBackend().moveStalledJobsToWait();
+}
+
 /**
  * Leaves a fenced job to the worker that has it, never as failed: that would end it there, too, and
  * what it was added for would wait for a sweep. If the lock is this run's, so that no other worker
