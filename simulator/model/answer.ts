@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
+/** Why a message of the Messages API ends. */
+export type StopReason = 'end_turn' | 'tool_use' | 'max_tokens' | 'pause_turn' | 'refusal';
+
 /**
- * One block of the scripted model's answer: words, or a tool call that Claude Code really executes.
+ * One block of the scripted model's answer: words, or a tool call that Claude Code really executes;
+ * or why the message ends, where that is another reason than its blocks give.
  */
 export type AnswerBlock =
   | { type: 'text'; text: string }
-  | { type: 'tool_use'; name: string; input: Record<string, unknown> };
+  | { type: 'tool_use'; name: string; input: Record<string, unknown> }
+  | { type: 'stop'; reason: StopReason };
 
 /** The content of one assistant message. It ends the turn unless it calls a tool. */
 export type Answer = AnswerBlock[];
@@ -30,7 +35,7 @@ export type AssistantMessage = {
   role: 'assistant';
   model: string;
   content: MessageBlock[];
-  stop_reason: 'end_turn' | 'tool_use';
+  stop_reason: StopReason;
   stop_sequence: null;
   usage: Usage;
 };
@@ -43,6 +48,11 @@ export function text(words: string): Answer {
 /** An answer that calls one tool by its full name, for example `mcp__whatsapp__send_file`. */
 export function callTool(name: string, input: Record<string, unknown>): Answer {
   return [{ type: 'tool_use', name, input }];
+}
+
+/** Words of an answer that ends for this reason. */
+export function cutOff(words: string, reason: StopReason): Answer {
+  return [...text(words), { type: 'stop', reason }];
 }
 
 /** Whether the answer leaves the turn open because a tool result has to come back. */
@@ -76,10 +86,13 @@ export function createMessage(
     type: 'message',
     role: 'assistant',
     model,
-    content: answer.map((block) =>
-      block.type === 'text' ? block : { ...block, id: createId('toolu') },
-    ),
-    stop_reason: callsTool(answer) ? 'tool_use' : 'end_turn',
+    content: answer.flatMap((block): MessageBlock[] => {
+      if (block.type === 'stop') return [];
+      return [block.type === 'text' ? block : { ...block, id: createId('toolu') }];
+    }),
+    stop_reason:
+      answer.find((block) => block.type === 'stop')?.reason ??
+      (callsTool(answer) ? 'tool_use' : 'end_turn'),
     stop_sequence: null,
     usage: {
       ...inputUsage(countTokens(requestCharacters), withCache),

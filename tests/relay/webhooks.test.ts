@@ -14,10 +14,12 @@ import { until } from '../support/until.ts';
 
 const empty = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
 
-/** The names of everything that is stored, sorted. */
-/** Every key but the list of those who may write, which the relay writes when it is ready. */
+/** What the relay writes when it is ready. */
+const ownKeys = new Set<string>([keys.allowed, keys.dashboard]);
+
+/** The names of everything else that is stored, sorted. */
 const stored = async (redis: Redis): Promise<string[]> =>
-  (await redis.keys('*')).filter((key) => key !== keys.allowed).toSorted();
+  (await redis.keys('*')).filter((key) => !ownKeys.has(key)).toSorted();
 
 test('an accepted message is stored with its turn and answered with empty TwiML', async () => {
   await withRelay({}, async ({ post, redis }) => {

@@ -54,7 +54,10 @@ function tell(seen: ConversationView): Answer {
 
 function words(seen: ConversationView): string {
   return tell(seen)
-    .map((block) => (block.type === 'text' ? block.text : `<${block.name}>`))
+    .map((block) => {
+      if (block.type === 'text') return block.text;
+      return block.type === 'tool_use' ? `<${block.name}>` : '';
+    })
     .join('');
 }
 

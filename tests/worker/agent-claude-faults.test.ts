@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callTool, text } from '../../simulator/model/answer.ts';
+import { callTool, cutOff, text } from '../../simulator/model/answer.ts';
 import type { ApiErrorType } from '../../simulator/model/api-error.ts';
 import { createFaults } from '../../simulator/model/faults.ts';
 import type { Faults } from '../../simulator/model/faults.ts';
@@ -35,6 +35,12 @@ const find: Story = {
   ],
 };
 
+/** `unsafe`: the safeguards stop the answer, also when Claude Code asks once more. */
+const unsafe: Story = {
+  matches: (asked) => asked === 'unsafe' || asked.startsWith('Your response above was stopped'),
+  next: (_view, asked) => cutOff(asked === 'unsafe' ? 'One half.' : 'Another.', 'refusal'),
+};
+
 /** Refuses what follows a tool call. */
 const refusesResults = (status: number, type: ApiErrorType): Partial<Faults> => ({
   refuse: ({ messages }) =>
@@ -54,7 +60,7 @@ let last: RunningTurn | undefined;
 beforeAll(async () => {
   bench = await openClaudeAgent({
     modelPatienceMs: patienceMs,
-    model: { stories: [goesOn, gate, find] },
+    model: { stories: [goesOn, gate, find, unsafe] },
   });
   workspace = await bench.workspace('15551230001');
 });
@@ -222,6 +228,16 @@ test.each<Refusal>([
     });
   },
 );
+
+test('an answer that the safeguards stop twice fails as that, behind what was said of it', async () => {
+  const turn = goOn('unsafe');
+  expect(await turn.ended).toMatchObject({ kind: 'declined' });
+  const said = turn.events.flatMap((event) => (event.kind === 'words' ? [event.words.text] : []));
+  expect(said).toEqual(['One half.', 'Another.']);
+  const next = goOn('say and now');
+  expect(await next.ended).toBeUndefined();
+  expect(next.answers().map((answer) => answer.text)).toEqual(['and now']);
+});
 
 test('a passing trouble is told as such and does not end the turn', async () => {
   bench.model.faults.overloaded = 1;

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callTool, text } from '../../simulator/model/answer.ts';
+import { callTool, cutOff, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import type { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
@@ -35,6 +35,13 @@ const stories: Story[] = [
     next: () => [...text('The first block.'), ...text('The second block.')],
   },
   { matches: (asked) => asked === 'nothing', next: () => [] },
+  { matches: (asked) => asked === 'too much', next: () => cutOff('The first half', 'max_tokens') },
+  { matches: (asked) => asked === 'unsafe', next: () => cutOff('The harmless half', 'refusal') },
+  {
+    // Claude Code asks the model to go on.
+    matches: (asked) => /^(Output token limit hit|Your response above was stopped)/.test(asked),
+    next: () => text('and the rest.'),
+  },
   {
     matches: (asked) => asked === 'write to me',
     next: ({ results }) =>
@@ -175,15 +182,13 @@ test('what ends in the background is an answer of its own, about what led to it'
   await rm(backgroundGate);
 });
 
-test('an answer is what comes after the last tool, with all its blocks, live and from the transcript', async () => {
+test('an answer is all that was said, with all its blocks and halves, live and from the transcript', async () => {
   const { turn, release } = main;
-  const prompts = ['look', 'two blocks', 'nothing', 'fail'].map((words) => ({
-    id: `SM${crypto.randomUUID()}`,
-    text: words,
-  }));
+  const asked = ['look', 'two blocks', 'nothing', 'fail', 'too much', 'unsafe'];
+  const prompts = asked.map((words) => ({ id: `SM${crypto.randomUUID()}`, text: words }));
   const live = [];
   for (const prompt of prompts) live.push(await turn({ prompts: [prompt] }));
-  const [looked, blocks, nothing, failed] = live;
+  const [looked, blocks, nothing, failed, long, unsafe] = live;
   expect(looked?.answers().map((answer) => answer.text)).toEqual(['Seen.']);
   const tool = looked?.events.find((event) => event.kind === 'tool');
   expect(tool).toMatchObject({ name: 'Bash', summary: 'echo hi', timeoutMs: undefined });
@@ -198,7 +203,14 @@ test('an answer is what comes after the last tool, with all its blocks, live and
   );
   await release();
   const again = await turn({ prompts });
-  const outline = (turn: RunningTurn) => turn.answers().map((answer) => [answer.id, answer.text]);
+  const outline = (turn: RunningTurn) =>
+    turn.answers().map(({ id, earlier = [], text: last }) => {
+      return [id, [...earlier.map((words) => words.text), last].join('\n\n')];
+    });
+  expect([long, unsafe].flatMap((turn) => (turn ? outline(turn) : []))).toMatchObject([
+    [expect.any(String), 'The first half\n\nand the rest.'],
+    [expect.any(String), 'The harmless half\n\nand the rest.'],
+  ]);
   expect(outline(again)).toEqual(live.flatMap(outline));
 });
 

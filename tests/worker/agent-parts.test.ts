@@ -177,6 +177,13 @@ test('an entry is what Claude Code wrote it as', () => {
   expect(
     readEntry('assistant', { model: 'claude', stop_reason: 'tool_use', content: said('first') }),
   ).toEqual({ kind: 'words', by: 'claude', text: 'first' });
+  const kindAfter = (stop_reason: string | null) =>
+    readEntry('assistant', { model: 'claude', stop_reason, content: said('hi') }).kind;
+  expect(
+    ['max_tokens', 'model_context_window_exceeded', 'pause_turn', 'refusal'].map(kindAfter),
+  ).toEqual(['words', 'words', 'words', 'words']);
+  // What was cut off in the middle of a sentence is said again.
+  expect(['stop_sequence', null].map(kindAfter)).toEqual(['answer', 'other']);
   expect(
     readEntry('assistant', {
       model: '<synthetic>',

@@ -35,7 +35,7 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     };
     const attempts: Partial<Attempts> = { taken: () => new Set(), take: async () => undefined };
     // What is looked at is all in the opening.
-    const parts = { stores: {} } as unknown as CommandDeps;
+    const parts = { stores: {}, settings: { times: {} } } as unknown as CommandDeps;
     const context = {
       turn: 'turn',
       conversation: phone,

@@ -34,6 +34,7 @@ test('each failure has one sentence of its own that says what helps', () => {
     'too-long',
     'unreadable',
     'history',
+    'declined',
     'refused',
     'day-limit',
     'broken',

@@ -6,6 +6,7 @@
  * - `too-long`, `unreadable`: Claude cannot accept the conversation, or a picture or document in it.
  * - `history`: the API refuses the conversation so far; only a fresh session helps.
  * - `budget`, `day-limit`: its budget is used up, or what the owner lets the person use in a day.
+ * - `declined`: the model's safeguards have stopped its answer.
  * - `refused`: the API refuses the request for a reason of its own; the failure's message has its
  * words in short, as they may be quoted to the person.
  * - `files-away`: the person's files could not be restored from their snapshot.
@@ -27,6 +28,7 @@ export type FailureKind =
   | 'too-long'
   | 'unreadable'
   | 'history'
+  | 'declined'
   | 'refused'
   | 'budget'
   | 'day-limit'

@@ -56,7 +56,7 @@ export function tellStory(
     ...stories,
   ]);
   const answer = story.next(view, asked);
-  if (callsTool(answer)) return answer;
+  if (callsTool(answer) || answer.some(({ type }) => type === 'stop')) return answer;
   const words = answer.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const spoken = [
     ...before

@@ -174,7 +174,18 @@ export const backgroundWork = [
       '',
     ],
   ]),
+  ...mutationsOf(
+    'worker/agent/claude/transcript/transcript.ts',
+    'tests/worker/agent-parts.test.ts',
+    [['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"]],
+  ),
   ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
+    [
+      'safeguards are no refusal of the request',
+      "{ kind: 'declined', stopReason: 'refusal' },",
+      '',
+      { test: 'tests/worker/refusals.test.ts' },
+    ],
     [
       'an earlier limit does not hide the cause',
       `(limit && (kind === 'broken' || kind === 'model-away'))`,

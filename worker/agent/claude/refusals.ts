@@ -17,6 +17,8 @@ export type Refusal = {
   apiError?: string | undefined;
   /** Why Claude Code ended the work. */
   terminalReason?: string | undefined;
+  /** Why the model's last message ended. */
+  stopReason?: string | undefined;
   /** The words of the API, or Claude Code's own in their place. */
   words?: string | undefined;
 };
@@ -30,6 +32,7 @@ type Row = {
   error?: readonly string[];
   apiError?: readonly string[];
   terminalReason?: readonly string[];
+  stopReason?: string;
   words?: RegExp;
 };
 
@@ -40,6 +43,9 @@ type Row = {
  */
 const rows: readonly Row[] = [
   { kind: 'budget', status: 402, type: 'budget_error' },
+  // Claude Code asks the model once more by itself before.
+  { kind: 'declined', stopReason: 'refusal' },
+  { kind: 'declined', words: /\bcontent filtering policy\b/i },
   {
     kind: 'too-long',
     terminalReason: ['prompt_too_long', 'blocking_limit', 'rapid_refill_breaker'],
@@ -71,6 +77,8 @@ const rows: readonly Row[] = [
   { kind: 'no-model', error: ['model_not_found'] },
   { kind: 'no-model', status: 404 },
   { kind: 'unreadable', status: 413 },
+  // A 429 as well, which no waiting ends.
+  { kind: 'too-long', words: /\blong context (?:requests|beta)\b/i },
   { kind: 'usage-limit', error: ['rate_limit'] },
   { kind: 'usage-limit', status: 429 },
   { kind: 'overloaded', error: ['overloaded'] },
@@ -88,13 +96,15 @@ export function classifyRefusal(refusal: Refusal): FailureKind {
   return rows.find((row) => applies(row, refusal))?.kind ?? 'broken';
 }
 
-function applies(row: Row, { status, type, error, apiError, terminalReason, words }: Refusal) {
+function applies(row: Row, refusal: Refusal): boolean {
+  const { status, type, error, apiError, terminalReason, stopReason, words } = refusal;
   const isOneOf = (names: readonly string[] | undefined, name: string | undefined): boolean =>
     names === undefined || (name !== undefined && names.includes(name));
   return (
     (row.status === undefined || row.status === status) &&
     (row.from === undefined || (status !== undefined && status >= row.from)) &&
     (row.type === undefined || row.type === type) &&
+    (row.stopReason === undefined || row.stopReason === stopReason) &&
     (row.words === undefined || row.words.test(words ?? '')) &&
     isOneOf(row.error, error) &&
     isOneOf(row.apiError, apiError) &&
@@ -177,7 +187,9 @@ export function createFailure(
   const { api_error, api_error_type: type } = Untyped.parse(result);
   const status = api_error_status ?? undefined;
   const apiError = trouble?.apiError ?? api_error;
-  const refusal = { status, type, error: trouble?.error, apiError, terminalReason, words };
+  const stopReason = result.stop_reason ?? undefined;
+  const error = trouble?.error;
+  const refusal = { status, type, error, apiError, terminalReason, stopReason, words };
   const kind = classifyRefusal(refusal);
   const requestId = trouble?.requestId;
   // The log and the dashboard show it.

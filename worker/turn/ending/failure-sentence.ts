@@ -53,6 +53,8 @@ export function failureSentence(
       'I could not finish this: a picture or document in this conversation is too large or broken for Claude. Send it smaller, or text “/new” for a fresh start.',
     history:
       'I could not finish this: Claude cannot read our conversation any more. Text “/new” for a fresh start, which keeps the files, then “retry”.',
+    declined:
+      "I could not finish this: Claude's safeguards stopped the answer, as happens with harmless requests, too. Say it in other words, or text “/new” for a fresh start, which keeps the files.",
     refused: `I could not finish this: Claude refused it. ${again}`,
     budget: 'I stopped here, because the budget is used up. Text “retry” to go on.',
     'day-limit':

@@ -7,7 +7,7 @@ import { isBlank, withoutFiller } from '../filler.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
- * `words` were said before or beside a tool call, or before the model's limit of tokens; `break`
+ * `words` were said before or beside a tool call, or before the answer went on; `break`
  * marks an interruption or a failure of the model, noted by Claude Code; `note` is our own request
  * to go on, `notice` tells the model that work in the background has ended.
  */
@@ -80,8 +80,20 @@ function isOutcome(text: string): boolean {
   );
 }
 
-/** Why a model's message ends although the answer continues. */
-const goesOn = new Set<unknown>(['tool_use', 'max_tokens', 'pause_turn']);
+/** Why a model's message ends when the answer is complete. */
+const complete = new Set<unknown>(['end_turn', 'stop_sequence']);
+
+/**
+ * Why a model's message ends although the answer continues: Claude Code asks again after the limit
+ * of tokens, and once after the safeguards.
+ */
+const goesOn = new Set<unknown>([
+  'tool_use',
+  'max_tokens',
+  'model_context_window_exceeded',
+  'pause_turn',
+  'refusal',
+]);
 
 /** Classifies an entry by its type and its Messages API message. An unknown form is `other`. */
 export function readEntry(type: string, message: unknown): Omit<TranscriptEntry, 'id'> {
@@ -109,7 +121,7 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
   // after an interruption.
   const by = 'claude';
   if (model === '<synthetic>') return { kind: 'break', by, text };
-  if (stopReason === 'end_turn') return { kind: 'answer', by, text };
+  if (complete.has(stopReason)) return { kind: 'answer', by, text };
   return { kind: goesOn.has(stopReason) && !isBlank(text) ? 'words' : 'other', by, text };
 }
 
