@@ -5,7 +5,8 @@ import type { Threads } from '../../shared/store/turns/thread.ts';
 import type { Sessions } from '../../shared/store/sessions.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Spend } from '../../shared/store/money/spend.ts';
-import type { TurnList } from '../../shared/store/turns/turn-list.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { TurnList, TurnQuery, WaitingInbox } from '../../shared/store/turns/turn-list.ts';
 import { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { MeterPrices } from '../../shared/runtime/prices/message-fees.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -64,6 +65,7 @@ export async function writePage(
   const [, section = '', name = '', ...rest] = url.pathname.split('/').slice(1);
   if (rest.length > 0) return undefined;
   const id = decode(name);
+  if (id === '' && name !== '') return undefined;
   if (section === '' && name === '') {
     const overview = await sources.overview(frame.now, frame.zone);
     const content = overviewPage(overview, frame, sources.warning);
@@ -105,36 +107,43 @@ async function turnsPage(
   { frame, directory }: View,
   { redis, list }: PageSources,
 ): Promise<Page> {
-  const query = parseListQuery(url.searchParams);
-  const found = isTurnId(query.words) ? await findTurn(redis, query.words) : undefined;
+  const asked = parseListQuery(url.searchParams);
+  const found = isTurnId(asked.words) ? await findTurn(redis, asked.words) : undefined;
   if (found !== undefined) return { redirect: found };
-  const isWaiting =
-    query.home === '' &&
-    query.after === undefined &&
-    query.day === '' &&
-    ['', 'waiting'].includes(query.state);
   const known = await createHomeRegistry(redis).list();
   const homes = known.length > 1 ? known : [];
+  // A home that is not known asks for nothing.
+  const home = homes.some(({ name }) => name === asked.home) ? asked.home : '';
+  const query = { ...asked, home };
+  const isWaiting = query.after === undefined && ['', 'waiting'].includes(query.state);
   const wanted = toTurnQuery(query, frame.zone, homes);
   const [{ turns, next }, open, count] = await Promise.all([
     list.find(wanted),
     isWaiting ? list.open() : undefined,
     list.count(),
   ]);
-  const words = query.words.toLowerCase();
-  const waiting = (open?.inboxes ?? [])
-    .filter(({ conversation }) => query.person === '' || query.person === conversation)
-    .map((inbox) => ({
-      ...inbox,
-      messages: inbox.messages.filter(({ text, conversation, profileName = '' }) =>
-        [text, conversation, profileName].some((part) => part.toLowerCase().includes(words)),
-      ),
-    }));
+  const waiting = open ? waitingOf(open.inboxes, wanted) : [];
   const people = directory.people.flatMap(({ conversations, name }) =>
     conversations.map((one) => [one, name ?? one] as [string, string]),
   );
   const content = turnListPage({ query, turns, next, waiting, count, people, homes }, frame);
   return { title: 'Turns', path: '/admin/turns', content };
+}
+
+/** The messages among those that no turn has taken up that fit what is asked. */
+function waitingOf(
+  inboxes: WaitingInbox[],
+  { conversation, words = '', home, since = 0, before = Number.POSITIVE_INFINITY }: TurnQuery,
+): WaitingInbox[] {
+  const small = words.toLowerCase();
+  const fits = ({ at, text, profileName = '', conversation: of }: Message): boolean =>
+    Date.parse(at) >= since &&
+    Date.parse(at) < before &&
+    [text, of, profileName].some((part) => part.toLowerCase().includes(small));
+  return inboxes
+    .filter((inbox) => conversation === undefined || conversation === inbox.conversation)
+    .filter((inbox) => home === undefined || home === inbox.home)
+    .map((inbox) => ({ ...inbox, messages: inbox.messages.filter(fits) }));
 }
 
 async function onePage(

@@ -119,7 +119,12 @@ test('each turn on the pages has the state of its messages, and search, filters 
     );
     expect(await found('?day=2020-01-01')).toEqual([]);
     // What makes no sense asks for nothing.
-    expect(await list('?state=x&day=y&person=z&after=%00')).toEqual(rows);
+    for (const query of ['state=x&day=y&person=z&after=%00', 'day=2026-02-31&home=east', 'q[]=a'])
+      expect(await list(`?${query}`), `with ${query}`).toEqual(rows);
+    expect(await found(`?day=${day}&state=waiting`)).toEqual([waiting]);
+    expect((await admin.get('/admin/turns/%E0%A4%A')).status).toBe(404);
+    const unknown = (await admin.get('/admin/turns?person=%2B15559990000')).text;
+    expect(unknown).toContain('<option value="+15559990000" selected>');
 
     // A steered message and a message of Twilio's lead to their turn.
     const [steeredTurn = ''] = await redis.hmget(keys.message(steered), 'turn');

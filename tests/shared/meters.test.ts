@@ -8,6 +8,7 @@ import { dayOf } from '../../shared/store/money/spend.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { signIn } from '../support/admin-client.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { password, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { startWorkerProcess } from '../support/processes.ts';
@@ -82,7 +83,7 @@ test('a message of which nothing is found, and which is sent again, is not settl
     twin.faults.set('create-reset-after', { times: 1 });
     twin.faults.set('callbacks-dropped', { times: 3 });
     twin.faults.set('list-lags', { ms: 3600_000 });
-    await startWorker({ reconciling: { firstMs: 20, lastMs: 300, blindMs: 3_600_000 } });
+    await startWorker({ reconciling: { firstMs: 20, lastMs: scaled(1500), blindMs: 3_600_000 } });
     await say('one');
     await until('the second copy', () => countOf(bench).text === 2);
     await settled(bench);
@@ -105,7 +106,8 @@ test('the seconds of a home are those of its computer’s process', async () => 
     const spawned = Date.now();
     const worker = await startWorkerProcess(bench, { HOME_NAME: 'east' });
     await until('its start', async () => (await read()).vmMs.has('east'));
-    const [ready, counted] = [Date.now(), (await read()).vmMs.get('east') ?? 0];
+    const counted = (await read()).vmMs.get('east') ?? 0;
+    const ready = Date.now();
     const ending = Date.now();
     await worker.stop();
     const { vmMs, unsettled } = await read();

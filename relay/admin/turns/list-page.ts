@@ -59,11 +59,13 @@ function nothing(isFiltered: boolean, next: TurnCursor | undefined): Html {
 }
 
 function form({ query, people, homes }: TurnListing): Html {
+  const isUnknown =
+    query.person !== '' && !people.some(([conversation]) => conversation === query.person);
   const option = (value: string, name: string, chosen: string): Html =>
     html`<option value="${value}"${value === chosen && new Html(' selected')}>${name}</option>`;
   return html`<form class="filters" method="get" action="/admin/turns" role="search">
 <label class="search">Words, a number or an id<input type="search" name="q" value="${query.words}" autocomplete="off" maxlength="200"></label>
-<label>Person<select name="person">${option('', 'Everybody', query.person)}${people.map(([conversation, name]) => option(conversation, name, query.person))}</select></label>
+<label>Person<select name="person">${option('', 'Everybody', query.person)}${people.map(([conversation, name]) => option(conversation, name, query.person))}${isUnknown && option(query.person, query.person, query.person)}</select></label>
 <label>State<select name="state">${option('', 'Any', query.state)}${TurnState.options.filter((state) => state !== 'unknown').map((state) => option(state, stateNames[state], query.state))}</select></label>
 ${homes.length > 0 && html`<label>Computer<select name="home">${option('', 'Any', query.home)}${homes.map(({ name }) => option(name, name, query.home))}</select></label>`}
 <label>Day<input type="date" name="day" value="${query.day}"></label>

@@ -25,7 +25,7 @@ const dayMs = 24 * 3600_000;
 /** Parses the address. Values that make no sense are ignored. */
 export function parseListQuery(parameters: URLSearchParams): ListQuery {
   const get = (name: string): string => parameters.get(name) ?? '';
-  const day = /^\d{4}-\d\d-\d\d$/.test(get('day')) && !Number.isNaN(Date.parse(get('day')));
+  const day = isDay(get('day'));
   const [, at = '', id = ''] = /^(\d{1,16})\.([\w.-]{1,200})$/.exec(get('after')) ?? [];
   return {
     words: get('q').trim().slice(0, 200),
@@ -35,6 +35,12 @@ export function parseListQuery(parameters: URLSearchParams): ListQuery {
     day: day ? get('day') : '',
     after: id === '' ? undefined : { id, at: Number(at) },
   };
+}
+
+/** Whether it is a day of the calendar, `YYYY-MM-DD`. */
+function isDay(text: string): boolean {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
 /** The same for the store; a day is one of the owner's calendar. */

@@ -91,6 +91,7 @@ export type TurnPage = { turns: Turn[]; next: TurnCursor | undefined };
 /** The inbox of a conversation. `dueAt` is ms since 1970. */
 export type WaitingInbox = {
   conversation: string;
+  home: HomeSuffix;
   /** The number of entries, unreadable ones included. */
   size: number;
   /** When its turn resumes, if it is put off. */
@@ -224,10 +225,10 @@ const Open = z
   .tuple([
     z.array(
       z
-        .tuple([z.string(), z.number(), due, z.array(z.string()), ids])
-        .transform(([conversation, size, dueAt, raw, turns]): WaitingInbox => {
+        .tuple([z.string(), z.number(), due, z.array(z.string()), ids, z.string()])
+        .transform(([conversation, size, dueAt, raw, turns, home]): WaitingInbox => {
           const messages = raw.flatMap((entry) => readMessage(entry) ?? []);
-          return { conversation, size, dueAt, messages, turns };
+          return { conversation, home: suffixOf(home), size, dueAt, messages, turns };
         }),
     ),
     ids,

@@ -40,8 +40,8 @@ export const ownerView = [
     ['what waits in each home is listed', 'if name ~= first then', 'if false then'],
     [
       'a turn that is put off is in the queue of its home',
-      `prefix .. ':turns' .. homeSuffix(prefix, conversation)`,
-      `prefix .. ':turns'`,
+      `local queue = prefix .. ':turns' .. home`,
+      `local queue = prefix .. ':turns'`,
     ],
   ]),
   ...mutationsOf('shared/store/turns/lua/turns.lua', view, [

@@ -1,6 +1,6 @@
 -- What is not over. Of some conversations with something in their inboxes: how many entries, when
--- the delayed turn is due, the first entries that no turn has taken up, and the turns of the
--- others. And the turns of answers that are parked, and of messages that were set aside.
+-- the delayed turn is due, the first entries that no turn has taken up, the turns of the others,
+-- and the home. And the turns of answers that are parked, and of messages that were set aside.
 -- keys: conversations, homes, firstHome, parking, allowed
 -- args: prefix, mostConversations, mostMessages
 -- uses: entry, home
@@ -30,10 +30,11 @@ for _, conversation in ipairs(waitingOnes()) do
     if turn then add(taken, turn) else waiting[#waiting + 1] = raw end
   end
   local length = redis.call('LLEN', inbox)
-  local queue = prefix .. ':turns' .. homeSuffix(prefix, conversation)
+  local home = homeSuffix(prefix, conversation)
+  local queue = prefix .. ':turns' .. home
   local job = redis.call('GET', queue .. ':de:' .. conversation)
   local due = job and redis.call('ZSCORE', queue .. ':delayed', job)
-  if length > 0 then inboxes[#inboxes + 1] = { conversation, length, due, waiting, taken } end
+  if length > 0 then inboxes[#inboxes + 1] = { conversation, length, due, waiting, taken, home } end
 end
 for _, conversation in ipairs(redis.call('SRANDMEMBER', parking, mostConversations)) do
   for _, id in ipairs(redis.call('LRANGE', prefix .. ':parked:' .. conversation, 0, mostMessages - 1)) do
