@@ -74,10 +74,7 @@ test('what Claude says before and beside its tools reaches the phone, once and i
     bench.model.faults.creditTooLow = Infinity;
     await openGate(await workspaceOf(failing));
     await said(failing, failureSentence('no-credit'));
-    expect(texts(failing)).toEqual([
-      bug,
-      expect.stringContaining(failureSentence('no-credit')),
-    ]);
+    expect(texts(failing)).toEqual([bug, expect.stringContaining(failureSentence('no-credit'))]);
     bench.model.faults.creditTooLow = 0;
   });
 });
