@@ -39,6 +39,19 @@ test('a store is what it was until Redis is another run or history of it, or its
     await redis.del(keys.epoch);
     await redis.sadd(keys.conversations, phone);
     expect(await beginEpoch(redis)).not.toBe('');
+    // A call that Redis only gets when it is back has the time at which it was made.
+    const changeAt = async (made: string): Promise<string> => {
+      await redis.hset(keys.epoch, 'identity', made);
+      return await beginEpoch(redis, new Date(made));
+    };
+    const ahead = '2038-01-19T03:14:08.001Z';
+    expect(await changeAt(ahead)).toBe(ahead);
+    const [before] = await redis.time();
+    const noted = await changeAt('2024-02-29T12:00:00.000Z');
+    const [after] = await redis.time();
+    expect(new Date(noted).toISOString()).toBe(noted);
+    const second = Math.floor(Date.parse(noted) / 1000);
+    expect([Number(before) <= second, second <= Number(after)]).toEqual([true, true]);
   });
 });
 

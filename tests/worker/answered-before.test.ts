@@ -208,20 +208,32 @@ test('the sentence of a given-up message is no answer to another one that is giv
   expect((await look([message('a', 10)], answer, { session: 's', exhausted })).left).toEqual([]);
 });
 
-test('a message that looks new gets its time in Twilio’s list, and stays new when the list does not say or cannot be read', async () => {
+test('a message gets an earlier time that Twilio’s list has, and keeps its own when the list does not say or cannot be read', async () => {
   const changed = new Date(Date.now() - 60_000);
-  const at = new Date().toISOString();
-  const fresh: Message = { id: 'a', conversation, at, text: 'a', media: [], human: true };
-  const dateWith = async (receivedFrom: () => Promise<ReadonlyMap<string, Date>>) => {
+  const after = new Date().toISOString();
+  const dateWith = async (
+    receivedFrom: () => Promise<ReadonlyMap<string, Date>>,
+    at = after,
+    isHuman = true,
+  ) => {
+    const message: Message = { id: 'a', conversation, at, text: 'a', media: [], human: isHuman };
     const context = { conversation, log: createLog('test', 'silent') };
     const snapshot = { since: changed.toISOString(), conversation: {} as never };
-    const [found] = await dateByList({ messenger: { receivedFrom } }, context, snapshot, [fresh]);
+    const [found] = await dateByList({ messenger: { receivedFrom } }, context, snapshot, [message]);
     return found?.at;
   };
-  const received = (ms: number) => async () => new Map([['a', new Date(changed.getTime() + ms)]]);
-  expect(await dateWith(received(-5000))).toBe(new Date(changed.getTime() - 5000).toISOString());
+  const fromChange = (ms: number): Date => new Date(changed.getTime() + ms);
+  const received = (ms: number) => async () => new Map([['a', fromChange(ms)]]);
+  expect(await dateWith(received(-5000))).toBe(fromChange(-5000).toISOString());
   // Twilio's whole seconds do not tell what came right before from what came right after.
-  expect(await dateWith(received(-500))).toBe(at);
-  expect(await dateWith(async () => new Map())).toBe(at);
-  expect(await dateWith(async () => Promise.reject(new Error('Twilio answered 500')))).toBe(at);
+  expect(await dateWith(received(-500))).toBe(after);
+  // It was taken in again between the change and the first look at the store.
+  const before = fromChange(-20).toISOString();
+  expect(await dateWith(received(-5000), before)).toBe(fromChange(-5000).toISOString());
+  const whole = new Date(Math.floor((changed.getTime() - 9000) / 1000) * 1000);
+  const precise = new Date(whole.getTime() + 700).toISOString();
+  expect(await dateWith(async () => new Map([['a', whole]]), precise)).toBe(precise);
+  expect(await dateWith(received(-5000), after, false)).toBe(after);
+  expect(await dateWith(async () => new Map())).toBe(after);
+  expect(await dateWith(async () => Promise.reject(new Error('Twilio answered 500')))).toBe(after);
 });

@@ -91,10 +91,10 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
 const longestDatingMs = 3000;
 
 /**
- * Gives messages that came right after the store has changed the time at which Twilio received them:
- * a webhook that Twilio sends again comes as a message of that moment. They stay new when the list
- * cannot be read in time: every restart of Redis counts as a change, and nothing that is new waits
- * for Twilio's list.
+ * For a while after the store has changed, gives messages the time at which Twilio received them: a
+ * webhook that Twilio sends again comes as a message of that moment, which may be right before the
+ * change was noticed. They keep their times when the list cannot be read in time: every restart of
+ * Redis counts as a change, and nothing that is new waits for Twilio's list.
  */
 export async function dateByList(
   { messenger }: Pick<AnsweredBeforeDeps, 'messenger'>,
@@ -103,9 +103,7 @@ export async function dateByList(
   messages: Message[],
 ): Promise<Message[]> {
   const isLate = since !== '' && Date.now() - Date.parse(since) < lateMs;
-  const isFresh = (message: Message): boolean =>
-    isLate && message.at >= since && isFromPerson(message);
-  if (!messages.some(isFresh) || !messenger.receivedFrom) return messages;
+  if (!isLate || !messages.some(isFromPerson) || !messenger.receivedFrom) return messages;
   const earliest = new Date(Date.parse(since) - lateMs);
   const unread = (error?: unknown): ReadonlyMap<string, Date> => {
     log.warn({ err: error, conversation }, 'new messages could not be dated by Twilio’s list');
@@ -115,9 +113,13 @@ export async function dateByList(
   const times = await within(longestDatingMs, listed, unread);
   return messages.map((message) => {
     const at = times.get(message.id);
-    // Twilio reports whole seconds: one of the second of the change is taken for new.
-    const isOlder = at !== undefined && at.getTime() + 1000 <= Date.parse(since);
-    return isOlder && isFresh(message) ? { ...message, at: at.toISOString() } : message;
+    if (at === undefined || !isFromPerson(message)) return message;
+    // Twilio reports whole seconds: a message of the second of the change is taken for new.
+    const isEarlier =
+      message.at < since
+        ? at.getTime() < second(message.at)
+        : at.getTime() + 1000 <= Date.parse(since);
+    return isEarlier ? { ...message, at: at.toISOString() } : message;
   });
 }
 

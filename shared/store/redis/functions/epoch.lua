@@ -8,12 +8,29 @@ local function told(part, pattern)
   local known, info = pcall(redis.call, 'INFO', part)
   return known and string.match(info, pattern) or ''
 end
+-- The later of the caller's time and Redis's own: a call that waited for Redis to come back has the
+-- time at which it was made.
+local function laterTime(now)
+  local time = redis.call('TIME')
+  local seconds, floor = tonumber(time[1]), math.floor
+  -- The days of a civil calendar whose years begin in March.
+  local days = floor(seconds / 86400) + 719468
+  local era = floor(days / 146097)
+  local day = days - era * 146097
+  local year = floor((day - floor(day / 1460) + floor(day / 36524) - floor(day / 146096)) / 365)
+  local ofYear = day - (365 * year + floor(year / 4) - floor(year / 100))
+  local month = floor((5 * ofYear + 2) / 153)
+  local date = ofYear - floor((153 * month + 2) / 5) + 1
+  local number = month < 10 and month + 3 or month - 9
+  local own = string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year + era * 400 + (number <= 2 and 1 or 0), number, date, floor(seconds / 3600) % 24, floor(seconds / 60) % 60, seconds % 60, floor(tonumber(time[2]) / 1000))
+  return own > now and own or now
+end
 local function epochOf(key, now, seen, first)
   local identity = told('server', 'run_id:(%w+)') .. ' ' .. told('replication', 'master_replid:(%w+)')
   local known, since, count = unpack(redis.call('HMGET', key, 'identity', 'since', 'count'))
   if not known then since = first and now or '' end
   local counted = string.match(count or '0', '^%d+$') and #(count or '0') < 17 and tonumber(count or '0') or -1
-  if known and (known ~= identity or counted < tonumber(seen)) then since = now end
+  if known and (known ~= identity or counted < tonumber(seen)) then since = laterTime(now) end
   if known ~= identity or counted < tonumber(seen) then redis.call('HSET', key, 'identity', identity, 'since', since, 'count', seen) end
   return since or '', redis.call('HINCRBY', key, 'count', 1)
 end
