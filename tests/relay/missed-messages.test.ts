@@ -273,10 +273,11 @@ test('a page with a young message and an older one gives the older one alone', a
 
 test('a message that cannot be stored does not block the others, nor do files that Twilio no longer has', async () => {
   await withRepair(async ({ redis, repair, miss, texts, gate }) => {
-    await redis.set(keys.inbox(otherPhone), 'no list');
     await miss('broken', otherPhone);
     await miss('whole');
-    gate.media = () => Promise.reject(new SendFailure('give-up', 'gone', 20_404));
+    let asked = 0;
+    const gone = new SendFailure('give-up', 'gone', 20_404);
+    gate.media = () => Promise.reject((asked += 1) === 1 ? new Error('refused') : gone);
     repair().start();
     await until('the other', async () => (await texts()).length === 1);
     // The list tells whole seconds: the end of its second, so that it overtakes nothing that came

@@ -39,7 +39,8 @@ import { createVmState } from '../../shared/store/vm-state.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createSessionLock } from '../../worker/process/session-lock.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
-import { guardScripts } from '../support/guarded-scripts.ts';
+import { guardScripts, recordedCalls } from '../support/guarded-scripts.ts';
+import type { RecordedCall } from '../support/guarded-scripts.ts';
 import { proveAddresses } from '../support/prove-addresses.ts';
 import { withRedis } from '../support/redis.ts';
 import { scriptNames } from '../support/script-files.ts';
@@ -289,8 +290,10 @@ async function exercise(redis: Redis): Promise<void> {
   await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
 }
 
+const calls: RecordedCall[] = [];
+
 test('each script touches only keys that it is given or that its rules derive, each by one name', async () => {
-  await withPipeline({}, async ({ say, replies, startWorker, environment }) => {
+  await withPipeline({}, async ({ say, replies, startWorker, environment, redis }) => {
     const [held, asleep] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const answer = async (text: string) => {
       if (text !== 'two') return `answer to ${text}`;
@@ -324,11 +327,93 @@ test('each script touches only keys that it is given or that its rules derive, e
     await startWorker({ environment: { ALLOWED_SENDERS: environment['ALLOWED_SENDERS'] ?? '' } });
     await say('three');
     await until('the last answer', () => replies().some(({ text }) => text === 'answer to three'));
+    calls.push(...(await recordedCalls(redis)));
   });
-  await withRedis(exercise);
+  await withRedis(async (redis) => {
+    await exercise(redis);
+    calls.push(...(await recordedCalls(redis)));
+  });
   expect(guard.refused).toEqual([]);
   expect(scriptNames().filter((name) => !guard.run.has(name))).toEqual([]);
   expect(
     [...guard.run].flatMap(([name, lua]) => misnamed(lua).map((wrong) => `${name}: ${wrong}`)),
   ).toEqual([]);
+});
+
+type Command = (string | Buffer)[];
+
+/** What another program may have left in a key, as commands that put it there; seldom things aside. */
+function spoilings(key: Buffer, type: string, fields: Buffer[], isAll: boolean): Command[][] {
+  const values = isAll ? ['x', '', '{"a":5}', '9e18', '-1.5'] : ['x', '9e18'];
+  const others: [type: string, ...Command][] = [
+    ['string', 'SET', key, 'x'],
+    ['hash', 'HSET', key, 'x', 'y'],
+    ['list', 'RPUSH', key, 'x'],
+    ['set', 'SADD', key, 'x'],
+    ['zset', 'ZADD', key, '1', 'x'],
+  ];
+  const wrong = others.filter(([other]) => other !== type).map(([, ...command]) => command);
+  return [
+    ...wrong.slice(0, isAll ? 4 : 1).map((command) => [['DEL', key], command]),
+    ...values.flatMap((value): Command[][] => {
+      if (type === 'string') return [[['SET', key, value]]];
+      if (type === 'list') return [[['LSET', key, '0', value]]];
+      if (type === 'set') return [[['SADD', key, value]]];
+      if (type === 'zset') return [[['ZADD', key, '1', value]]];
+      const each = fields.map((field): Command => ['HSET', key, field, value]);
+      return fields.length === 0 ? [] : isAll ? [each, ...each.map((one) => [one])] : [each];
+    }),
+  ];
+}
+
+/** Runs each script on what it found when it was recorded, but for one key; returns what it threw. */
+async function runSpoiled(isAll: boolean): Promise<string[]> {
+  expect(new Set(calls.map(({ name }) => name))).toEqual(new Set(scriptNames()));
+  const existing = ({ found }: RecordedCall): number =>
+    found.filter((dump, at) => at % 2 === 1 && dump.length > 0).length;
+  const fullest = [...Map.groupBy(calls, ({ name }) => name).values()].map((all) =>
+    all.reduce((one, other) => (existing(other) > existing(one) ? other : one)),
+  );
+  const thrown: string[] = [];
+  await withRedis(async (redis) => {
+    const run = async (commands: Command[]): Promise<unknown> => {
+      const steps = redis.pipeline();
+      for (const [command, ...rest] of commands) steps.call(String(command), rest);
+      return (await steps.exec())?.at(-1)?.[0];
+    };
+    for (const { name, keys: given, args, found } of fullest) {
+      const touched = found.filter((_, at) => at % 2 === 0);
+      const restore: Command[] = [
+        ['FLUSHALL'],
+        ...touched.flatMap((key, at): Command[] => {
+          const dump = found[2 * at + 1];
+          return dump && dump.length > 0 ? [['RESTORE', key, '0', dump]] : [];
+        }),
+      ];
+      const text = guard.run.get(name) ?? '';
+      const sha = String(await redis.script('LOAD', text));
+      const call = ['EVALSHA', sha, String(given.length), ...given, ...args];
+      await run(restore);
+      const spoiled = await Promise.all(
+        touched.map(async (key) => {
+          const type = await redis.type(key);
+          const fields = type === 'hash' ? await redis.hkeysBuffer(key) : [];
+          return spoilings(key, type, fields, isAll);
+        }),
+      );
+      for (const spoiling of spoiled.flat()) {
+        const error = await run([...restore, ...spoiling, call]);
+        if (error) thrown.push(`${name}: ${String(spoiling.at(-1))}: ${String(error)}`);
+      }
+    }
+  });
+  return thrown;
+}
+
+test('no script throws or goes on for ever, whatever one of its keys holds', async () => {
+  expect(await runSpoiled(false)).toEqual([]);
+});
+
+test('nor with seldom things in one of its keys', { tags: 'long' }, async () => {
+  expect(await runSpoiled(true)).toEqual([]);
 });

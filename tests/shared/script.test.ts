@@ -1,10 +1,14 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { callOf, defineScript, runScript, untilKnown } from '../../shared/store/redis/script.ts';
 import type { Script } from '../../shared/store/redis/script.ts';
 import { misnamed } from '../support/script-names.ts';
 import { withRedis } from '../support/redis.ts';
 
 const fence = { lock: 'the lock', token: 'mine' };
+const functions = path.join(import.meta.dirname, '../../shared/store/redis/functions');
 
 test('each name has its value, in whatever order the call gives them, and the others are a list', async () => {
   await withRedis(async (redis) => {
@@ -142,5 +146,32 @@ test('a call that Redis refuses for an unknown script is repeated, another refus
     };
     await expect(untilKnown(refused)).rejects.toThrow('OOM');
     expect(others).toBe(1);
+  });
+});
+
+test('what is in the way of a script is kept aside, and nothing else is', async () => {
+  const code = await readFile(path.join(functions, 'tolerant.lua'), 'utf8');
+  await withRedis(async (redis) => {
+    const run = (lua: string): Promise<unknown> => redis.eval(`${code}\n${lua}`, 0);
+    await redis.set(keys.inbox('a'), 'no list');
+    await run(`redis.call('RPUSH', '${keys.inbox('a')}', 'entry')`);
+    expect(await redis.lrange(keys.inbox('a'), 0, -1)).toEqual(['entry']);
+    expect(await redis.get(keys.unreadable('inbox:a'))).toBe('no list');
+    expect(await redis.ttl(keys.unreadable('inbox:a'))).toBeGreaterThan(600_000);
+    await redis.sadd(keys.conversations, 'a', 'b');
+    await redis.set(keys.known, 'no set');
+    await run(`redis.call('SMOVE', '${keys.conversations}', '${keys.known}', 'a')`);
+    expect(await redis.smembers(keys.conversations)).toEqual(['b']);
+    expect(await redis.smembers(keys.known)).toEqual(['a']);
+    await redis.hset(keys.counts, { sent: 'many', failed: '2' });
+    await run(`redis.call('HINCRBY', '${keys.counts}', 'sent', 1)`);
+    expect(await redis.hgetall(keys.counts)).toEqual({ sent: '1', failed: '2' });
+    await expect(run(`redis.call('HINCRBY', '${keys.counts}', 'sent', 'x')`)).rejects.toThrow(
+      'integer',
+    );
+    await redis.config('SET', 'maxmemory', '1');
+    await expect(run(`redis.call('INCR', '${keys.counts}')`)).rejects.toThrow(/OOM|memory/);
+    await redis.config('SET', 'maxmemory', '0');
+    expect(await redis.hgetall(keys.counts)).toEqual({ sent: '1', failed: '2' });
   });
 });

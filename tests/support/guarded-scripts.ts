@@ -9,11 +9,34 @@ const allKeys = ['DEL', 'EXISTS', 'UNLINK', 'TOUCH'];
 const twoKeys = ['RENAME', 'RENAMENX', 'SMOVE', 'LMOVE', 'RPOPLPUSH', 'COPY'];
 const noKeys = ['PUBLISH', 'INFO', 'TIME'];
 
+/** Of how many of the last calls of each script it is kept what they got and found. */
+const records = 4;
+const recordOf = (name: string, which: string): string => `${prefix}:recorded:${name}:${which}`;
+
+/** A call of a script, and what each key that it touched had before, as Redis's DUMP; '' for none. */
+export type RecordedCall = { name: string; keys: Buffer[]; args: Buffer[]; found: Buffer[] };
+
+/** The last calls of the guarded scripts in a Redis. */
+export async function recordedCalls(redis: Redis): Promise<RecordedCall[]> {
+  const lists = await redis.keys(recordOf('*', '[0-9]'));
+  return await Promise.all(
+    lists.toSorted().map(async (list) => {
+      const entries = await redis.lrangeBuffer(list, 0, -1);
+      const take = (): Buffer[] => {
+        const [count] = entries.splice(0, 1);
+        return entries.splice(0, Number(count?.toString()));
+      };
+      const [keys, args, found] = [take(), take(), take()];
+      return { name: list.split(':').at(-2) ?? '', keys, args, found };
+    }),
+  );
+}
+
 /**
  * Lua in front of a script that makes it fail when it touches a key that is neither in KEYS nor
  * derived by a rule of the script's, or that lies in another slot.
  */
-function guardOf(lua: string): string {
+function guardOf(lua: string, name: string): string {
   const rules = [...lua.matchAll(/-- derives: ([^\n]+)/g)].flatMap(([, list = '']) =>
     list.split(',').map((rule) => rule.trim()),
   );
@@ -32,11 +55,17 @@ function guardOf(lua: string): string {
       end
       return false
     end
+    local touched, kept = {}, {}
     local function check(name, ...)
       local given, command = { ... }, string.upper(name)
       local count = none[command] and 0 or all[command] and #given or two[command] and 2 or 1
       for i = 1, count do
         local key = tostring(given[i])
+        if not touched[key] then
+          touched[key] = true
+          kept[#kept + 1] = key
+          kept[#kept + 1] = real.call('DUMP', key) or ''
+        end
         if string.sub(key, 1, ${prefix.length + 1}) ~= '${prefix}:' then error('a key of another slot: ' .. key) end
         if not declared[key] and not isDerived(key) then error('a key that is not declared: ' .. key) end
       end
@@ -45,7 +74,17 @@ function guardOf(lua: string): string {
       call = function(...) check(...) return real.call(...) end,
       pcall = function(...) check(...) return real.pcall(...) end,
     }, { __index = real })
-    ${lua}`;
+    local function body()
+      ${lua}
+    end
+    local result = body()
+    local record = '${recordOf(name, '')}' .. real.call('INCR', '${recordOf(name, 'count')}') % ${records}
+    real.call('DEL', record)
+    for _, list in ipairs({ KEYS, ARGV, kept }) do
+      real.call('RPUSH', record, #list)
+      for _, entry in ipairs(list) do real.call('RPUSH', record, entry) end
+    end
+    return result`;
 }
 
 /** What a script that travels as text begins with. */
@@ -68,14 +107,14 @@ export function guardScripts(): { run: Map<string, string>; refused: string[]; s
     if (name.startsWith('sidepocket')) run.set(name, lua);
     defineCommand.call(this, name, {
       ...rest,
-      lua: name.startsWith('sidepocket') ? guardOf(lua) : lua,
+      lua: name.startsWith('sidepocket') ? guardOf(lua, name) : lua,
     });
   };
   Redis.prototype.sendCommand = function send(command, ...rest) {
     const text = command.name === 'eval' ? named.exec(String(command.args[0])) : null;
     if (text) {
       run.set(text[1] ?? '', String(command.args[0]));
-      command.args[0] = guardOf(String(command.args[0]));
+      command.args[0] = guardOf(String(command.args[0]), text[1] ?? '');
     }
     for (const name of ['evalsha', 'eval']) if (command.name === name) command.promise.catch(note);
     return sendCommand.call(this, command, ...rest);

@@ -70,7 +70,9 @@ function namesIn(line: string): { names: string[]; mayBeSilent: boolean } {
  * well, one that the script does not use, a place instead of a name.
  */
 export function misnamed(lua: string): string[] {
-  const lines = lua.split('\n');
+  // What stands in front of every script takes the name of Redis on purpose.
+  const [tolerant = '', own = tolerant] = lua.split('}, { __index = real })\n');
+  const lines = own.split('\n');
   const end = lines.findIndex(
     (line) => !headerLine.test(line) && !line.startsWith('-- sidepocket'),
   );

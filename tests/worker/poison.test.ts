@@ -157,13 +157,11 @@ test('a command that fails is told so at once; what Claude works on goes on', as
     await pipeline.say('work');
     await until('the work', () => begun === 1);
     // What it would report cannot be read.
-    for (const key of await pipeline.redis.keys(`${prefix}:spend:*`)) await pipeline.redis.del(key);
-    await pipeline.redis.set(keys.spend(new Date().toISOString().slice(0, 10)), 'no hash');
-    await pipeline.say('/status');
+    await pipeline.redis.set(keys.schedulesPaused(phone), 'no hash');
+    await pipeline.say('/schedules');
     await until('the sentence', () =>
       texts(pipeline).some((text) => text.includes('something went wrong on my side')),
     );
-    await pipeline.redis.del(keys.spend(new Date().toISOString().slice(0, 10)));
     gate.resolve();
     await until('the answer', () => texts(pipeline).includes('answer to work'));
     expect(begun).toBe(1);

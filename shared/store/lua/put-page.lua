@@ -8,7 +8,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
   redis.call('HDEL', sizes, id)
 end
 local total = tonumber(sizeBytes)
-for _, size in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(size) end
+for _, size in ipairs(redis.call('HVALS', sizes)) do total = total + (tonumber(size) or 0) end
 if total > tonumber(capBytes) then return false end
 redis.call('HSET', page, 'markdown', markdown, 'written', nowMs, 'expires', expiryMs, 'form', form, 'asked', asked)
 redis.call('PEXPIREAT', page, expiryMs)

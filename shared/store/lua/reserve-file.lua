@@ -15,7 +15,10 @@ local function drop(token)
   for _, hash in ipairs({ fileSizes, fileOwners, fetched }) do redis.call('HDEL', hash, token) end
 end
 local kept = redis.call('HGETALL', fileSizes)
-for index = 1, #kept, 2 do sizes[kept[index]] = tonumber(kept[index + 1]) end
+-- No file is larger than all of them may be, whatever another program has written there.
+for index = 1, #kept, 2 do
+  sizes[kept[index]] = math.max(0, math.min(tonumber(capBytes), tonumber(kept[index + 1]) or 0))
+end
 for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', nowMs)) do
   drop(token)
   sizes[token] = nil

@@ -9,7 +9,7 @@ local reply, at = unpack(redis.call('HMGET', told, 'reply', 'at'))
 if reply then
   local status = redis.call('HGET', replyPrefix .. reply, 'status')
   -- A word of the future was noted by a clock that was set back since.
-  local isRecent = math.abs(tonumber(nowMs) - tonumber(at)) < tonumber(pauseMs)
+  local isRecent = math.abs(tonumber(nowMs) - (tonumber(at) or 0)) < tonumber(pauseMs)
   if isRecent and not status then return reply end
   if isRecent or status == 'waiting' or status == 'posting' or status == 'parked' then return '' end
 end

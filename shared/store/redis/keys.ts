@@ -56,10 +56,15 @@ export const keys = {
   attempts: (conversation: string): string => `${prefix}:attempts:${conversation}`,
   /**
    * LIST, newest first: stored entries that this version could not read, as JSON of `at`, `from`
-   * (inbox, outbox, failed, schedules), `conversation` and the original `entry`. At most 1,000; it
+   * (inbox, outbox, failed, schedules, jobs), `conversation` and the original `entry`. At most 1,000; it
    * expires RETENTION_DAYS after the last one.
    */
   dead: `${prefix}:dead`,
+  /**
+   * What a script found under the rest of the name, of another type than its commands take; it
+   * expires after a week.
+   */
+  unreadable: (name: string): string => `${prefix}:unreadable:${name}`,
   /**
    * HASH: work in the background by conversation, a space and the session, as JSON of `owner` (the
    * worker, `WORKER_ID#boot`) and `tasks`.

@@ -71,7 +71,8 @@ function withUsed(names: string[], ordered = new Set<string>()): Set<string> {
  * Reads a script from its file, when the module that owns it is loaded. The header of the file must
  * name what `declared` names, in the same order; a TypeError says where they differ. Redis and
  * ioredis know the script as `sidepocket` and the name of the file (`requeue-given-up.lua` is
- * `sidepocketRequeueGivenUp`), so a file's name is unique in the system.
+ * `sidepocketRequeueGivenUp`), so a file's name is unique in the system. `functions/tolerant.lua`
+ * stands in front of each.
  */
 export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
   file: URL,
@@ -86,11 +87,12 @@ export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
       throw new TypeError(`${fileURLToPath(file)} has the ${what} “${own}”, its caller “${given}”`);
   }
   const code = [...withUsed(script.uses)].map((name) => readFunctions(name).code);
-  return defineScript({
+  const defined = defineScript({
     ...declared,
     name: scriptNameOf(fileURLToPath(file)),
     lua: [...code, script.code].join('\n'),
   });
+  return { ...defined, lua: `${readFunctions('tolerant').code}\n${defined.lua}` };
 }
 
 /** The name of the script in a file. */

@@ -28,7 +28,7 @@ export const fleet = [
     ['a place is given once', `redis.call('HINCRBY', tag .. ':home:' .. free, 'people', 1)`, ''],
   ]),
   ...mutationsOf('shared/store/redis/functions/home.lua', placement, [
-    ['a home takes no more than its number', 'people < tonumber(takes)', 'true'],
+    ['a home takes no more than its number', 'people < (tonumber(takes) or 0)', 'true'],
     ['own gives a home without people', `if placement == 'own' then`, 'if false then'],
   ]),
   ...mutationsOf('shared/store/boxes/lua/put.lua', placement, [

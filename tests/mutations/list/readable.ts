@@ -157,8 +157,8 @@ export const readable = [
   ...mutationsOf('shared/store/lua/tell-owner.lua', 'tests/shared/owner.test.ts', [
     [
       'the owner hears where the clock was set back',
-      'math.abs(tonumber(nowMs) - tonumber(at))',
-      '(tonumber(nowMs) - tonumber(at))',
+      'math.abs(tonumber(nowMs) - (tonumber(at) or 0))',
+      '(tonumber(nowMs) - (tonumber(at) or 0))',
     ],
   ]),
   ...mutationsOf('relay/backfill.ts', 'tests/relay/missed-messages.test.ts', [
@@ -351,6 +351,37 @@ export const readable = [
       'conversationOfSchedule(turn) ??',
       '',
       { named: 'schedule' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/tolerant.lua', 'tests/shared/script-keys.test.ts', [
+    [
+      'a key of another type makes no script throw',
+      `if string.find(message, '^WRONGTYPE') then`,
+      'if false then',
+    ],
+    [
+      'a count that is no number makes no script throw',
+      `elseif command == 'HINCRBY' and (`,
+      'elseif false and (',
+    ],
+    [
+      'what was in the way is kept',
+      `real.call('RENAME', key, aside)`,
+      `real.call('DEL', key)`,
+      { test: 'tests/shared/script.test.ts' },
+    ],
+    [
+      'of two keys only the one of another type makes way',
+      `if command == 'SMOVE' and real.call('TYPE', key)['ok'] == 'set' then key = field end`,
+      '',
+      { test: 'tests/shared/script.test.ts' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/reserve-file.lua', 'tests/shared/script-keys.test.ts', [
+    [
+      'no size keeps Redis busy for ever',
+      'math.max(0, math.min(tonumber(capBytes), tonumber(kept[index + 1]) or 0))',
+      'tonumber(kept[index + 1]) or 0',
     ],
   ]),
 ];

@@ -152,7 +152,7 @@ export const recovery = [
     [
       [
         'a repeated script gives its first reply',
-        'if known then return cjson.decode(known)[1] end',
+        `if isRead and type(kept) == 'table' then return kept[1] end`,
         '',
       ],
     ],

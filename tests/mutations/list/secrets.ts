@@ -34,10 +34,14 @@ export const secrets = [
   ...mutationsOf('shared/store/links/lua/use-link.lua', links, [
     [
       'an expired link is not used',
-      "if tonumber(expires) <= tonumber(nowMs) then return 'over' end",
+      "if (tonumber(expires) or 0) <= tonumber(nowMs) then return 'over' end",
       '',
     ],
-    ['one browser uses a link', "if tonumber(used) >= tonumber(uses) then return 'used' end", ''],
+    [
+      'one browser uses a link',
+      "if (tonumber(used) or math.huge) >= (tonumber(uses) or 0) then return 'used' end",
+      '',
+    ],
     [
       'its browser may repeat that',
       "if redis.call('HEXISTS', link, 'by:' .. browser) == 1 then return 'ok' end",

@@ -58,7 +58,7 @@ export const sending = [
     ],
     [
       'an attempt that a later one has overtaken is not lost',
-      `tonumber(attempts or '0') < tonumber(attempt)`,
+      `(tonumber(attempts or '0') or 0) < tonumber(attempt)`,
       'true',
       { named: 'has lost the attempt|overtaken' },
     ],

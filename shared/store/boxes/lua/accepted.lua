@@ -10,7 +10,7 @@ local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)
 local status, attempts = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'attempts')
 local isPosting = status == 'posting' and attempts == attempt
 local isOpen = status == 'waiting' or status == 'posting' or status == 'queued' or status == 'sent'
-local isLost = isFirst and isOpen and tonumber(attempts or '0') < tonumber(attempt)
+local isLost = isFirst and isOpen and (tonumber(attempts or '0') or 0) < tonumber(attempt)
 if isLost then redis.call('HSET', reply, 'attempts', attempt) end
 if isOwn and (isPosting or isLost) then
   redis.call('HSET', reply, 'sid', sid, 'status', 'queued', 'postedAt', now)

@@ -28,7 +28,7 @@ if not own then return { 'no store', from, to, '' } end
 if own ~= store then return { 'other store', from, to, '' } end
 if isDead then return { 'dead target', from, to, '' } end
 if draining then return { 'draining', from, to, '' } end
-if takes and tonumber(people or '0') >= tonumber(takes) then return { 'full', from, to, '' } end
+if takes and (tonumber(people or '0') or 0) >= (tonumber(takes) or 0) then return { 'full', from, to, '' } end
 redis.call('DEL', move)
 redis.call('HSET', move, 'step', 'asked', 'from', from, 'to', to, 'token', token, 'by', by, 'since', now)
 redis.call('HSET', record, 'move', 'from ' .. from .. ' to ' .. to .. ', asked by ' .. by .. ' at ' .. now)

@@ -5,7 +5,8 @@
 local expires, uses, used = unpack(redis.call('HMGET', link, 'expires', 'uses', 'used'))
 if not expires then return 'over' end
 if redis.call('HEXISTS', link, 'by:' .. browser) == 1 then return 'ok' end
-if tonumber(expires) <= tonumber(nowMs) then return 'over' end
-if tonumber(used) >= tonumber(uses) then return 'used' end
+-- What cannot be read lets nobody in.
+if (tonumber(expires) or 0) <= tonumber(nowMs) then return 'over' end
+if (tonumber(used) or math.huge) >= (tonumber(uses) or 0) then return 'used' end
 redis.call('HSET', link, 'by:' .. browser, nowMs, 'used', tonumber(used) + 1)
 return 'ok'

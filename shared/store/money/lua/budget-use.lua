@@ -7,7 +7,7 @@
 local prefix = string.match(daySums, '^{[^}]*}')
 local function sum(key, ...)
   local all = 0
-  for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
+  for _, field in ipairs({ ... }) do all = all + (tonumber(redis.call('HGET', key, field)) or 0) end
   return all
 end
 local conversations, limit = purseOf(prefix, conversation)

@@ -1,10 +1,11 @@
 -- `amounts` is JSON of the amounts so far by field; `state` is open, settled or unsettled.
 -- keys: openRequests, daySums, monthSums, turnSums, modelSums
 -- args: id, amounts, state, most
--- uses: model-sums, spend-lifetimes
+-- uses: model-sums, spend-lifetimes, entry
 local raw = redis.call('HGET', openRequests, id)
 if not raw then return 0 end
-local note = cjson.decode(raw)
+local note = decode(raw)
+if not isNote(note) then return redis.call('HDEL', openRequests, id) end
 -- The month's sums of each model; models have no colon in their names.
 local function addToModel(field, amount)
   if amount == 0 or not note.model then return end

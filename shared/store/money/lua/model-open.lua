@@ -4,7 +4,7 @@
 -- does not raise it.
 -- keys: openRequests, daySums, turnSums, conversationKey, monthSums, monthMeter
 -- args: id, newNote, conversation, turn, day, dayLimit, turnLimit, monthLimit
--- uses: person
+-- uses: person, entry
 -- derives: conversation:*
 if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
 local prefix, name = string.match(conversationKey, '^({[^}]*}):conversation:(.*)$')
@@ -15,14 +15,15 @@ if limit or turnLimit ~= '' or monthLimit ~= '' then
   for _, other in ipairs(conversations) do isOwn[other] = true end
   local heldByDay, heldByTurn, heldByMonth = 0, 0, 0
   for _, raw in ipairs(redis.call('HVALS', openRequests)) do
-    local note = cjson.decode(raw)
-    if string.sub(note.day, 1, 7) == string.sub(day, 1, 7) then heldByMonth = heldByMonth + note.held end
-    if isOwn[note.conversation] and note.day == day then heldByDay = heldByDay + note.held end
-    if note.conversation == conversation and note.turn == turn then heldByTurn = heldByTurn + note.held end
+    local note = decode(raw)
+    local held, noted = tonumber(note.held) or 0, textOf(note.day) or ''
+    if string.sub(noted, 1, 7) == string.sub(day, 1, 7) then heldByMonth = heldByMonth + held end
+    if isOwn[note.conversation or ''] and noted == day then heldByDay = heldByDay + held end
+    if note.conversation == conversation and note.turn == turn then heldByTurn = heldByTurn + held end
   end
   local function sum(key, ...)
     local all = 0
-    for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
+    for _, field in ipairs({ ... }) do all = all + (tonumber(redis.call('HGET', key, field)) or 0) end
     return all
   end
   local waits = false
@@ -47,7 +48,7 @@ if limit or turnLimit ~= '' or monthLimit ~= '' then
     local spent, all = 0, redis.call('HGETALL', monthSums)
     for i = 1, #all, 2 do
       local kind = string.match(all[i], '^(%a+):')
-      if kind == 'usd' or kind == 'held' then spent = spent + tonumber(all[i + 1]) end
+      if kind == 'usd' or kind == 'held' then spent = spent + (tonumber(all[i + 1]) or 0) end
     end
     local most = tonumber(monthLimit) + sum(monthMeter, 'granted')
     if spent >= most then return 'month' end

@@ -1,14 +1,17 @@
 -- The keys of leases and sums are built from the prefix and the names in a request's record.
 -- keys: openRequests
 -- args: prefix, ownWorker, ownBoot, nowMs, ageMs
--- uses: model-sums
+-- uses: model-sums, entry
 -- derives: lease:*, spend:*, spend-turn:*
 local all, found = redis.call('HGETALL', openRequests), 0
 for i = 1, #all, 2 do
-  local note = cjson.decode(all[i + 1])
-  local worker, boot = string.match(note.owner, '^(.*)#(%d+)$')
-  local gone = worker == ownWorker and tonumber(boot) < tonumber(ownBoot)
-  if worker ~= ownWorker and note.at < tonumber(nowMs) - tonumber(ageMs) then
+  local note = decode(all[i + 1])
+  local isRead = isNote(note)
+  -- What no process can settle.
+  if not isRead then redis.call('HDEL', openRequests, all[i]) end
+  local worker, boot = string.match(isRead and note.owner or '', '^(.*)#(%d+)$')
+  local gone = worker and worker == ownWorker and tonumber(boot) < tonumber(ownBoot)
+  if worker and worker ~= ownWorker and note.at < tonumber(nowMs) - tonumber(ageMs) then
     gone = redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
   end
   if gone then

@@ -31,8 +31,8 @@ local function freeHome(prefix, placement, store, except)
   for _, name in ipairs(redis.call('SMEMBERS', prefix .. ':homes')) do
     local since, takes, people, dead, draining, own =
       unpack(redis.call('HMGET', prefix .. ':home:' .. name, 'since', 'takes', 'people', 'dead', 'draining', 'store'))
-    people = tonumber(people or '0')
-    local isFree = not takes or people < tonumber(takes)
+    people = tonumber(people or '0') or 0
+    local isFree = not takes or people < (tonumber(takes) or 0)
     if placement == 'own' then isFree = people <= 0 end
     if isFree and name ~= except and not dead and not draining and (not store or own == store) then
       found[#found + 1] = { name = name, rank = (since or '') .. name }

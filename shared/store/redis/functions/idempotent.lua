@@ -5,7 +5,8 @@
 local replyLifetime = 3600
 local function once(call, work)
   local known = redis.call('GET', call)
-  if known then return cjson.decode(known)[1] end
+  local isRead, kept = pcall(cjson.decode, known or '')
+  if isRead and type(kept) == 'table' then return kept[1] end
   local reply = work()
   redis.call('SET', call, cjson.encode({ reply }), 'EX', replyLifetime)
   return reply

@@ -3,7 +3,7 @@
 -- long to wait (ms). It is never more than a burst ahead, unless the clock was set back: then it
 -- would count the time until the clock has caught up.
 local function reserve(key, now, interval, burst)
-  local paid, most = math.max(tonumber(redis.call('GET', key) or '0'), now), now + burst * interval
+  local paid, most = math.max(tonumber(redis.call('GET', key) or '0') or 0, now), now + burst * interval
   if paid > most then
     paid = most
     redis.call('SET', key, paid, 'PX', math.ceil(paid - now) + 1000)
