@@ -8,7 +8,7 @@ import { misnamed } from '../support/script-names.ts';
 import { withRedis } from '../support/redis.ts';
 
 const fence = { lock: 'the lock', token: 'mine' };
-const functions = path.join(import.meta.dirname, '../../shared/store/redis/functions');
+const store = path.join(import.meta.dirname, '../../shared/store/redis');
 
 test('each name has its value, in whatever order the call gives them, and the others are a list', async () => {
   await withRedis(async (redis) => {
@@ -150,7 +150,7 @@ test('a call that Redis refuses for an unknown script is repeated, another refus
 });
 
 test('what is in the way of a script is kept aside, and nothing else is', async () => {
-  const code = await readFile(path.join(functions, 'tolerant.lua'), 'utf8');
+  const code = await readFile(path.join(store, 'tolerant.lua'), 'utf8');
   await withRedis(async (redis) => {
     const run = (lua: string): Promise<unknown> => redis.eval(`${code}\n${lua}`, 0);
     await redis.set(keys.inbox('a'), 'no list');

@@ -46,6 +46,11 @@ export function parseLua(text: string): LuaText {
   };
 }
 
+/** What stands in front of every script. */
+const tolerant = parseLua(
+  readFileSync(path.join(import.meta.dirname, 'tolerant.lua'), 'utf8'),
+).code;
+
 /** Functions that several scripts use, by the name of their file; each is read once. */
 const functions = new Map<string, LuaText>();
 
@@ -71,7 +76,7 @@ function withUsed(names: string[], ordered = new Set<string>()): Set<string> {
  * Reads a script from its file, when the module that owns it is loaded. The header of the file must
  * name what `declared` names, in the same order; a TypeError says where they differ. Redis and
  * ioredis know the script as `sidepocket` and the name of the file (`requeue-given-up.lua` is
- * `sidepocketRequeueGivenUp`), so a file's name is unique in the system. `functions/tolerant.lua`
+ * `sidepocketRequeueGivenUp`), so a file's name is unique in the system. `tolerant.lua`
  * stands in front of each.
  */
 export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
@@ -92,7 +97,7 @@ export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
     name: scriptNameOf(fileURLToPath(file)),
     lua: [...code, script.code].join('\n'),
   });
-  return { ...defined, lua: `${readFunctions('tolerant').code}\n${defined.lua}` };
+  return { ...defined, lua: `${tolerant}\n${defined.lua}` };
 }
 
 /** The name of the script in a file. */

@@ -353,7 +353,7 @@ export const readable = [
       { named: 'schedule' },
     ],
   ]),
-  ...mutationsOf('shared/store/redis/functions/tolerant.lua', 'tests/shared/script-keys.test.ts', [
+  ...mutationsOf('shared/store/redis/tolerant.lua', 'tests/shared/script-keys.test.ts', [
     [
       'a key of another type makes no script throw',
       `if string.find(message, '^WRONGTYPE') then`,
