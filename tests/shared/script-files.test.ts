@@ -89,6 +89,14 @@ test('the functions that a script uses stand before it, each once and after what
     expect(lua.indexOf('function idOf(')).toBeLessThan(lua.indexOf('function requeue('));
     expect(lua).toContain('-- derives: reply:*\nreturn type(requeue)');
   });
+  // What it does not call, and comments, are not sent each time.
+  const one = '-- uses: person\n-- A comment.\nlocal a = 1 -- another\n  return personOf(a)\n';
+  await withFile(one, async (file) => {
+    const { lua } = loadScript(file, {});
+    expect(lua.match(/^local function \w+/gm)).toEqual(['local function personOf']);
+    expect(lua.match(/^--.*/gm)).toEqual(['-- sidepocketTestOne', '-- derives: people, person:*']);
+    expect(lua).toMatch(/\nlocal a = 1 -- another\nreturn personOf\(a\)$/);
+  });
   await withFile('-- uses: nothing-such\nreturn 1\n', async (file) => {
     expect(() => loadScript(file, {})).toThrow('nothing-such');
   });

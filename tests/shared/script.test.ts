@@ -108,7 +108,7 @@ test('a call with a name too few or too many does not compile, and one without a
 });
 
 test('a name that is two things, or none, and a place instead of a name are told', () => {
-  const header = { name: 'testWrong', keys: ['box'], args: ['id'], rest: 'others' };
+  const header = { name: 'sidepocketTestWrong', keys: ['box'], args: ['id'], rest: 'others' };
   const made = (lua: string, change: Partial<Script>): Script =>
     defineScript({ ...header, ...change, lua });
   const of = (lua: string, change: Partial<Script> = {}): string[] =>

@@ -63,6 +63,51 @@ function readFunctions(name: string): LuaText {
   return read;
 }
 
+/**
+ * A statement of a file of functions: what it gives a name, its words, and its text as Redis gets
+ * it. Between statements are comments only.
+ */
+type Statement = { names: string[]; words: string[]; text: string };
+
+const statements = new Map<string, Statement[]>();
+
+const wordsOf = (code: string): string[] => code.match(/[A-Za-z_]\w*/g) ?? [];
+
+/** Code without indentation, and without comments but those that name the derived keys. */
+const bare = (code: string): string =>
+  code.replaceAll(/^ *--(?! derives:)[^\n]*(?:\n|$)|^ +/gm, '').trimEnd();
+
+function readStatements(name: string): Statement[] {
+  const known = statements.get(name);
+  if (known) return known;
+  const [derives = '', ...parts] = readFunctions(name).code.split(/^(?=local )/m);
+  const read = parts.map((part) => {
+    const text = bare(part);
+    const [, one, several = ''] = /^local (?:function (\w+)|([\w, ]+) =)/.exec(text) ?? [];
+    return { names: one ? [one] : several.split(', '), words: wordsOf(text), text };
+  });
+  // The keys that its functions build.
+  if (bare(derives) !== '') read.unshift({ names: [], words: [], text: bare(derives) });
+  statements.set(name, read);
+  return read;
+}
+
+/**
+ * A script behind those functions that it calls, directly or through others. In a transaction it
+ * travels as text each time: what it does not call would cost both sides more than it does.
+ */
+function compose({ code, uses }: LuaText): string {
+  const own = bare(code);
+  const wanted = new Set(wordsOf(own));
+  const kept = [own];
+  for (const { names, words, text } of [...withUsed(uses)].flatMap(readStatements).toReversed()) {
+    if (names.length > 0 && !names.some((name) => wanted.has(name))) continue;
+    for (const word of words) wanted.add(word);
+    kept.push(text);
+  }
+  return kept.toReversed().join('\n');
+}
+
 /** The names with all that they use in turn, each once and after what it uses. */
 function withUsed(names: string[], ordered = new Set<string>()): Set<string> {
   for (const name of names) {
@@ -91,12 +136,16 @@ export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
     if (own !== given)
       throw new TypeError(`${fileURLToPath(file)} has the ${what} “${own}”, its caller “${given}”`);
   }
-  const code = [...withUsed(script.uses)].map((name) => readFunctions(name).code);
-  const defined = defineScript({
+  for (const used of script.uses) readFunctions(used);
+  const name = scriptNameOf(fileURLToPath(file));
+  let lua: string | undefined;
+  const defined = {
     ...declared,
-    name: scriptNameOf(fileURLToPath(file)),
-    lua: [...code, script.code].join('\n'),
-  });
+    name,
+    get lua() {
+      return (lua ??= defineScript({ ...declared, name, lua: compose(script) }).lua);
+    },
+  };
   return { ...defined, lua: `${tolerant}\n${defined.lua}` };
 }
 

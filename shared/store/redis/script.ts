@@ -55,11 +55,11 @@ type AnyInput = {
 export type ScriptCall = { name: string; lua: string; keys: string[]; args: ScriptArgument[] };
 
 /**
- * Prepends the header to the script. Its names become locals of the script, which must not reuse
+ * Prepends its name, as a comment, and the header to the script. Its names become locals of the script, which must not reuse
  * them.
  */
 export function defineScript<const S extends Script>(script: S): S {
-  return { ...script, lua: `${headerOf(script)}${script.lua}` };
+  return { ...script, lua: `-- ${script.name}\n${headerOf(script)}${script.lua}` };
 }
 
 function headerOf({ keys = [], args = [], rest, fence }: Script): string {

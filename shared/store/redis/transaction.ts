@@ -14,8 +14,8 @@ export type Outcome = [error: Error | null, reply: unknown];
  * A script as a call. It is sent as text, not as a digest: a Redis that has lost the script would
  * otherwise run the rest of the transaction without it.
  */
-export function callScript({ name, lua, keys, args }: ScriptCall): Call {
-  return ['eval', [`-- ${name}\n${lua}`, keys.length, ...keys, ...args]];
+export function callScript({ lua, keys, args }: ScriptCall): Call {
+  return ['eval', [lua, keys.length, ...keys, ...args]];
 }
 
 /** The calls by which BullMQ adds the job: a recorder takes the place of the transaction. */

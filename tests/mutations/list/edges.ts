@@ -28,6 +28,11 @@ export const edges = [
   ]),
   ...mutationsOf('shared/store/redis/script-file.ts', 'tests/shared/script-files.test.ts', [
     [
+      'Redis gets no function that a script does not call',
+      'if (names.length > 0 && !names.some((name) => wanted.has(name))) continue;',
+      '',
+    ],
+    [
       'a script with other names than its caller’s does not load',
       'if (own !== given)',
       'if (false)',
