@@ -165,6 +165,8 @@ export type MessageState =
 
 /** A first word that is “/secret”, or may be meant so. */
 const secretWord = /^[\s\p{Cf}\u{FE0F}]*\/(s\p{L}{3,9})(?!\p{L})/iu;
+/** Letters of “secret” that every misspelling of it has. */
+const secretLetters = [/[ck]/i, /r/i, /t/i];
 
 /**
  * A message as it is kept for the owner's view. What follows “/secret” may be a value that somebody
@@ -172,6 +174,6 @@ const secretWord = /^[\s\p{Cf}\u{FE0F}]*\/(s\p{L}{3,9})(?!\p{L})/iu;
  */
 export function asKept(message: Message): Message {
   const word = secretWord.exec(message.text)?.[1] ?? '';
-  const isSecret = [/[ck]/i, /r/i, /t/i].every((letter) => letter.test(word));
+  const isSecret = word !== '' && secretLetters.every((letter) => letter.test(word));
   return isSecret ? { ...message, text: '/secret …' } : message;
 }

@@ -118,6 +118,7 @@ export function createIntake(
   const keptSeconds = retentionSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
+    const kept = asKept(message);
     const isNow = sender !== undefined && sender.missed !== true;
     const callFor = (queue: string, home: HomeSuffix): ScriptCall =>
       callOf(acceptScript, {
@@ -136,7 +137,7 @@ export function createIntake(
           conversation,
           at,
           entry: JSON.stringify(message),
-          kept: JSON.stringify(asKept(message)),
+          kept: kept === message ? '' : JSON.stringify(kept),
           channel: ofHome(keys.arrivals, home),
           messageId: id,
           messagePrefix: keys.message(''),

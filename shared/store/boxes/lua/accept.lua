@@ -4,10 +4,10 @@
 -- whose id exists). The same trick keeps a turn away from a message whose sender belongs elsewhere,
 -- and from a queue of another home than the conversation's: `home` is what the names of the
 -- caller's queues end in, and a new conversation is placed by `placement`. A message on a separate
--- channel tells the workers about the arrival. `entry` is the message as JSON; `senderJson` is ''
--- if no person sent it. `delayedTurns` is the set of delayed turns, in which entries up to
--- `dueScore` are due. An entry with a time after `at` was said later only if it is not after
--- `saidLaterUntil`: else the clock was set back.
+-- channel tells the workers about the arrival. `entry` is the message as JSON, `kept` what is kept
+-- of it for the owner, '' for the same; `senderJson` is '' if no person sent it. `delayedTurns` is
+-- the set of delayed turns, in which entries up to `dueScore` are due. An entry with a time after
+-- `at` was said later only if it is not after `saidLaterUntil`: else the clock was set back.
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
 -- args: conversationPrefix, senderJson, dueScore, saidLaterUntil, ms, keptSeconds, kept, home
@@ -78,7 +78,7 @@ end
 if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   redis.call('HSET', message, 'state', 'waiting', 'at', at)
   redis.call('EXPIRE', message, lifetimeSeconds)
-  redis.call('SET', tag .. ':said:' .. messageId, kept, 'EX', keptSeconds)
+  redis.call('SET', tag .. ':said:' .. messageId, kept == '' and entry or kept, 'EX', keptSeconds)
   noteSaid(tag, conversation, messageId, ms, keptSeconds)
   local last, placed = redis.call('LINDEX', inbox, -1), false
   -- A late message goes before those that were said after it and that no turn has taken up.
