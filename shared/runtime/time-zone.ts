@@ -1,19 +1,26 @@
 import { createRequire } from 'node:module';
 import type * as luxon from 'luxon';
 
-/** As cron-parser loads it, which BullMQ does in both processes: an import would load it again. */
-const { DateTime, IANAZone } = createRequire(import.meta.url)('luxon') as typeof luxon;
+let loaded: typeof luxon | undefined;
+
+/**
+ * The library, loaded with the first zone: nothing of a worker's start needs it. As cron-parser
+ * loads it, which BullMQ does in both processes: an import would load it again.
+ */
+function zones(): typeof luxon {
+  return (loaded ??= createRequire(import.meta.url)('luxon') as typeof luxon);
+}
 
 /** Whether the name is a time zone of the IANA database, such as `Europe/Berlin`. */
 export function isTimeZone(name: string): boolean {
   // A bare offset such as +01:00 has no summer time, so it is not accepted as a person's zone.
   // `create` remembers what it has found out, which takes a while.
-  return /^[A-Za-z]/.test(name) && IANAZone.create(name).isValid;
+  return /^[A-Za-z]/.test(name) && zones().IANAZone.create(name).isValid;
 }
 
 /** What the zone's clock shows at a moment, as if it were UTC (both ms since 1970). */
 export function clockTime(ms: number, zone: string): number {
-  return ms + DateTime.fromMillis(ms, { zone }).offset * 60_000;
+  return ms + zones().DateTime.fromMillis(ms, { zone }).offset * 60_000;
 }
 
 /**
@@ -22,7 +29,9 @@ export function clockTime(ms: number, zone: string): number {
  * autumn is the first.
  */
 export function momentOfClock(time: number, zone: string): number {
-  const moment = DateTime.fromMillis(time, { zone: 'utc' }).setZone(zone, { keepLocalTime: true });
+  const moment = zones()
+    .DateTime.fromMillis(time, { zone: 'utc' })
+    .setZone(zone, { keepLocalTime: true });
   const [first = moment] = moment.getPossibleOffsets();
   return first.toMillis();
 }
@@ -32,7 +41,7 @@ export function momentOfClock(time: number, zone: string): number {
  */
 export function forwardChanges(zone: string, from: number, to: number): number[] {
   if (zone === 'UTC') return [];
-  const [clock, week, minute] = [IANAZone.create(zone), 7 * 24 * 3600_000, 60_000];
+  const [clock, week, minute] = [zones().IANAZone.create(zone), 7 * 24 * 3600_000, 60_000];
   const found: number[] = [];
   for (let start = from; start < to; start += week) {
     let [before, after] = [start, start + week];
@@ -63,7 +72,7 @@ export function parseMoment(
   );
   if (!match) return undefined;
   const [, day = '', clock = '', offset = ''] = match;
-  const moment = DateTime.fromISO(`${day}T${clock}${offset.toUpperCase()}`, { zone });
+  const moment = zones().DateTime.fromISO(`${day}T${clock}${offset.toUpperCase()}`, { zone });
   const [first = moment] = moment.isValid ? moment.getPossibleOffsets() : [];
   return moment.isValid ? { time: first.toMillis(), isLocal: offset === '' } : undefined;
 }
@@ -73,6 +82,6 @@ export function parseMoment(
  * zone.
  */
 export function formatMoment(ms: number, zone: string): string {
-  const moment = DateTime.fromMillis(ms, { zone, locale: 'en-GB' });
+  const moment = zones().DateTime.fromMillis(ms, { zone, locale: 'en-GB' });
   return `${moment.toFormat('ccc d LLL yyyy, H:mm')}${zone === 'UTC' ? ' UTC' : ''}`;
 }

@@ -1,11 +1,26 @@
-import nacl from 'tweetnacl';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type * as tweetnacl from 'tweetnacl';
+
+let loaded: typeof tweetnacl | undefined;
+
+/** The library, loaded with the first box: a worker's start needs no more than its public key. */
+function boxes(): typeof tweetnacl {
+  return (loaded ??= createRequire(import.meta.url)('tweetnacl') as typeof tweetnacl);
+}
+
+/** What stands before the 32 bytes of a private X25519 key in PKCS #8 (RFC 8410, section 7). */
+const keyHeader = Buffer.from('302e020100300506032b656e04220420', 'hex');
 
 /** A pair of X25519 keys. */
 export type KeyPair = { publicKey: Uint8Array; secretKey: Uint8Array };
 
 /** The pair of a private key of 32 bytes. */
 export function keyPairOf(privateKey: Uint8Array): KeyPair {
-  return nacl.box.keyPair.fromSecretKey(privateKey);
+  const key = Buffer.concat([keyHeader, privateKey]);
+  const pair = createPublicKey(createPrivateKey({ key, format: 'der', type: 'pkcs8' }));
+  const { x = '' } = pair.export({ format: 'jwk' });
+  return { publicKey: Buffer.from(x, 'base64url'), secretKey: privateKey };
 }
 
 /**
@@ -15,6 +30,7 @@ export function keyPairOf(privateKey: Uint8Array): KeyPair {
  * nonce comes from SHA-512, which the small library for browsers has, instead of BLAKE2b.
  */
 export function openBox(box: Uint8Array, home: KeyPair): Uint8Array | undefined {
+  const nacl = boxes();
   const size = nacl.box.publicKeyLength;
   if (box.length < size + nacl.box.overheadLength) return undefined;
   const sender = box.subarray(0, size);
@@ -26,6 +42,7 @@ export function openBox(box: Uint8Array, home: KeyPair): Uint8Array | undefined 
 
 /** Seals bytes to a public key, as `relay/links/seal-secret.js` does in the browser. */
 export function sealBox(bytes: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  const nacl = boxes();
   const own = nacl.box.keyPair();
   const nonce = nacl
     .hash(Buffer.concat([own.publicKey, publicKey]))
