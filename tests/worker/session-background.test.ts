@@ -6,7 +6,10 @@ const running = (...ids: string[]): Translation => ({
   kind: 'background',
   tasks: ids.map((id) => ({ id, kind: 'command', description: `task ${id}` })),
 });
-const result = (isSelfBegun: boolean, ...uuids: string[]): Translation => ({
+const result = (
+  isSelfBegun: boolean,
+  ...uuids: string[]
+): Extract<Translation, { kind: 'result' }> => ({
   kind: 'result',
   id: 'r',
   text: 'done',
@@ -43,8 +46,15 @@ test('a task keeps the request that led to it and its beginning', () => {
   expect(background.tasks()[0]?.request).toBe('watch the log');
   expect(background.tasks()[1]?.request.length).toBeLessThanOrEqual(60);
   background.note(running('b'), true);
-  expect(background.takeEnded()).toEqual(['watch the log']);
-  expect(background.takeEnded()).toEqual([]);
+  background.note(session, false);
+  // It ends while Claude speaks of the first, which does not know of it.
+  background.note(running(), false);
+  background.note({ ...result(true), id: 'first' }, false);
+  background.note(session, false);
+  background.note({ ...result(true), id: 'second' }, false);
+  expect(background.takeEnded('first')).toEqual(['watch the log']);
+  expect(background.takeEnded('second')).toEqual([expect.stringMatching(/^then x+/)]);
+  expect(background.takeEnded('second')).toEqual([]);
 });
 
 test('what has ended stays open until Claude has said so and the turn is over', () => {

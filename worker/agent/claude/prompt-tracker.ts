@@ -72,7 +72,7 @@ export function createPromptTracker(
     words: { text: string; earlier?: Words[] },
     prompts: string[],
   ): void => {
-    const about = live.takeEnded();
+    const about = live.takeEnded(id);
     events.push({
       kind: 'answer',
       id,
@@ -239,7 +239,7 @@ export function createPromptTracker(
         pending.delete(uuid);
       }
       // What has ended meanwhile is part of this answer.
-      live.takeEnded();
+      live.takeEnded(id);
       answerWith(id, { text, earlier: [...before, ...earlier] }, prompts);
       before = [];
       closeBackground();

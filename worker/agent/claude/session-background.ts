@@ -53,8 +53,8 @@ export type SessionBackground = {
   /** What was said and done without a turn, oldest first; takes it out. */
   takeUnheard(): Translation[];
   hasUnheard(): boolean;
-  /** The requests of the tasks that have ended since the last call; takes them out. */
-  takeEnded(): string[];
+  /** The requests of the tasks whose end this result tells of; takes them out. */
+  takeEnded(result: string): string[];
   /** Whether this process has ever had one of these tasks, or any task if none is named. */
   hasHad(ids: readonly string[]): boolean;
 };
@@ -68,21 +68,37 @@ function withoutOutput(translation: Translation): Translation {
   return { kind: 'tool-end', id, failed };
 }
 
+/**
+ * A task that has ended; `folded`: the model has been told with a tool's result; `begun`: Claude
+ * Code has begun a turn since.
+ */
+type Ended = BackgroundTask & { folded?: boolean; begun?: boolean; endedAt: number };
+
+/** Whether a result tells of an end: what ends meanwhile has a turn of its own afterwards. */
+function tellsOf(
+  { isSelfBegun, uuids }: Extract<Translation, { kind: 'result' }>,
+  { folded, begun }: Ended,
+): boolean {
+  return isSelfBegun ? begun === true || folded === true : uuids.length > 0 && folded === true;
+}
+
 export function createSessionBackground(now: () => number = Date.now): SessionBackground {
   let tasks: BackgroundTask[] = [];
   let unheard: Translation[] = [];
-  let ended: string[] = [];
+  const about = new Map<string, string[]>();
   const asked = new Map<string, string>();
   let request = '';
   let speaking = false;
   let lastAt = 0;
   const known = new Set<string>();
   let muted = false;
-  /**
-   * Ended unreported; `folded`: the model has been told with a tool's result; `begun`: Claude
-   * Code has begun a turn since.
-   */
-  let unspoken: (BackgroundTask & { folded?: boolean; begun?: boolean; endedAt: number })[] = [];
+  /** Ended unreported; and ended by us, of which Claude may speak all the same. */
+  let unspoken: Ended[] = [];
+  let endedByUs: Ended[] = [];
+  const mark = (change: Pick<Ended, 'folded' | 'begun'>): void => {
+    unspoken = unspoken.map((task) => ({ ...task, ...change }));
+    endedByUs = endedByUs.map((task) => ({ ...task, ...change }));
+  };
   /** Ended with a word that a turn has not passed on yet. */
   let unsettled: BackgroundTask[] = [];
   const dismissed = new Set<string>();
@@ -98,7 +114,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       lastAt = now();
       if (kind === 'session') {
         speaking = true;
-        unspoken = unspoken.map((task) => ({ ...task, begun: true }));
+        mark({ begun: true });
       }
       if (kind === 'taken') {
         request = asked.get(translation.uuid) ?? request;
@@ -112,15 +128,14 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (isEnd) muted = false;
       // The model learns of an end with the next tool's result, or in a turn that Claude Code
       // begins.
-      if (kind === 'tool-end') unspoken = unspoken.map((task) => ({ ...task, folded: true }));
+      if (kind === 'tool-end') mark({ folded: true });
       if (kind === 'result') {
-        // What ends during a turn that Claude Code has begun has another one for itself.
-        const spoken = unspoken.filter(({ folded, begun }) =>
-          translation.isSelfBegun
-            ? begun === true || folded === true
-            : translation.uuids.length > 0 && folded === true,
-        );
-        unspoken = unspoken.filter((task) => !spoken.includes(task));
+        const spoken = unspoken.filter((task) => tellsOf(translation, task));
+        const told = [...spoken, ...endedByUs.filter((task) => tellsOf(translation, task))];
+        const requests = told.map((task) => task.request).filter((words) => words !== '');
+        if (requests.length > 0) about.set(translation.id, [...new Set(requests)]);
+        unspoken = unspoken.filter((task) => !told.includes(task));
+        endedByUs = endedByUs.filter((task) => !told.includes(task));
         // Between two turns a message in the inbox takes care of it from here on.
         if (isHeard) unsettled.push(...spoken);
       }
@@ -133,8 +148,9 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       const left = new Set(tasks.map(({ id }) => id));
       for (const task of before.values()) {
         if (left.has(task.id)) continue;
-        ended.push(task.request);
-        if (!dismissed.has(task.id)) unspoken.push({ ...task, ended: true, endedAt: now() });
+        const end: Ended = { ...task, ended: true, endedAt: now() };
+        if (dismissed.has(task.id)) endedByUs.push(end);
+        else unspoken.push(end);
       }
       return true;
     },
@@ -163,10 +179,10 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       return taken;
     },
     hasUnheard: () => unheard.length > 0,
-    takeEnded() {
-      const taken = [...new Set(ended)].filter((words) => words !== '');
-      ended = [];
-      return taken;
+    takeEnded(result) {
+      const requests = about.get(result) ?? [];
+      about.delete(result);
+      return requests;
     },
     hasHad: (ids) => (ids.length === 0 ? known.size > 0 : ids.some((id) => known.has(id))),
   };

@@ -86,8 +86,8 @@ export type LiveSession = {
   readonly isSpeaking: boolean;
   /** Whether this process has ever had one of these tasks, or any task if none is named. */
   hasHad(ids: readonly string[]): boolean;
-  /** The requests of the tasks that have ended since the last call. */
-  takeEnded(): string[];
+  /** The requests of the tasks whose end this result tells of. */
+  takeEnded(result: string): string[];
   /** Ends a task in the background. */
   endTask(id: string): Promise<void>;
   watch(watcher: SessionWatcher): void;
