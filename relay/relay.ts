@@ -10,6 +10,7 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
 import { createSendRate, sendRateFor } from '../shared/store/send-rate.ts';
 import { judgePassword } from '../shared/runtime/env.ts';
+import { announceWork } from '../shared/store/redis/pubsub.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
@@ -117,12 +118,16 @@ export async function runRelay(
       now: Date.now,
     });
     const notices = createNotices(ledger, deliver, log);
-    // The worker that would send it does not wake up.
+    const sendNow = createSendNow(ledger, deliver);
     const tellOwnerNow = createTellOwner({
       redis,
       outbox,
       log,
-      onPut: createSendNow(ledger, deliver),
+      // The worker that would send it may be the one that does not wake up. Another is woken for
+      // what is left.
+      onPut: async (id, owner) => {
+        if (!(await sendNow(id))) announceWork(redis, await stores.deliveries.homeOf(owner));
+      },
     });
     const list = createAllowList({
       redis,
@@ -151,7 +156,7 @@ export async function runRelay(
     });
     const renderer = createPageRenderer();
     shutdown.add('page renderer', () => renderer.stop());
-    const tellNoHome = createTellNoHome(notices, stores.tellOwner);
+    const tellNoHome = createTellNoHome(notices, tellOwnerNow);
     const incoming = createIncoming(config, stores, { list, keeper, tellNoHome }, log);
     const backfill = createBackfill({
       stores,

@@ -13,17 +13,19 @@ const staleMs = 15_000;
 export type Notices = (id: string, conversation: string, text: string) => Promise<void>;
 
 /**
- * Sends a reply of the outbox at once, when no worker is running. A reply that cannot go now stays
- * in the outbox. Throws when Redis is away.
+ * Sends a reply of the outbox at once, when no worker is running. Resolves whether nothing is left
+ * to do: a reply that cannot go now, or whose sending was unclear, stays in the outbox. Throws when
+ * Redis is away.
  */
-export type SendNow = (reply: string) => Promise<void>;
+export type SendNow = (reply: string) => Promise<boolean>;
 
 export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
   return async (id) => {
     const reply = await ledger.find(id);
-    if (!reply) return;
+    if (!reply) return true;
     const attempt = await ledger.begin(undefined, reply, 'waiting');
-    if (attempt !== undefined) await deliver((await ledger.find(id)) ?? reply, undefined, attempt);
+    if (attempt === undefined) return false;
+    return (await deliver((await ledger.find(id)) ?? reply, undefined, attempt)).done;
   };
 }
 

@@ -34,8 +34,11 @@ export type OwnerDeps = {
   outbox: Pick<Outbox, 'put'>;
   log: Log;
   now?: () => number;
-  /** Called with the reply's id when a notice has entered the outbox: it may be sent at once. */
-  onPut?: (reply: string) => Promise<void>;
+  /**
+   * Called with the reply's id and its conversation when a notice has entered the outbox: it may be
+   * sent at once.
+   */
+  onPut?: (reply: string, conversation: string) => Promise<void>;
 };
 
 const tellScript = loadScript(new URL('lua/tell-owner.lua', import.meta.url), {
@@ -75,7 +78,7 @@ export function createTellOwner({
       const id = String(told);
       if (id === '') return;
       await outbox.put([{ id, conversation: owner, turn: id, text }]);
-      await onPut?.(id);
+      await onPut?.(id, owner);
     } catch (error) {
       log.warn({ err: error, cause }, 'could not notify the owner');
     }

@@ -106,10 +106,12 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
       return (await settle({ redis, twin, conversations, sent, signal: run.signal })).stuck;
     };
     let stuck = await settled();
+    for (const line of stuck) run.say(`Stuck: ${line}`);
     if (run.homes > 1) {
       run.say('Everybody writes once more, and sees which files there are …');
       await sendAll(senderOf(system, run.signal), lastLooks(plan), Date.now(), sent);
-      stuck = await settled();
+      // What was stuck must not count as settled because the last message has taken it along.
+      stuck = [...stuck, ...(await settled())];
     }
     await readStates(redis, sent);
     const replies = received({ twin: system.twin, conversations: plan.conversations });

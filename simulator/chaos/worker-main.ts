@@ -72,7 +72,7 @@ await runProcess(log, async (quit) => {
         lease: { renewMs: 1000, holdMs: 4000 },
         // Each takes restic over a second of CPU.
         snapshots: {
-          quietMs: 2000,
+          quietMs: 300,
           apartMs: 15_000,
           overdueMs: 30_000,
           againMs: [1000, 3000, 10_000],

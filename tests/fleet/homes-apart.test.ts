@@ -45,3 +45,23 @@ test('each person has a home of their own, which answers, sleeps and is woken by
       expect(fleet.replies(phone)).toHaveLength(phone === bob ? 2 : 1);
   });
 });
+
+test('the owner’s computer is woken for a word of the relay’s that Twilio has not taken', async () => {
+  await withFleet({ PLACEMENT: 'own' }, async (fleet) => {
+    const one = await fleet.addHome('one');
+    await one.boot();
+    await fleet.startRelay();
+    await answered(fleet, ann, 'hello', 'one: hello');
+    await until('it sleeps', () => !one.isAwake());
+    fleet.twin.faults.set('create-500-before', { times: 1 });
+    const two = await fleet.addHome('two', {
+      environment: { WAKE_ADDRESS: 'http://elsewhere.example' },
+    });
+    await two.boot();
+    const words = (): number =>
+      fleet.replies(ann).filter(({ text }) => text.includes('WAKE_HOSTS does not have')).length;
+    await until('the owner hears', () => words() > 0);
+    await until('nothing is left', async () => (await fleet.redis.exists(keys.outbox(ann))) === 0);
+    expect(words()).toBe(1);
+  });
+});

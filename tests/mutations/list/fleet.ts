@@ -8,6 +8,14 @@ const homesOfPeople = 'tests/homes/homes.test.ts';
 
 /** What keeps the homes of several computers apart. */
 export const fleet = [
+  ...mutationsOf('relay/relay.ts', 'tests/fleet/homes-apart.test.ts', [
+    [
+      'the owner’s computer is woken for a word that the relay could not send',
+      'if (!(await sendNow(id))) announceWork(',
+      'if (!(await sendNow(id)) && id === "") announceWork(',
+      { named: 'the owner’s computer is woken' },
+    ],
+  ]),
   ...mutationsOf('shared/store/boxes/lua/accept.lua', placement, [
     ['a message goes to the queue of its home', 'if owned ~= home then', 'if not owned then'],
     [
