@@ -5,6 +5,8 @@ import { WrongUsage } from '../shared/runtime/command-line.ts';
 import { parseChaosOptions } from '../simulator/chaos/options.ts';
 import { allKinds, createPlan, kindsOf } from '../simulator/chaos/plan.ts';
 import { formatReport, isClean } from '../simulator/chaos/report.ts';
+import { findMissing, judgeMissing, lossesOf } from '../simulator/chaos/file-verdict.ts';
+import { formatFiles } from '../simulator/chaos/kept-files.ts';
 import { judge } from '../simulator/chaos/verdict.ts';
 import type { ReceivedReply, SentMessage } from '../simulator/chaos/verdict.ts';
 import { findMarked } from '../worker/agent/sandbox/processes.ts';
@@ -175,6 +177,54 @@ describe('the verdict', () => {
       failed: 0,
       doubled: [],
     });
+  });
+});
+
+describe('the verdict on files', () => {
+  const phones = new Set(['+15552000001']);
+  const [conversation = ''] = phones;
+  const sent = [1, 2, 3].map((index): SentMessage => {
+    const at = index * 10_000;
+    return { label: `1-${index}`, conversation, sid: `SM${index}`, sentAt: at, acceptedAt: at };
+  });
+  const answer = (index: number, ...files: string[]): ReceivedReply => ({
+    sid: `SN${index}`,
+    conversation,
+    text: `answer to 1-${index} with a tool\n${formatFiles(files)}`,
+    status: 'delivered',
+    at: index * 10_000 + 1000,
+    toldFailure: false,
+  });
+  const whole = [answer(1, '1-1'), answer(2, '1-1', '1-2'), answer(3, '1-1', '1-2', '1-3')];
+  const lacking = [answer(1, '1-1'), answer(2, '1-2'), answer(3, '1-1', '1-2', '1-3')];
+  const judgeAll = async (replies: ReceivedReply[], lostAt: number[], snapshots: number[]) =>
+    await judgeMissing(
+      findMissing(
+        sent,
+        replies,
+        lostAt.map((at) => ({ at, phones })),
+      ),
+      async () => snapshots,
+    );
+
+  test('takes a file that is not there for missing, unless its disk was lost and no snapshot has it', async () => {
+    expect(await judgeAll(whole, [], [])).toEqual({ missing: [], older: [] });
+    expect((await judgeAll(lacking, [], [])).missing).toMatchObject([{ label: '1-1' }]);
+    expect((await judgeAll(lacking, [15_000], [])).older).toMatchObject([{ label: '1-1' }]);
+    // Taken before the file, and so shortly after it that the clock of the store may be ahead.
+    expect((await judgeAll(lacking, [19_000], [10_000, 13_000])).older).toHaveLength(1);
+    expect((await judgeAll(lacking, [19_000], [15_000])).missing).toHaveLength(1);
+    // A snapshot after the loss, and a loss after the answer.
+    expect((await judgeAll(lacking, [15_000], [16_000])).older).toHaveLength(1);
+    expect((await judgeAll(lacking, [22_000], [])).missing).toHaveLength(1);
+  });
+
+  test('excuses people who were moved while Redis lost the period', () => {
+    const moves = [{ from: 5, to: 8, phone: conversation }];
+    expect(lossesOf([{ from: 7, to: 9 }], moves, [...phones])).toEqual([{ at: 9, phones }]);
+    expect(lossesOf([{ from: 9, to: 12 }], moves, [...phones])).toEqual([
+      { at: 12, phones: new Set() },
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { readFiles } from './kept-files.ts';
+import { mentions } from './verdict.ts';
 import type { Forgotten, Offence, ReceivedReply, SentMessage } from './verdict.ts';
 
 /** A disk that was lost at a moment (ms since 1970), and the people whose files were on it. */
@@ -28,12 +29,15 @@ export function findMissing(
     const named = readFiles(reply.text);
     if (!named) continue;
     const own = sent.filter(({ conversation }) => conversation === reply.conversation);
-    const asked = own.find(({ label }) => isAnswerTo(reply, label));
+    const asked = own.find(({ label }) => mentions(reply, 'answer to', label));
     if (!asked) continue;
     const [oldest = ''] = named.labels;
     for (const { label, conversation, sid, sentAt } of own) {
       const finished = replies.find(
-        (one) => one.conversation === conversation && isAnswerTo(one, label) && readFiles(one.text),
+        (one) =>
+          one.conversation === conversation &&
+          mentions(one, 'answer to', label) &&
+          readFiles(one.text),
       );
       // A turn that has not ended when the other one may have begun need not have written yet.
       if (!finished || finished.at >= asked.sentAt || named.labels.includes(label)) continue;
@@ -99,10 +103,4 @@ export function lossesOf(
       during.some((move) => move.phone === undefined || move.phone === phone);
     return { at: to, phones: new Set(conversations.filter(isMoved)) };
   });
-}
-
-function isAnswerTo({ text }: ReceivedReply, label: string): boolean {
-  return text
-    .split('\n')
-    .some((line) => line === `answer to ${label}` || line.startsWith(`answer to ${label} `));
 }

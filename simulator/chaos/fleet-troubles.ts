@@ -6,6 +6,7 @@ import type { PeopleOptions } from '../../relay/people/options.ts';
 import type { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Loss } from './file-verdict.ts';
 import type { Member } from './member.ts';
@@ -44,6 +45,8 @@ export type FleetTroublesDeps = {
 
 /** How long a command of the operator's is waited for (ms); it goes on without it. */
 const commandPatience = 90_000;
+/** How long a person's first message is waited for (ms). */
+const firstPatience = 15_000;
 /** How long Redis may take to tell who is on a lost disk (ms). */
 const whoPatience = 10_000;
 /** The pause between two looks at the processes, and before a command is repeated (ms). */
@@ -91,6 +94,13 @@ export function createFleetTroubles({
       sleep(whoPatience, undefined, { ref: false }),
     ]);
   };
+  /** Waits a while for a person's first message: who has not written is not moved. */
+  const untilWritten = async (phone: string): Promise<void> => {
+    const people = createPeopleStore(redis);
+    const end = Date.now() + firstPatience;
+    while (Date.now() < end && !(await people.find(phone).catch(() => undefined)))
+      await sleep(againMs);
+  };
   /** This home, or the next one for a person who has it already. */
   const elsewhere = async (phone: string, home: number): Promise<string> => {
     const now = (await whereabouts())?.get(phone);
@@ -134,14 +144,15 @@ export function createFleetTroubles({
 
   return {
     move: async (phone, home) =>
-      await during(phone, async () =>
-        command({
+      await during(phone, async () => {
+        await untilWritten(phone);
+        return await command({
           action: 'move',
           // The run's phones are numbers as the product writes them.
           address: phone as PersonAddress,
           to: await elsewhere(phone, home),
-        }),
-      ),
+        });
+      }),
     drain: async (home, ms) => {
       const name = machines[home]?.name ?? '';
       const isDone = await during(undefined, async () => {

@@ -252,7 +252,8 @@ function isUnsure(reply: ReceivedReply, label: string): boolean {
   return quotes.some((quote) => quote.split(/[^\w-]+/).includes(label));
 }
 
-function mentions(reply: ReceivedReply, words: string, label: string): boolean {
+/** Whether a reply has a line of these words and a message's label. */
+export function mentions(reply: ReceivedReply, words: string, label: string): boolean {
   return reply.text
     .split('\n')
     .some((line) => line === `${words} ${label}` || line.startsWith(`${words} ${label} `));
