@@ -134,6 +134,11 @@ describe('the verdict', () => {
         lost: [],
       });
     expect(judge([sent('3-0140', 0, 10)], [unsure('answer to 3-01401')]).lost).toHaveLength(1);
+    const refused = reply('answer to 3-0140', 20, { status: 'failed', toldFailure: true });
+    expect(judge([sent('3-0140', 0, 10)], [refused, unsure('3-0140')])).toMatchObject({
+      failed: 1,
+      lost: [],
+    });
   });
 
   test('knows no order among messages that were under way together', () => {

@@ -184,7 +184,9 @@ function judgeSentences(verdict: Verdict, messages: SentMessage[], own: Received
     (message) =>
       message.state !== 'failed' &&
       answersTo(message).length > 0 &&
-      !answersTo(message).some(hasArrived),
+      !answersTo(message).some(hasArrived) &&
+      // Redis has lost that it was to be sent again, and the person heard so.
+      !own.some((reply) => isUnsure(reply, message.label)),
   );
   // Several messages may have one answer.
   const answers = new Set(refused.map((message) => answersTo(message)[0]?.sid));
