@@ -186,18 +186,18 @@ test.skipIf(noLinux !== '')(
   `two people who move at the same time are saved one after the other, before anything else${noLinux}`,
   async () => {
     await withSchedule({}, async ({ schedule, home, begun, disk, turn }) => {
+      const begunFor = (person: string) => begun.find((one) => one.home.person === person);
       (await turn(other, await disk.home('p-2'))).end();
-      await until('a snapshot of a third person', () => begun.length === 1);
-      const third = await disk.home('p-3');
-      const saved = Promise.all([schedule.saveNow(home), schedule.saveNow(third)]);
-      await until('the first', () => begun.length === 2);
-      expect(begun[0]?.signal.aborted).toBe(true);
-      begun[1]?.end(taken(begun[1].at));
-      await until('the second', () => begun.find((one) => one.home.person === 'p-3'));
-      expect(begun[1]).toMatchObject({ home: { person: 'p-1' }, signal: { aborted: false } });
-      const last = begun.at(-1);
-      last?.end(taken(last.at));
-      expect(await saved).toEqual([begun[1]?.at, last?.at]);
+      await until('a snapshot of another person', () => begunFor('p-2'));
+      const first = schedule.saveNow(home);
+      const one = await until('the first', () => begunFor('p-1'));
+      expect(begunFor('p-2')?.signal.aborted).toBe(true);
+      const both = Promise.allSettled([first, schedule.saveNow(await disk.home('p-3'))]);
+      expect(one.signal.aborted).toBe(false);
+      one.end(taken(one.at));
+      const two = await until('the second', () => begunFor('p-3'));
+      two.end(taken(two.at));
+      expect(await both).toMatchObject([{ value: one.at }, { value: two.at }]);
     });
   },
 );
