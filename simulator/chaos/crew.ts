@@ -25,8 +25,8 @@ export type CrewDeps = { start: Start; shutdown: Shutdown };
 const idleMinutes = '0.06';
 /** In which time people get their first homes (ms). */
 const placingMs = 20_000;
-/** How long a machine may not come up before its people get another one (minutes): 12 s. */
-const deadMinutes = '0.2';
+/** How long a machine may not come up before its people get another one (minutes): 24 s. */
+const deadMinutes = '0.4';
 
 /** Starts the relays behind one address. */
 export async function startRelays(

@@ -295,8 +295,8 @@ function lengthOf(kind: KillKind, between: Between): number {
   if (kind === 'worker-frozen') return between(5000, 9000);
   if (kind === 'relay-frozen') return between(500, 3000);
   if (kind === 'drain') return between(3000, 12_000);
-  // It is taken for dead after 12 s; a lock of its worker's holds a person up for a minute.
-  if (kind === 'home-dead') return between(20_000, 75_000);
+  // It is taken for dead after 24 s; a lock of its worker's holds a person up for a minute.
+  if (kind === 'home-dead') return between(35_000, 80_000);
   if (kind === 'redis-restored') return between(1000, 4000);
   return between(1000, 3000);
 }
