@@ -19,7 +19,7 @@ export type Machine = { name: string; dataDir: string; worker: Member };
  * not happen.
  */
 export type FleetTroubles = {
-  /** Moves a person with the operator's command. */
+  /** Moves a person with the operator's command, to this home or another one that takes them. */
   move(phone: string, home: number): Promise<boolean>;
   /** Empties a home with the operator's command, and gives it people again after this time (ms). */
   drain(home: number, ms: number): Promise<boolean>;
@@ -101,12 +101,11 @@ export function createFleetTroubles({
     while (Date.now() < end && !(await people.find(phone).catch(() => undefined)))
       await sleep(againMs);
   };
-  /** This home, or the next one for a person who has it already. */
-  const elsewhere = async (phone: string, home: number): Promise<string> => {
+  /** The other homes of a person, this one first. */
+  const elsewhere = async (phone: string, home: number): Promise<string[]> => {
     const now = (await whereabouts())?.get(phone);
-    const chosen = machines[home]?.name;
-    const next = machines[(home + 1) % machines.length]?.name;
-    return (chosen === now ? next : chosen) ?? '';
+    const names = machines.map(({ name }) => name);
+    return [...names.slice(home), ...names.slice(0, home)].filter((name) => name !== now);
   };
   const wipeDisk = async ({ dataDir }: Machine): Promise<void> => {
     // What the killed worker has started may still write.
@@ -146,12 +145,12 @@ export function createFleetTroubles({
     move: async (phone, home) =>
       await during(phone, async () => {
         await untilWritten(phone);
-        return await command({
-          action: 'move',
-          // The run's phones are numbers as the product writes them.
-          address: phone as PersonAddress,
-          to: await elsewhere(phone, home),
-        });
+        // The run's phones are numbers as the product writes them.
+        const address = phone as PersonAddress;
+        // One may be dead or full, or just be emptied.
+        for (const to of await elsewhere(phone, home))
+          if (await command({ action: 'move', address, to })) return true;
+        return false;
       }),
     drain: async (home, ms) => {
       const name = machines[home]?.name ?? '';

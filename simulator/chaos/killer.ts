@@ -29,6 +29,8 @@ export type KillerDeps = { victims: Victims; moments: Moments; faults: Faults; s
 
 /** How long a kill waits for its moment (ms). */
 const momentPatience = 15_000;
+/** How long it waits for a snapshot (ms): most are given up for the next message. */
+const tarPatience = 40_000;
 /**
  * The time that the guard of a stuck event loop has (ms); the run's workers give it five ticks of a
  * second.
@@ -110,7 +112,7 @@ export async function kill(
     case 'drain':
       return (await fleet?.drain(plan.home, lengthMs)) ?? false;
     case 'tar-killed':
-      return (await fleet?.killTar(momentPatience)) ?? false;
+      return (await fleet?.killTar(tarPatience)) ?? false;
     case 'disk-wiped':
       return (await fleet?.wipe(plan.home, restartMs)) ?? false;
     case 'home-dead':
