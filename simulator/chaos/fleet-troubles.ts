@@ -1,4 +1,5 @@
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readFileSync, readdirSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
@@ -131,14 +132,20 @@ export function createFleetTroubles({
     losses.push({ at, phones: new Set(conversations.filter(isLost)) });
     return true;
   };
-  const findTar = async (): Promise<number | undefined> => {
-    const disks = machines.map(({ dataDir }) => `--directory=${path.join(dataDir, 'people')}/`);
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+  const disks = machines.map(({ dataDir }) => `--directory=${path.join(dataDir, 'people')}/`);
+  const isTar = (pid: string): boolean => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       const isOurs = words.some((word) => disks.some((disk) => word.startsWith(disk)));
-      if (words[0] === 'tar' && words.includes('--create') && isOurs) return Number(pid);
+      return isOurs && words[0] === 'tar' && words.includes('--create');
+    } catch {
+      return false;
     }
-    return undefined;
+  };
+  // At once: a tar lives for less than a second.
+  const findTar = (): number | undefined => {
+    const found = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isTar(name));
+    return found === undefined ? undefined : Number(found);
   };
 
   return {
@@ -172,7 +179,7 @@ export function createFleetTroubles({
         Date.now() < end && !stopping.signal.aborted;
         await sleep(lookMs)
       ) {
-        const pid = await findTar();
+        const pid = findTar();
         if (pid === undefined) continue;
         try {
           process.kill(pid, 'SIGKILL');
