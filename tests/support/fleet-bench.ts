@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { relayDeps, runRelay } from '../../relay/relay.ts';
+import type { WakerTimes } from '../../relay/wake/waker.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { freePort } from '../../simulator/free-port.ts';
@@ -32,8 +33,14 @@ export type FleetHome = {
 export type Fleet = Pipeline & {
   /** Adds a home; its answers begin with its name. By default a call to its address boots it. */
   addHome(name: string, change?: HomeChange): Promise<FleetHome>;
-  /** Starts a relay; the first has the pipeline's address, to which Twilio's webhooks go. */
-  startRelay(environment?: Record<string, string>): Promise<{ url: string; stop(): Promise<void> }>;
+  /**
+   * Starts a relay; the first has the pipeline's address, to which Twilio's webhooks go. By default
+   * it says nothing about a wake that takes long.
+   */
+  startRelay(
+    environment?: Record<string, string>,
+    times?: Partial<WakerTimes>,
+  ): Promise<{ url: string; stop(): Promise<void> }>;
   /** What the relays logged, one object a line. */
   logged(): Record<string, unknown>[];
 };
@@ -121,14 +128,14 @@ export async function withFleet(
       ...pipeline,
       addHome,
       logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
-      async startRelay(extra = {}) {
+      async startRelay(extra = {}, times = {}) {
         const port = relays === 0 ? pipeline.environment['PORT'] : String(await freePort(0));
         relays += 1;
         const config = parseRelayConfig({ ...pipeline.environment, PORT: port, ...extra });
         const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
         const relay = await runRelay(config, log, {
           ...relayDeps(config, log),
-          times: { ...impatient, tellMs: 3600_000, giveUpMs: 3600_000 },
+          times: { ...impatient, tellMs: 3600_000, giveUpMs: 3600_000, ...times },
         });
         pipeline.atEnd(() => relay.stop());
         const heard = relays;
