@@ -1,11 +1,14 @@
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { parsePeopleOptions } from '../../relay/people/options.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
+import { freePort } from '../../simulator/free-port.ts';
 import { needOf } from '../../worker/snapshots/restores.ts';
+import { runEntry } from '../support/fly-bench.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { noRestic } from '../support/snapshot-bench.ts';
@@ -40,6 +43,18 @@ test.each([
   [['snapshots', '+15551230001', '--before', '2026-11-30'], '--before goes with restore'],
 ])('the wrong command line %j is a sentence', (args, sentence) => {
   expect(() => parsePeopleOptions(args)).toThrow(sentence);
+});
+
+test('a command whose Redis is not there ends with a sentence', async () => {
+  const { code, output } = await runEntry('relay/people/main.ts', ['drain', 'east'], tmpdir(), {
+    PATH: process.env['PATH'] ?? '',
+    REDIS_URL: `redis://:topsecret@127.0.0.1:${await freePort(0)}`,
+  });
+  expect([code, output.split('\n')]).toEqual([
+    1,
+    [expect.stringMatching(/^Redis was not reached: .*ECONNREFUSED.*correct REDIS_URL/), ''],
+  ]);
+  expect(output).not.toContain('topsecret');
 });
 
 test('a moment without a zone is UTC', () => {

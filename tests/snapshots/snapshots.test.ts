@@ -93,6 +93,8 @@ test('what does not fit is left out: the largest files first, and a few are name
   expect(nameLeftOut([])).toBe('');
   expect(nameLeftOut(names)).toMatch(/^n0, n1, .*, n9 and 2 more$/);
   expect(nameLeftOut(['a\nb'])).toBe('a�b');
+  // Four thousand bytes are a name, too.
+  expect(nameLeftOut(['home/'.repeat(800)])).toMatch(/^(?:home\/){23}home…$/);
 });
 
 test.skipIf(noRestic !== '')(

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -341,10 +342,15 @@ test('nothing is forgotten while something runs, what Twilio keeps is said, and 
     await bench.say('/forget');
     await said(bench, 'Something of yours still runs in the background');
     await stores.background.note({ conversation: phone, session: 's', owner: 'w#1', tasks: [] });
-    await mkdir(path.join(dataDir, 'people', '.aside-p-0-1'), { recursive: true });
+    const [own, others] = [await stores.people.idOf(phone), 'p-0'].map((id) =>
+      path.join(dataDir, 'people', `.left-${id}-1`),
+    ) as [string, string];
+    for (const left of [own, others]) await mkdir(path.join(left, 'home'), { recursive: true });
     twin.faults.set('delete-fails', { times: 1 });
     const report = await forgetInChat(bench);
     expect(report).toMatch(/Not forgotten yet:\n• copies at Twilio: 1 of \d+ are still there/);
+    // What an earlier move has set aside is the person's, too.
+    expect([existsSync(own), existsSync(others)]).toEqual([false, true]);
     const home = { directory: path.join(dataDir, 'people', await stores.people.idOf(phone)) };
     await bench.say('hello again');
     await until('the answer', () => texts(bench).includes('answer to hello again'));

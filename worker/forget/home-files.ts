@@ -18,8 +18,8 @@ export async function countFiles({ user, directory }: Home): Promise<number> {
 
 /**
  * Empties a home with the rights of its person: workspaces, sessions, the browser's profile,
- * checkpoints, pictures, and what a restore has set aside. The directories themselves stay. Throws
- * when something cannot be deleted.
+ * checkpoints, pictures, and what a restore or a move has set aside on this disk. The directories
+ * themselves stay. Throws when something cannot be deleted.
  */
 export async function emptyHome(home: Home, place: Place): Promise<void> {
   const { user, directory, temporary, images, person } = home;
@@ -30,6 +30,6 @@ export async function emptyHome(home: Home, place: Place): Promise<void> {
     longPatience,
   );
   if (code !== 0) throw new Error(said || `a step ended with ${code}`);
-  const own = new RegExp(`^\\.(?:aside|restored|restoring)-${person}(?:-\\d+)?$`);
+  const own = new RegExp(`^\\.(?:aside|left|restored|restoring)-${person}(?:-\\d+)?$`);
   for (const name of await place.list(home)) if (own.test(name)) await place.remove(home, name);
 }

@@ -1,3 +1,5 @@
+import { cut } from '../../shared/runtime/cut.ts';
+
 /**
  * Directories that no snapshot has, whatever they are in: caches, and what a package manager
  * installs again.
@@ -25,8 +27,9 @@ export const excludedInHome = [
   'go/pkg/mod',
 ];
 
-/** How many are named. */
+/** How many are named, and how much of a name is shown (UTF-16 units). */
 const mostNamed = 10;
+const longestName = 120;
 
 /**
  * Names what a snapshot lacks: files, or directories with how many entries of them. '' for nothing.
@@ -37,9 +40,10 @@ export function nameLeftOut(names: readonly string[]): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-/** The bytes of a name as text on one line. */
+/** The bytes of a name as text on one line: people read it in the chat. */
 function readable(name: string): string {
-  return Buffer.from(name, 'latin1')
+  const text = Buffer.from(name, 'latin1')
     .toString('utf8')
     .replaceAll(/\p{Cc}|\p{Cf}/gu, '�');
+  return cut(text, longestName);
 }

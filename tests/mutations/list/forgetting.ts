@@ -34,6 +34,14 @@ export const forgettingList = [
     ['the jobs of forgotten turns go', 'queue.remove(id), ', ''],
     ['the records of forgotten turns go', ', records.drop(id)', ''],
   ]),
+  ...mutationsOf('worker/forget/home-files.ts', forgetting, [
+    [
+      'what a move has set aside is forgotten',
+      '(?:aside|left|',
+      '(?:aside|',
+      { named: 'nothing is forgotten while' },
+    ],
+  ]),
   ...mutationsOf('shared/store/forget/forget-state.ts', forgetting, [
     [
       'only an answer to the question forgets',
