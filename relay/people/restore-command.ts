@@ -55,10 +55,11 @@ function describe(last: HomeSnapshot | undefined): string {
 type Request = { person: Person; conversation: string; before: number | undefined };
 
 async function restore(
-  { conversation, before }: Request,
+  { person, conversation, before }: Request,
   { redis, say, everyMs = 500 }: PeopleCommandDeps,
 ): Promise<void> {
   const snapshots = createHomeSnapshots(redis);
+  const people = createPeopleStore(redis);
   const queues = createQueues(redis, {});
   const token = randomBytes(8).toString('hex');
   try {
@@ -68,8 +69,11 @@ async function restore(
     const isAwake = (await redis.exists(ofHome(keys.heartbeat, home))) === 1;
     say(isAwake ? 'Asked the worker …' : 'The computer is asleep, and is woken for this …');
     for (;;) {
-      const job = await queues.turns.queueOf(home).getJob(id);
-      const isOver = !job || (await job.isCompleted());
+      // While they move, their turn goes from one computer's queue to the other's.
+      const isMoving = (await people.get(person.id))?.move !== undefined;
+      const queue = queues.turns.queueOf(await queues.turns.homeOf(conversation));
+      const job = await queue.getJob(id);
+      const isOver = !isMoving && (!job || (await job.isCompleted()));
       const outcome = await snapshots.outcome(conversation, token);
       if (outcome?.startsWith('restored')) return say(`Done: ${outcome}.`);
       if (outcome !== undefined) throw new SetupError(`It ${outcome}.`);

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { createSnapshots, MovingError } from '../../shared/store/boxes/snapshot.ts';
+import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { seal } from '../support/seal.ts';
 import { readFrom, withMoves, writeTo } from '../support/move-bench.ts';
@@ -243,5 +244,27 @@ test('a person of a dead home goes on elsewhere from the last snapshot alone, an
     expect(left).toMatch(new RegExp(`^\\.left-${id}-`));
     expect(await redis.hget(keys.ownerWords, 'left')).toContain(left);
     expect(await redis.hget(keys.home('two'), 'people')).toBe('1');
+  });
+});
+
+test('a restore that is asked for while its person moves is done by the new computer, and the command waits for it', async () => {
+  await withMoves(async (bench) => {
+    await prepare(bench);
+    const sides = { one: await bench.start('one'), two: await bench.start('two') };
+    const { people } = sides.one.stores;
+    const person = await people.idOf(phone);
+    const outcome = runPeopleCommand(
+      { action: 'restore', address: phone, before: undefined },
+      { redis: bench.redis, say: () => undefined, everyMs: 1 },
+    ).then(
+      () => 'done',
+      (error: unknown) => String(error),
+    );
+    const key = keys.restore(phone);
+    await until('it is asked for', async () => (await bench.redis.exists(key)) === 1);
+    await finish(bench, sides, person);
+    const [wanted] = await bench.redis.hmget(key, 'wanted');
+    await createHomeSnapshots(bench.redis).finish(phone, wanted ?? '', 'restored from here');
+    expect(await outcome).toBe('done');
   });
 });

@@ -281,4 +281,12 @@ export const fleet = [
       '',
     ],
   ]),
+  ...mutationsOf('relay/people/restore-command.ts', 'tests/fleet/move-steps.test.ts', [
+    [
+      'a restore waits for its person’s move',
+      'const isOver = !isMoving && (',
+      'const isOver = (',
+      { named: 'a restore that is asked for' },
+    ],
+  ]),
 ];
