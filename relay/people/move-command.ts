@@ -9,7 +9,7 @@ import { createPeopleStore } from '../../shared/store/people.ts';
 import type { Person } from '../../shared/store/people.ts';
 import type { Turns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { startMove } from './start-move.ts';
+import { callHomes, startMove } from './start-move.ts';
 
 export type MoveCommandDeps = {
   redis: Redis;
@@ -20,10 +20,15 @@ export type MoveCommandDeps = {
   everyMs?: number;
   /** How long one person may take before the command gives up waiting (ms). */
   patienceMs?: number;
+  /** How long the new computer may take before it is called again (ms). */
+  callAgainMs?: number;
 };
 
 /** How long one person may take (ms): 10 GB there and back take about twenty minutes. */
 const longestMs = 60 * 60_000;
+
+/** When the new computer is called again (ms): a restore with little in it is over by then. */
+const againMs = 10_000;
 
 /** What each step means, for the operator. */
 const stepWords: Partial<Record<string, string>> = {
@@ -100,20 +105,29 @@ async function movePerson(
   parts: MoveCommandDeps & { to?: string; by: string },
 ): Promise<void> {
   const { redis, say, placement, to, by } = parts;
-  const { everyMs = 300, patienceMs = longestMs } = parts;
+  const { everyMs = 300, patienceMs = longestMs, callAgainMs = againMs } = parts;
   const name = person.name ?? person.conversations[0] ?? person.id;
   const started = await startMove({ redis, turns }, person, { to, placement, by });
   if ('refusal' in started) throw new SetupError(`${name}: ${started.refusal}`);
   say(`${name}: from “${started.from}” to “${started.to}”.`);
   const moves = createMoves(redis);
   const deadline = Date.now() + patienceMs;
+  let called = Date.now();
   for (let shown = ''; ; await sleep(everyMs)) {
     const move = await moves.read(person.id);
     if (!move || move.step === 'done') return say(`${name}: done.`);
     if (move.step === 'failed')
       throw new SetupError(`${name} could not be moved: ${move.reason ?? 'it was given up'}.`);
     const words = stepWords[move.step] ?? '';
-    if (words !== shown) say((shown = words));
+    if (words !== shown) {
+      say((shown = words));
+      called = Date.now();
+    }
+    // The old computer, which sends their turn after them, may have died just then.
+    if (move.step === 'moved' && Date.now() - called >= callAgainMs) {
+      await callHomes({ redis, turns }, person);
+      called = Date.now();
+    }
     if (Date.now() > deadline)
       throw new SetupError(
         `${name} is still on the way after ${Math.round(patienceMs / 60_000)} minutes. It goes on without this command.`,

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { moveCommand } from '../../relay/people/move-command.ts';
 import { runPeopleCommand } from '../../relay/people/restore-command.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { createSnapshots, MovingError } from '../../shared/store/boxes/snapshot.ts';
@@ -266,5 +267,29 @@ test('a restore that is asked for while its person moves is done by the new comp
     const [wanted] = await bench.redis.hmget(key, 'wanted');
     await createHomeSnapshots(bench.redis).finish(phone, wanted ?? '', 'restored from here');
     expect(await outcome).toBe('done');
+  });
+});
+
+test('a new computer is called again when the old one dies right after it has handed a person over', async () => {
+  await withMoves(async (bench) => {
+    const { redis } = bench;
+    const { moves, people, turns } = (await bench.start('one')).stores;
+    const id = await people.idOf(phone);
+    const person = await people.get(id);
+    if (!person) throw new Error('there is no person');
+    const over = moveCommand(person, 'two', {
+      redis,
+      placement: 'shared',
+      say: () => undefined,
+      everyMs: 5,
+      callAgainMs: 50,
+    });
+    const move = await until('the move', () => moves.read(id));
+    // What the old computer does until it dies.
+    for (const step of ['held', 'saved', 'moved'] as const)
+      expect(await moves.advance(move, step)).toBe(step);
+    await until('the call', async () => (await turns.queueOf('@two').getWaitingCount()) === 1);
+    expect(await moves.advance(move, 'done')).toBe('done');
+    await over;
   });
 });

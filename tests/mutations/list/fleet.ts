@@ -281,6 +281,14 @@ export const fleet = [
       '',
     ],
   ]),
+  ...mutationsOf('relay/people/move-command.ts', 'tests/fleet/move-steps.test.ts', [
+    [
+      'a new computer is called again',
+      'Date.now() - called >= callAgainMs',
+      'false',
+      { named: 'is called again' },
+    ],
+  ]),
   ...mutationsOf('relay/people/restore-command.ts', 'tests/fleet/move-steps.test.ts', [
     [
       'a restore waits for its person’s move',
