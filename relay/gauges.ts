@@ -1,14 +1,13 @@
 import type { HomeRegistry } from '../shared/store/homes/registry.ts';
-import { keys, ofHome } from '../shared/store/redis/keys.ts';
-import type { HomeSuffix } from '../shared/store/redis/keys.ts';
-import type { Turns } from '../shared/store/queues.ts';
+import { readHomeStates } from '../shared/store/homes/states.ts';
+import type { TurnCounts } from '../shared/store/homes/states.ts';
+import { keys } from '../shared/store/redis/keys.ts';
 import type { MemoryUse, RedisMemory } from '../shared/store/redis/redis-memory.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { readReplyCounts } from '../shared/store/reply-counts.ts';
 import { dayOf, total, totalUse } from '../shared/store/money/spend.ts';
 import type { ModelUse, Spend } from '../shared/store/money/spend.ts';
 import type { MeterSums, Meters } from '../shared/store/money/meters.ts';
-import { createVmState } from '../shared/store/vm-state.ts';
 
 /**
  * The state in Redis as numbers: turns by state, replies by status and failures by Twilio's code
@@ -43,7 +42,6 @@ export type HomeGauges = {
 
 export type GaugesDeps = {
   redis: Redis;
-  turns: Turns;
   spend: Spend;
   memory: RedisMemory;
   meters: Pick<Meters, 'read'>;
@@ -54,53 +52,36 @@ export type GaugesDeps = {
 async function readHomes(
   redis: Redis,
   homes: Pick<HomeRegistry, 'list'>,
-  now: number,
-): Promise<(HomeGauges & { suffix: HomeSuffix; isKnown: boolean })[]> {
+): Promise<(HomeGauges & { isKnown: boolean; turns: TurnCounts })[]> {
   const known = await homes.list();
   const first = known.some(({ suffix }) => suffix === '')
     ? []
     : [{ name: '', suffix: '' as const, people: 0 }];
-  return await Promise.all(
-    [...first, ...known].map(async ({ name, suffix, people }) => {
-      const [waiting, awake] = await Promise.all([
-        createVmState(redis, suffix).waiting(now),
-        redis.exists(ofHome(keys.heartbeat, suffix)),
-      ]);
-      const isKnown = name !== '';
-      return {
-        name,
-        suffix,
-        isKnown,
-        people,
-        messagesWaiting: waiting.messages,
-        isAwake: awake === 1,
-      };
-    }),
+  const all = [...first, ...known];
+  const states = await readHomeStates(
+    redis,
+    all.map(({ suffix }) => suffix),
   );
+  return states.map(({ worker, messagesWaiting, turns }, index) => {
+    const { name = '', people = 0 } = all[index] ?? {};
+    const isAwake = worker !== undefined;
+    return { name, isKnown: name !== '', people, messagesWaiting, isAwake, turns };
+  });
 }
 
 /** The numbers of turns by state, over all homes. */
-async function countTurns(
-  turns: Turns,
-  homes: readonly { suffix: HomeSuffix }[],
-): Promise<Record<string, number>> {
-  const counts = await Promise.all(
-    homes.map(({ suffix }) =>
-      turns.queueOf(suffix).getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
-    ),
-  );
+function sumTurns(homes: readonly { turns: TurnCounts }[]): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const [state, count] of counts.flatMap((one) => Object.entries(one)))
+  for (const [state, count] of homes.flatMap(({ turns }) => Object.entries(turns)))
     sums[state] = (sums[state] ?? 0) + count;
   return sums;
 }
 
 /** Reads the gauges. Throws when Redis is away. */
 export async function readGauges(deps: GaugesDeps, now: number): Promise<Gauges> {
-  const { redis, turns, spend, memory, meters, homes: registry } = deps;
-  const homes = await readHomes(redis, registry, now);
-  const [states, counts, spending, use, open, memoryUse, counted] = await Promise.all([
-    countTurns(turns, homes),
+  const { redis, spend, memory, meters, homes: registry } = deps;
+  const homes = await readHomes(redis, registry);
+  const [counts, spending, use, open, memoryUse, counted] = await Promise.all([
     readReplyCounts(redis),
     spend.read(dayOf(now)),
     spend.use(dayOf(now)),
@@ -109,7 +90,7 @@ export async function readGauges(deps: GaugesDeps, now: number): Promise<Gauges>
     meters.read(dayOf(now)),
   ]);
   return {
-    turns: states,
+    turns: sumTurns(homes),
     replies: counts.statuses,
     failures: counts.codes,
     spentToday: total(spending.today).costUsd,

@@ -79,6 +79,7 @@ async function measureCost(
   { redis, redisPid, relay }: Side,
   messages: number,
   who: Writers,
+  status?: string,
 ): Promise<Cost> {
   await forgetMessages(redis);
   const look = async (): Promise<Cost> => ({
@@ -96,7 +97,7 @@ async function measureCost(
       addresses: 'one',
       writers: who,
     },
-    '200',
+    status,
   );
   const after = await look();
   return {
@@ -143,14 +144,18 @@ async function measure(options: BenchOptions, stage: RelayStage, size: Size): Pr
     for (let round = 0; round < size.rounds; round += 1) {
       signal.throwIfAborted();
       await showLife(large.redis, large.homes, true);
-      found.small.push(await measureCost(load, small, size.messages, writers.firstHome));
-      found.large.push(await measureCost(load, large, size.messages, writers.everyHome(large)));
+      found.small.push(await measureCost(load, small, size.messages, writers.firstHome, '200'));
+      found.large.push(
+        await measureCost(load, large, size.messages, writers.everyHome(large), '200'),
+      );
       found.memory.small.push(small.relay.residentBytes());
       found.memory.large.push(large.relay.residentBytes());
       await forgetMessages(large.redis);
       await showLife(large.redis, large.homes, false);
       await showLife(large.redis, 1, true);
-      found.besideAsleep.push(await measureCost(load, large, size.messages, writers.firstHome));
+      found.besideAsleep.push(
+        await measureCost(load, large, size.messages, writers.firstHome, '200'),
+      );
       say(`round ${round + 1} of ${size.rounds}`);
     }
     return found;

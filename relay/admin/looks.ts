@@ -1,5 +1,6 @@
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
-import { keys, ofHome } from '../../shared/store/redis/keys.ts';
+import { readHomeStates } from '../../shared/store/homes/states.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { readGivenUp } from '../../shared/store/boxes/given-up.ts';
 import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
 import { readOwnerWords } from '../../shared/store/owner.ts';
@@ -61,26 +62,22 @@ async function readWake(
   now: number,
 ): Promise<{ words: OwnerWord[]; stands: (word: OwnerWord) => boolean }> {
   const suffixes = await createHomeRegistry(redis).suffixes();
-  const computers = await Promise.all(
-    suffixes.map(async (home) => {
-      const [[since, heartbeat], asleep] = await Promise.all([
-        redis.mget(ofHome(keys.waking, home), ofHome(keys.heartbeat, home)),
-        redis.hget(ofHome(keys.vm, home), 'since'),
-      ]);
-      return { home, since, heartbeat, asleep: Number(asleep ?? 0) };
-    }),
-  );
-  const words = computers.flatMap(({ home, since, heartbeat }): OwnerWord[] => {
-    if (!since || heartbeat || now - Number(since) < longWakeMs) return [];
+  const states = await readHomeStates(redis, suffixes);
+  const computers = suffixes.flatMap((home, index) => {
+    const { worker, wakingSince, asleepSince = 0 } = states[index] ?? {};
+    return [{ home, since: wakingSince, isAwake: worker !== undefined, asleep: asleepSince }];
+  });
+  const words = computers.flatMap(({ home, since, isAwake }): OwnerWord[] => {
+    if (since === undefined || isAwake || now - since < longWakeMs) return [];
     const name = home === '' ? '' : ` “${home.slice(1)}”`;
     const text = `The computer${name} was started, and no worker has come up on it. The worker’s log says why.`;
-    return [{ cause: 'start', at: new Date(Number(since)).toISOString(), text }];
+    return [{ cause: 'start', at: new Date(since).toISOString(), text }];
   });
   return {
     words,
     stands: ({ cause, at }) =>
       cause !== 'start' ||
-      computers.some(({ heartbeat, asleep }) => !heartbeat && Date.parse(at) > asleep),
+      computers.some(({ isAwake, asleep }) => !isAwake && Date.parse(at) > asleep),
   };
 }
 

@@ -1,6 +1,7 @@
 import { clockTime } from '../../shared/runtime/time-zone.ts';
-import type { HomeRecord, HomeRegistry } from '../../shared/store/homes/registry.ts';
-import { keys, ofHome } from '../../shared/store/redis/keys.ts';
+import type { HomeRegistry } from '../../shared/store/homes/registry.ts';
+import { readHomeStates } from '../../shared/store/homes/states.ts';
+import type { HomeState } from '../../shared/store/homes/states.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
@@ -70,16 +71,17 @@ export async function readOverview(
 ): Promise<Overview> {
   const { redis, list, homes, spend, acks, versions } = deps;
   const today = dayOf(now, zone);
-  const [vm, records, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all([
-    readVm(redis, ''),
-    homes.list(),
-    list.find({ most: mostTurns }),
-    list.open(),
-    readLooks(redis, list, now),
-    spend.days(today, 30),
-    spend.use(monthOf(today)),
-    readRedisVersion(redis),
-  ]);
+  const [{ vm, lines }, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all(
+    [
+      readHomes(redis, homes),
+      list.find({ most: mostTurns }),
+      list.open(),
+      readLooks(redis, list, now),
+      spend.days(today, 30),
+      spend.use(monthOf(today)),
+      readRedisVersion(redis),
+    ],
+  );
   const monthUsd = totalUse(use).costUsd;
   const answered = turns
     .map(personTimes)
@@ -88,7 +90,7 @@ export async function readOverview(
     );
   return {
     vm,
-    homes: records.length < 2 ? [] : await Promise.all(records.map(readHome(redis))),
+    homes: lines.length < 2 ? [] : lines,
     turns,
     looks,
     open: await list.readAll(inboxes.flatMap((inbox) => inbox.turns)),
@@ -100,31 +102,34 @@ export async function readOverview(
   };
 }
 
-const readHome =
-  (redis: Redis) =>
-  async ({ name, suffix, people, takes }: HomeRecord): Promise<HomeLine> => ({
-    name,
-    people,
-    takes,
-    vm: await readVm(redis, suffix),
-  });
-
-async function readVm(redis: Redis, home: HomeSuffix): Promise<VmLine> {
-  const [worker, vm, waking, wakes] = await Promise.all([
-    redis.get(ofHome(keys.heartbeat, home)),
-    redis.hgetall(ofHome(keys.vm, home)),
-    redis.get(ofHome(keys.waking, home)),
-    redis.lrange(ofHome(keys.wakes, home), 0, -1),
-  ]);
-  const state = worker ? 'awake' : waking ? 'waking' : vm['state'] === 'asleep' ? 'asleep' : 'away';
-  const since = state === 'waking' ? waking : state === 'asleep' ? vm['since'] : undefined;
+/** The first home's computer, and all homes. */
+async function readHomes(
+  redis: Redis,
+  homes: Pick<HomeRegistry, 'list'>,
+): Promise<{ vm: VmLine; lines: HomeLine[] }> {
+  const records = await homes.list();
+  const suffixes = new Set<HomeSuffix>(['', ...records.map(({ suffix }) => suffix)]);
+  const states = await readHomeStates(redis, [...suffixes]);
+  const vmOf = (suffix: HomeSuffix): VmLine => toVmLine(states[[...suffixes].indexOf(suffix)]);
   return {
-    state,
-    worker: worker ?? undefined,
-    since: since ? Number(since) : undefined,
-    nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined,
-    wakes: wakes.map(Number),
+    vm: vmOf(''),
+    lines: records.map(({ name, suffix, people, takes }) => ({
+      name,
+      people,
+      takes,
+      vm: vmOf(suffix),
+    })),
   };
+}
+
+function toVmLine(found: HomeState | undefined): VmLine {
+  const { worker, wakingSince, asleepSince, nextDue, wakes = [] } = found ?? {};
+  const shown = { worker, nextDue, wakes };
+  if (worker !== undefined) return { ...shown, state: 'awake', since: undefined };
+  if (wakingSince !== undefined) return { ...shown, state: 'waking', since: wakingSince };
+  return asleepSince === undefined
+    ? { ...shown, state: 'away', since: undefined }
+    : { ...shown, state: 'asleep', since: asleepSince };
 }
 
 async function readRedisVersion(redis: Redis): Promise<string> {

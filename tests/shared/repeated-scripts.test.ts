@@ -7,6 +7,8 @@ import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createHomeSnapshots } from '../../shared/store/home-snapshots.ts';
 import { createHomeRegistry } from '../../shared/store/homes/registry.ts';
+import { readHomeStates } from '../../shared/store/homes/states.ts';
+import { firstToExist } from '../../shared/store/redis/first-to-exist.ts';
 import { createMoves } from '../../shared/store/homes/moves.ts';
 import { mendJobs } from '../../shared/store/mend-jobs.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
@@ -369,6 +371,9 @@ test('every script that is sent twice says the same and leaves the same', async 
     await homes.register(east, facts);
     await homes.register({ ...east, name: 'west' }, facts);
     await homes.declareDead({ name: 'west', suffix: '@west' });
+    await homes.list();
+    await readHomeStates(twice, ['', '@west']);
+    await firstToExist(twice, [keys.job('turns', 'none')]);
     expect(await redis.smembers(keys.helps)).toEqual(['@west']);
     await homes.register({ ...east, name: 'north' }, { ...facts, store: 'one' });
     await homes.register(east, { ...facts, store: 'one' });

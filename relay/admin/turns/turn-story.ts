@@ -2,6 +2,7 @@ import type { Job } from 'bullmq';
 import type { FailedMessages } from '../../../shared/store/boxes/failed-messages.ts';
 import type { HomeRegistry } from '../../../shared/store/homes/registry.ts';
 import { waitingQuestion } from '../../../shared/store/conversation.ts';
+import { firstToExist } from '../../../shared/store/redis/first-to-exist.ts';
 import { keys } from '../../../shared/store/redis/keys.ts';
 import { readMessage } from '../../../shared/store/message.ts';
 import type { TurnData, TurnMessage, Turns } from '../../../shared/store/queues.ts';
@@ -51,13 +52,15 @@ export function createTurnStories(
     const hashes = await Promise.all(ids.map((id) => redis.hgetall(keys.reply(id))));
     return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
   };
-  /** The job in the queue of its home. */
+  /** The job in the queue of the home that has it, which is looked for in one command. */
   const readJob = async (id: string): Promise<Job<TurnData> | undefined> => {
-    for (const home of await homes.suffixes()) {
-      const job: Job<TurnData> | undefined = await turns.queueOf(home).getJob(id);
-      if (job) return job;
-    }
-    return undefined;
+    const known = await homes.suffixes();
+    const place = await firstToExist(
+      redis,
+      known.map((home) => keys.job(`turns${home}`, id)),
+    );
+    const home = place === undefined ? undefined : known[place];
+    return home === undefined ? undefined : await turns.queueOf(home).getJob(id);
   };
   /**
    * A turn that is not listed: a message that no turn has taken up, or a job of an earlier version.

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { keys, ofHome, prefix } from '../redis/keys.ts';
 import type { HomeSuffix } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
-import { runScript } from '../redis/script.ts';
+import { fieldsOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import { readBeats } from './beats.ts';
 import type { Beat } from './beats.ts';
@@ -77,7 +77,7 @@ export type HomeRegistry = {
   declareDead(home: { name: string; suffix: HomeSuffix }): Promise<Death>;
   /** Whether a home gets new people. Returns false for an unknown home. */
   drain(name: string, isDraining: boolean): Promise<boolean>;
-  /** All homes, the first at the head and the others by age. */
+  /** All homes, the first at the head and the others by age, in one command. */
   list(): Promise<HomeRecord[]>;
   /** What the homes have behind the names of their keys; the first one's where none is known. */
   suffixes(): Promise<HomeSuffix[]>;
@@ -98,6 +98,13 @@ const deadScript = loadScript(new URL('lua/declare-dead.lua', import.meta.url), 
   keys: ['firstHome', 'homes', 'record', 'heartbeat'],
   args: ['prefix', 'name', 'now', 'channel'],
 });
+
+const listScript = loadScript(new URL('lua/list-homes.lua', import.meta.url), {
+  keys: ['firstHome', 'homes'],
+  args: ['prefix'],
+});
+
+const List = z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string())]))]);
 
 const Found = z.union([
   z.tuple([z.literal('alive')]),
@@ -195,14 +202,17 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
       return true;
     },
     async list() {
-      const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);
-      const records = await Promise.all(
-        names.map(async (name): Promise<HomeRecord> => ({
-          name,
-          suffix: name === known ? '' : suffixOf(name),
-          ...Stored.parse(await redis.hgetall(keys.home(name))),
-        })),
+      const [known, found] = List.parse(
+        await runScript(redis, listScript, {
+          keys: { firstHome: keys.firstHome, homes: keys.homes },
+          args: { prefix },
+        }),
       );
+      const records = found.map(([name, flat]): HomeRecord => ({
+        name,
+        suffix: name === known ? '' : suffixOf(name),
+        ...Stored.parse(fieldsOf(flat)),
+      }));
       const age = ({ suffix, since, name }: HomeRecord): string =>
         `${suffix === '' ? '' : since} ${name}`;
       return records.toSorted((a, b) => age(a).localeCompare(age(b)));
