@@ -5,7 +5,7 @@ import { keys } from '../shared/store/redis/keys.ts';
 import type { MemoryUse, RedisMemory } from '../shared/store/redis/redis-memory.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { readReplyCounts } from '../shared/store/reply-counts.ts';
-import { dayOf, total, totalUse } from '../shared/store/money/spend.ts';
+import { dayOf, monthOf, totalUse } from '../shared/store/money/spend.ts';
 import type { ModelUse, Spend } from '../shared/store/money/spend.ts';
 import type { MeterSums, Meters } from '../shared/store/money/meters.ts';
 
@@ -81,10 +81,9 @@ function sumTurns(homes: readonly { turns: TurnCounts }[]): Record<string, numbe
 export async function readGauges(deps: GaugesDeps, now: number): Promise<Gauges> {
   const { redis, spend, memory, meters, homes: registry } = deps;
   const homes = await readHomes(redis, registry);
-  const [counts, spending, use, open, memoryUse, counted] = await Promise.all([
+  const [counts, [today, month], open, memoryUse, counted] = await Promise.all([
     readReplyCounts(redis),
-    spend.read(dayOf(now)),
-    spend.use(dayOf(now)),
+    spend.totals([dayOf(now), monthOf(dayOf(now))]),
     redis.hlen(keys.modelOpen),
     memory.read(),
     meters.read(dayOf(now)),
@@ -93,9 +92,9 @@ export async function readGauges(deps: GaugesDeps, now: number): Promise<Gauges>
     turns: sumTurns(homes),
     replies: counts.statuses,
     failures: counts.codes,
-    spentToday: total(spending.today).costUsd,
-    spentThisMonth: total(spending.month).costUsd,
-    use: totalUse(use),
+    spentToday: today?.spent.costUsd ?? 0,
+    spentThisMonth: month?.spent.costUsd ?? 0,
+    use: today?.use ?? totalUse(new Map()),
     modelRequestsOpen: open,
     messagesWaiting: homes.reduce((sum, home) => sum + home.messagesWaiting, 0),
     isAwake: homes.some(({ isAwake }) => isAwake),

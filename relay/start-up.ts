@@ -72,6 +72,7 @@ export function startUp(deps: StartUpDeps, shutdown: Shutdown): Running {
       },
       () => checkRedis(redis, log),
       async () => void (await beginEpoch(redis)),
+      () => stores.spend.recount(Date.now()),
       async () => {
         // Before the sweep: a removed person's waiting messages get no turn. A full Redis delays
         // only this.

@@ -4,7 +4,7 @@ import { readHomeStates } from '../../shared/store/homes/states.ts';
 import type { HomeState } from '../../shared/store/homes/states.ts';
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { dayOf, monthOf, totalUse } from '../../shared/store/money/spend.ts';
+import { dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import type { Spend, Spent } from '../../shared/store/money/spend.ts';
 import type { Turn, TurnList, WaitingInbox } from '../../shared/store/turns/turn-list.ts';
 import { spreadOf } from '../metric-samples.ts';
@@ -71,18 +71,17 @@ export async function readOverview(
 ): Promise<Overview> {
   const { redis, list, homes, spend, acks, versions } = deps;
   const today = dayOf(now, zone);
-  const [{ vm, lines }, { turns }, { inboxes }, looks, days, use, redisVersion] = await Promise.all(
-    [
+  const [{ vm, lines }, { turns }, { inboxes }, looks, days, [month], redisVersion] =
+    await Promise.all([
       readHomes(redis, homes),
       list.find({ most: mostTurns }),
       list.open(),
       readLooks(redis, list, now),
       spend.days(today, 30),
-      spend.use(monthOf(today)),
+      spend.totals([monthOf(today)]),
       readRedisVersion(redis),
-    ],
-  );
-  const monthUsd = totalUse(use).costUsd;
+    ]);
+  const monthUsd = month?.use.costUsd ?? 0;
   const answered = turns
     .map(personTimes)
     .flatMap(({ accepted, answerSent }) =>

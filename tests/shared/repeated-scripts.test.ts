@@ -14,6 +14,7 @@ import { mendJobs } from '../../shared/store/mend-jobs.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createMeters } from '../../shared/store/money/meters.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
+import { createSpend } from '../../shared/store/money/spend.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createDecisions } from '../../shared/store/people/decisions.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
@@ -372,6 +373,9 @@ test('every script that is sent twice says the same and leaves the same', async 
     await homes.register({ ...east, name: 'west' }, facts);
     await homes.declareDead({ name: 'west', suffix: '@west' });
     await homes.list();
+    await createSpend(twice).recount(0);
+    await createSpend(twice).days('1970-01-01', 2);
+    await createSpend(twice).read('1970-01-01');
     await readHomeStates(twice, ['', '@west']);
     await firstToExist(twice, [keys.job('turns', 'none')]);
     expect(await redis.smembers(keys.helps)).toEqual(['@west']);

@@ -227,6 +227,8 @@ async function exercise(redis: Redis): Promise<void> {
   for (const name of ['east', 'west'])
     await homes.register({ name, id: name, worker: name, mayBeFirst: true }, facts);
   await homes.declareDead({ name: 'west', suffix: '@west' });
+  await spend.recount(Date.now());
+  await spend.days(day, 2);
   await homes.declareDead({ name: 'east', suffix: '' });
   expect((await homes.list()).map(({ suffix }) => suffix)).toEqual(['', '@west']);
   expect(await readHomeStates(redis, ['', '@west'])).toHaveLength(2);

@@ -71,6 +71,44 @@ test('days and months are counted apart, and each conversation by itself', async
   });
 });
 
+test('the sums of all are kept beside those of each, and counted anew where an earlier version has written', async () => {
+  await withRedis(async (redis) => {
+    const spend = createSpend(redis);
+    const { day } = entry;
+    const times = [day, day.slice(0, 7)];
+    const sumOf = async (): Promise<unknown> =>
+      (await spend.totals(times)).map(({ spent, use }) => [spent.costUsd, use.unsettledUsd]);
+    // Of an earlier version: nothing beside them.
+    for (const time of times) await redis.hset(keys.spend(time), `usd:${other}`, 1_000_000);
+    expect(await sumOf()).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+    await spend.record({ ...entry, usage: { ...usage, costUsd: 2 } });
+    expect((await spend.month('2026-01')).usd).toBe(3);
+    await spend.recount(Date.parse(`${day}T12:00:00Z`));
+    expect(await redis.hget(keys.spendTotal(day), 'usd')).toBe('3000000');
+    await spend.record({ ...entry, answer: 'a2', usage: { ...usage, costUsd: 4 } });
+    for (const time of times) await redis.hset(keys.spend(time), `held:${other}`, 500_000);
+    // Not looked at, until it is counted anew.
+    expect(await sumOf()).toEqual([
+      [7, 0],
+      [7, 0],
+    ]);
+    await spend.recount(Date.parse(`${day}T12:00:00Z`));
+    expect(await sumOf()).toEqual([
+      [7, 0.5],
+      [7, 0.5],
+    ]);
+    expect(await spend.days(day, 2)).toMatchObject([{ costUsd: 0 }, { day, costUsd: 7 }]);
+    expect(await spend.today(day)).toBe(7);
+    expect(await redis.ttl(keys.spendTotal(day))).toBeGreaterThan(399 * 24 * 3600);
+    // A new day begins with both.
+    await spend.record({ ...entry, answer: 'a3', day: '2026-03-01' });
+    expect(await redis.hget(keys.spendTotal('2026-03-01'), 'whole')).toBe('1');
+  });
+});
+
 test('an answer without a price leaves its id to whoever knows the price', async () => {
   await withRedis(async (redis) => {
     const spend = createSpend(redis);

@@ -36,11 +36,11 @@ export async function readMoney(
   zone: string,
 ): Promise<Money> {
   const today = dayOf(now, zone);
-  const [days, byPerson, ofToday, byModel, { statuses }, meters, { grantedUsd }] =
+  const [days, byPerson, [ofToday], byModel, { statuses }, meters, { grantedUsd }] =
     await Promise.all([
       spend.days(today, 30),
       spend.use(monthOf(today)),
-      spend.use(today),
+      spend.totals([today]),
       spend.models(monthOf(today)),
       readReplyCounts(redis),
       createMeters(redis, () => now).read(dayOf(now)),
@@ -52,7 +52,7 @@ export async function readMoney(
     byPerson,
     month,
     byModel,
-    today: totalUse(ofToday),
+    today: ofToday?.use ?? totalUse(new Map()),
     projectedUsd: project(month.costUsd, clockTime(now, zone)),
     replies: statuses,
     meters,

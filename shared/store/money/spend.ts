@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { keys } from '../redis/keys.ts';
 import { callKey } from '../redis/idempotent.ts';
 import type { Redis } from '../redis/redis.ts';
-import { runScript } from '../redis/script.ts';
+import { fieldsOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 
 /**
@@ -41,6 +41,9 @@ export type ModelUse = {
   unsettledUsd: number;
 };
 
+/** A period's sums over all conversations: by answers, and by model requests. */
+export type SpendTotal = { spent: Spent; use: ModelUse };
+
 /**
  * Used parts of a turn's budget and of the person's day (US dollars), including unsettled requests,
  * what the person has granted on top of each, and the day's limit that the owner has set for them.
@@ -76,6 +79,13 @@ export type Spend = {
   today(day: string, conversation?: string): Promise<number>;
   /** The sums of `count` consecutive days (at least one), oldest first, ending with `last`. */
   days(last: string, count: number): Promise<({ day: string } & Spent)[]>;
+  /** What all conversations took together in these days or months, in one command. */
+  totals(times: readonly string[]): Promise<SpendTotal[]>;
+  /**
+   * Counts the totals of the days around a moment (ms since 1970), and of their months, anew: an
+   * earlier version has not kept them.
+   */
+  recount(now: number): Promise<void>;
   /** Each conversation's model usage in a period: a day or a month. */
   use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
   /** Each model's usage in a month. */
@@ -125,6 +135,16 @@ const readScript = loadScript(new URL('lua/spend-read.lua', import.meta.url), {
   rest: 'others',
 });
 
+const totalsScript = loadScript(new URL('lua/spend-totals.lua', import.meta.url), {
+  keys: ['first'],
+  rest: 'others',
+});
+
+const recountScript = loadScript(new URL('lua/spend-recount.lua', import.meta.url), {
+  keys: ['first'],
+  rest: 'others',
+});
+
 const grantScript = loadScript(new URL('lua/grant.lua', import.meta.url), {
   keys: ['turnSums', 'call'],
   args: ['micros'],
@@ -154,6 +174,15 @@ const fields = {
 export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
   const readHashes = async ([first = '', ...rest]: string[]): Promise<Map<string, Spent>[]> =>
     Hashes.parse(await runScript(redis, readScript, { keys: { first }, rest })).map(parseHash);
+  const totals = async (times: readonly string[]): Promise<SpendTotal[]> => {
+    const [first = '', ...rest] = times.map((time) => keys.spend(time));
+    const found = await runScript(redis, totalsScript, { keys: { first }, rest });
+    return Hashes.parse(found).map((flat) => {
+      const sums = fieldsOf(flat);
+      const hash = Object.entries(sums).flatMap(([field, value]) => [`${field}:`, value]);
+      return { spent: parseHash(hash).get('') ?? { ...nothing }, use: parseUse(sums) };
+    });
+  };
   return {
     isPretend,
     async record(entry) {
@@ -172,13 +201,20 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
     async today(day, conversation) {
       if (conversation !== undefined)
         return Number((await redis.hget(keys.spend(day), `usd:${conversation}`)) ?? 0) / 1e6;
-      const [spending = new Map<string, Spent>()] = await readHashes([keys.spend(day)]);
-      return total(spending).costUsd;
+      const [sum] = await totals([day]);
+      return sum?.spent.costUsd ?? 0;
+    },
+    totals,
+    async recount(now) {
+      // Somewhere it is the day before, or the day after.
+      const days = [-1, 0, 1].map((count) => addDays(dayOf(now), count));
+      const [first = '', ...rest] = [...new Set([...days, ...days.map(monthOf)])].map(keys.spend);
+      await runScript(redis, recountScript, { keys: { first }, rest });
     },
     async days(last, count) {
       const days = Array.from({ length: count }, (_, index) => addDays(last, index - count + 1));
-      const hashes = await readHashes(days.map((day) => keys.spend(day)));
-      return days.map((day, index) => ({ day, ...total(hashes[index] ?? new Map()) }));
+      const sums = await totals(days);
+      return days.map((day, index) => ({ day, ...(sums[index]?.spent ?? nothing) }));
     },
     use: async (time) => useByName(await redis.hgetall(keys.spend(time))),
     models: async (month) => useByName(await redis.hgetall(keys.spendModels(month))),
@@ -199,11 +235,11 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       return { turnUsd, turnGrantedUsd, dayUsd, dayGrantedUsd, limitUsd };
     },
     async month(month) {
-      const [use, granted] = await Promise.all([
-        redis.hgetall(keys.spend(month)),
+      const [[sum], granted] = await Promise.all([
+        totals([month]),
         redis.hget(keys.meter(month), 'granted'),
       ]);
-      const { costUsd, unsettledUsd } = totalUse(useByName(use));
+      const { costUsd, unsettledUsd } = sum?.use ?? parseUse({});
       return { usd: costUsd + unsettledUsd, grantedUsd: Number(granted ?? 0) / 1e6 };
     },
     async grantMonth(month, usd) {

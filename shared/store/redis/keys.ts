@@ -253,10 +253,11 @@ export const keys = {
   /** STRING: counts the boots of a worker. */
   boots: (worker: string): string => `${prefix}:boots:${worker}`,
   /**
-   * HASH: each conversation's spend on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). STRING that
-   * expires: this answer is counted.
+   * HASH: each conversation's spend on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). HASH: that of
+   * all of them together, where it is `whole`. STRING that expires: this answer is counted.
    */
   spend: (time: string): string => `${prefix}:spend:${time}`,
+  spendTotal: (time: string): string => `${prefix}:spend-total:${time}`,
   /** HASH that expires: each model's use in a month (`YYYY-MM`). */
   spendModels: (month: string): string => `${prefix}:spend-models:${month}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,

@@ -133,6 +133,13 @@ export const keeping = [
   ]),
   ...mutationsOf('shared/store/redis/functions/spend.lua', 'tests/shared/spend.test.ts', [
     [
+      'a total that an earlier version has begun is not whole',
+      `if redis.call('EXISTS', sums) == 0 then redis.call('HSET', total, 'whole', '1') end`,
+      `redis.call('HSET', total, 'whole', '1')`,
+    ],
+    ['a total that is not whole is not read', 'if found.whole then', 'if next(found) then'],
+    ['everybody’s spend is in the total', `redis.call('HINCRBY', total, field, text)`, ''],
+    [
       'an answer’s price counts once',
       `if not redis.call('SET', price.answer, price.conversation, 'NX',`,
       `if not redis.call('SET', price.answer, price.conversation,`,

@@ -4,7 +4,7 @@
 -- does not raise it.
 -- keys: openRequests, daySums, turnSums, conversationKey, monthSums, monthMeter
 -- args: id, newNote, conversation, turn, day, dayLimit, turnLimit, monthLimit
--- uses: person, entry
+-- uses: person, spend
 -- derives: conversation:*
 if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
 local prefix, name = string.match(conversationKey, '^({[^}]*}):conversation:(.*)$')
@@ -45,11 +45,8 @@ if limit or turnLimit ~= '' or monthLimit ~= '' then
     waits = waits or (heldByTurn > 0 and spent + heldByTurn >= most)
   end
   if monthLimit ~= '' then
-    local spent, all = 0, redis.call('HGETALL', monthSums)
-    for i = 1, #all, 2 do
-      local kind = string.match(all[i], '^(%a+):')
-      if kind == 'usd' or kind == 'held' then spent = spent + (tonumber(all[i + 1]) or 0) end
-    end
+    local total = readTotal(monthSums)
+    local spent = (total.usd or 0) + (total.held or 0)
     local most = tonumber(monthLimit) + sum(monthMeter, 'granted')
     if spent >= most then return 'month' end
     waits = waits or (heldByMonth > 0 and spent + heldByMonth >= most)
