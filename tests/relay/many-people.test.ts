@@ -7,6 +7,7 @@ import { createMembership } from '../../relay/people/membership.ts';
 import { createPeople } from '../../relay/people/people.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createQueues } from '../../shared/store/all-queues.ts';
+import { createMoves } from '../../shared/store/homes/moves.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createStores } from '../../shared/store/stores.ts';
@@ -78,6 +79,27 @@ test('what a relay asks at its start hardly grows with the people, and it finds 
     const [reply] = await redis.lrange(keys.outbox(owner), 0, -1);
     expect(reply).toContain(`returned.${returned}`);
     await stores.close();
+  });
+});
+
+test('the people of a home that does not come up are found in a few commands, and those of others are not', async () => {
+  await withRedis(async (redis) => {
+    await invite(redis, 0, 1200);
+    await redis.set(keys.firstHome, 'first');
+    await redis.sadd(keys.homes, 'first', 'east');
+    for (const index of [3, 900])
+      await redis.hset(keys.conversation(phoneOf(index)), 'home', 'east');
+    // A second address is the same person.
+    await redis.hset(keys.people, 'US.1', 'p-900');
+    const moves = createMoves(redis);
+    await withCost(redis, async (cost) => {
+      await moves.peopleOf('east');
+      const [found, commands] = await cost(() => moves.peopleOf('east'));
+      expect(found.toSorted()).toEqual(['p-3', 'p-900']);
+      expect(commands).toBeLessThanOrEqual(5);
+    });
+    expect(await moves.peopleOf('first')).toHaveLength(1198);
+    expect(await moves.peopleOf('west')).toEqual([]);
   });
 });
 

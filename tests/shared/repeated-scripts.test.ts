@@ -373,6 +373,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     await homes.register({ ...east, name: 'west' }, facts);
     await homes.declareDead({ name: 'west', suffix: '@west' });
     await homes.list();
+    await createMoves(twice).peopleOf('east');
     await createSpend(twice).recount(0);
     await createSpend(twice).days('1970-01-01', 2);
     await createSpend(twice).read('1970-01-01');

@@ -87,6 +87,7 @@ async function exerciseMoves(redis: Redis): Promise<void> {
   for (const name of ['east', 'west'])
     await homes.register({ name, id: name, worker: name, mayBeFirst: true }, facts);
   const id = await createPeopleStore(redis).idOf(phone);
+  expect(await moves.peopleOf('east')).toEqual([id]);
   const asked = await moves.ask(id, { placement: 'shared', by: 'operator' });
   if (asked.outcome !== 'asked') throw new Error(asked.outcome);
   const move = { person: id, token: asked.token };

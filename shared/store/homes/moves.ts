@@ -81,7 +81,10 @@ export type Moves = {
     person: string,
     wanted: { to?: string | undefined; placement: Placement },
   ): Promise<Rescue>;
-  /** The ids of the people whose conversations have this home (its name). */
+  /**
+   * The ids of the people whose conversations have this home (its name), in one command for 500
+   * addresses.
+   */
   peopleOf(home: string): Promise<string[]>;
 };
 
@@ -102,6 +105,13 @@ const rescueScript = loadScript(new URL('lua/rescue-person.lua', import.meta.url
   keys: ['move', 'record', 'snapshot'],
   args: ['prefix', 'person', 'wanted', 'placement', 'token', 'now', 'channel'],
 });
+
+const peopleScript = loadScript(new URL('lua/people-of-home.lua', import.meta.url), {
+  keys: ['people'],
+  args: ['prefix', 'name', 'cursor', 'batch'],
+});
+
+const Part = z.tuple([z.string(), z.array(z.string())]);
 
 const steps = ['asked', 'held', 'saved', 'moved', 'done', 'failed'] as const;
 const refusals = [
@@ -142,8 +152,8 @@ const Stored = z.object({
   reason: z.string().optional(),
 });
 
-/** How many people are looked at in one trip. */
-const atOnce = 500;
+/** How many addresses are looked at in one command: it blocks Redis meanwhile. */
+const batch = 500;
 
 export function createMoves(redis: Redis, now: () => Date = () => new Date()): Moves {
   const where = (person: string) => ({ move: keys.move(person), record: keys.person(person) });
@@ -203,29 +213,19 @@ export function createMoves(redis: Redis, now: () => Date = () => new Date()): M
       return { outcome, from, to: target };
     },
     async peopleOf(home) {
-      const first = await redis.get(keys.firstHome);
-      const ids = [...new Set(await redis.hvals(keys.people))];
-      const found: string[] = [];
-      for (let index = 0; index < ids.length; index += atOnce) {
-        const some = ids.slice(index, index + atOnce);
-        const people = await readFields(redis, some.map(keys.person), 'conversations');
-        const theirs = people.map((list) => (list ?? '').split(', ')[0] ?? '');
-        const homes = await readFields(redis, theirs.map(keys.conversation), 'home');
-        found.push(...some.filter((_, at) => theirs[at] !== '' && (homes[at] ?? first) === home));
-      }
-      return found;
+      const found = new Set<string>();
+      let cursor = '0';
+      do {
+        const [next, some] = Part.parse(
+          await runScript(redis, peopleScript, {
+            keys: { people: keys.people },
+            args: { prefix, name: home, cursor, batch },
+          }),
+        );
+        cursor = next;
+        for (const id of some) found.add(id);
+      } while (cursor !== '0');
+      return [...found];
     },
   };
-}
-
-async function readFields(
-  redis: Redis,
-  records: string[],
-  field: string,
-): Promise<(string | undefined)[]> {
-  const step = redis.pipeline();
-  for (const record of records) step.hget(record, field);
-  return ((await step.exec()) ?? []).map(([, value]) =>
-    typeof value === 'string' ? value : undefined,
-  );
 }

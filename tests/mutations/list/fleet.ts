@@ -35,6 +35,16 @@ export const fleet = [
     ],
     ['a place is given once', `redis.call('HINCRBY', tag .. ':home:' .. free, 'people', 1)`, ''],
   ]),
+  ...mutationsOf('shared/store/homes/lua/people-of-home.lua', 'tests/relay/many-people.test.ts', [
+    [
+      'only the people of a dead home move',
+      'conversation and homeName(prefix, conversation) == name',
+      'conversation',
+    ],
+  ]),
+  ...mutationsOf('shared/store/homes/lua/home-states.lua', 'tests/relay/many-people.test.ts', [
+    ['the turns of each home are counted', `':turns' .. suffix .. ':'`, `':turns:'`],
+  ]),
   ...mutationsOf('shared/store/redis/functions/home.lua', placement, [
     ['a home takes no more than its number', 'people < (tonumber(takes) or 0)', 'true'],
     ['own gives a home without people', `if placement == 'own' then`, 'if false then'],
