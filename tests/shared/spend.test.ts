@@ -102,6 +102,8 @@ test('the sums of all are kept beside those of each, and counted anew where an e
     ]);
     expect(await spend.days(day, 2)).toMatchObject([{ costUsd: 0 }, { day, costUsd: 7 }]);
     expect(await spend.today(day)).toBe(7);
+    expect(await spend.costs(day, [other, 'US.1', me])).toEqual([1, 0, 6]);
+    expect(await spend.costs(day, [])).toEqual([]);
     expect(await redis.ttl(keys.spendTotal(day))).toBeGreaterThan(399 * 24 * 3600);
     // A new day begins with both.
     await spend.record({ ...entry, answer: 'a3', day: '2026-03-01' });

@@ -5,7 +5,7 @@ import type { Redis } from '../../../shared/store/redis/redis.ts';
 import type { Directory } from '../../../shared/store/people/directory.ts';
 import type { Person } from '../../../shared/store/people.ts';
 import type { Spend } from '../../../shared/store/money/spend.ts';
-import { dayOf } from '../../../shared/store/money/spend.ts';
+import { dayOf, monthOf } from '../../../shared/store/money/spend.ts';
 
 /**
  * A conversation in the list: what waits in its boxes, its cost (US dollars), and when the person
@@ -36,17 +36,15 @@ export async function readPeople(
   now: number,
   only?: string[],
 ): Promise<ConversationLine[]> {
-  const waiting = waitingSets(await createHomeRegistry(redis).suffixes());
-  const [known, busy, { today, month }] = await Promise.all([
-    redis.srandmember(keys.known, mostListed),
-    Promise.all(waiting.map((set) => redis.srandmember(set, mostListed))),
-    spend.read(dayOf(now, timezone)),
-  ]);
   const byConversation = new Map(
     people.flatMap((person) => person.conversations.map((one) => [one, person] as const)),
   );
-  const names =
-    only ?? [...new Set([...busy.flat(), ...byConversation.keys(), ...known])].slice(0, mostListed);
+  const names = only ?? (await findNames(redis, [...byConversation.keys()]));
+  const today = dayOf(now);
+  const [ofToday, ofMonth] = await Promise.all([
+    spend.costs(today, names),
+    spend.costs(monthOf(today), names),
+  ]);
   const step = redis.pipeline();
   for (const name of names) {
     step.llen(keys.inbox(name)).llen(keys.outbox(name)).llen(keys.parked(name));
@@ -62,10 +60,20 @@ export async function readPeople(
       waiting: Number(waiting ?? 0),
       sending: Number(sending ?? 0),
       parked: Number(parked ?? 0),
-      todayUsd: today.get(conversation)?.costUsd ?? 0,
-      monthUsd: month.get(conversation)?.costUsd ?? 0,
+      todayUsd: ofToday[index] ?? 0,
+      monthUsd: ofMonth[index] ?? 0,
       wroteAt: Number.isNaN(wrote) ? undefined : wrote,
     };
   });
   return lines.toSorted((a, b) => (b.wroteAt ?? 0) - (a.wroteAt ?? 0));
+}
+
+/** Those with something waiting come first, then the people, then some others. */
+async function findNames(redis: Redis, ofPeople: string[]): Promise<string[]> {
+  const waiting = waitingSets(await createHomeRegistry(redis).suffixes());
+  const [known, busy] = await Promise.all([
+    redis.srandmember(keys.known, mostListed),
+    Promise.all(waiting.map((set) => redis.srandmember(set, mostListed))),
+  ]);
+  return [...new Set([...busy.flat(), ...ofPeople, ...known])].slice(0, mostListed);
 }

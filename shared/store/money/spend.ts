@@ -77,6 +77,8 @@ export type Spend = {
   read(day: string): Promise<{ today: Spending; month: Spending }>;
   /** Dollars spent on a day, in total or by one conversation. */
   today(day: string, conversation?: string): Promise<number>;
+  /** What each of these conversations has cost on a day or in a month (US dollars). */
+  costs(time: string, conversations: readonly string[]): Promise<number[]>;
   /** The sums of `count` consecutive days (at least one), oldest first, ending with `last`. */
   days(last: string, count: number): Promise<({ day: string } & Spent)[]>;
   /** What all conversations took together in these days or months, in one command. */
@@ -183,8 +185,15 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       return { spent: parseHash(hash).get('') ?? { ...nothing }, use: parseUse(sums) };
     });
   };
+  const costs: Spend['costs'] = async (time, conversations) => {
+    if (conversations.length === 0) return [];
+    const names = conversations.map((conversation) => `usd:${conversation}`);
+    const found = await redis.hmget(keys.spend(time), ...names);
+    return found.map((micros) => Number(micros ?? 0) / 1e6);
+  };
   return {
     isPretend,
+    costs,
     async record(entry) {
       const price = priceOf(entry);
       if (price === undefined) return false;
@@ -199,8 +208,7 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
       return { today, month };
     },
     async today(day, conversation) {
-      if (conversation !== undefined)
-        return Number((await redis.hget(keys.spend(day), `usd:${conversation}`)) ?? 0) / 1e6;
+      if (conversation !== undefined) return (await costs(day, [conversation]))[0] ?? 0;
       const [sum] = await totals([day]);
       return sum?.spent.costUsd ?? 0;
     },
