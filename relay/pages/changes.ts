@@ -130,7 +130,11 @@ function writePictures({ before, after, path }: ChangedFile): string {
 function readHunks(patch: string): Line[][] {
   const hunks: Line[][] = [];
   let [old, current] = [0, 0];
-  for (const row of patch.split('\n')) {
+  const rows = patch.split('\n');
+  // Where every line ends in the same two signs, the ends say nothing.
+  const isSame = rows.every((row) => !/^[ +-]/.test(row) || row.endsWith('\r'));
+  for (const line of rows) {
+    const row = isSame ? line.replace(/\r$/, '') : line;
     const start = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(row);
     if (start) {
       [old, current] = [Number(start[1]), Number(start[2])];

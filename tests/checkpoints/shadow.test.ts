@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -199,6 +200,40 @@ test('what is too large is left out and stays as it is, and so do a repository t
       expect(existsSync(path.join(workspace, file)), `${file}`).toBe(true);
     expect(existsSync(path.join(workspace, 'clone/read.me'))).toBe(false);
   });
+});
+
+test('a path that is too long, and what cannot be read, keep nothing else from going back', async () => {
+  await withCheckpoints(
+    async ({ workspace, directory, shadow }) => {
+      const base = path.dirname(workspace);
+      const name = 'd'.repeat(200);
+      const deepen = `cd "$1"; for i in $(seq 30); do mkdir ${name} && cd ${name} || exit; done; echo x > file`;
+      mkdirSync(path.join(workspace, 'closed'));
+      writeFileSync(path.join(workspace, 'closed/own'), 'the person’s');
+      chmodSync(path.join(workspace, 'closed'), 0);
+      // Root reads everything.
+      const isRoot = process.getuid?.() === 0;
+      const asAnother =
+        'script=$1; shift; exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$script" sh "$@"';
+      const run: RunScript = (script, words, input) =>
+        isRoot ? runHere(asAnother, [script, ...words], input) : runHere(script, words, input);
+      mkdirSync(directory, { recursive: true });
+      chmodSync(base, 0o711);
+      if (isRoot) execFileSync('chown', ['-R', '65534:65534', workspace, path.dirname(directory)]);
+      const checkpoints = shadow(run);
+      const { number: first } = await checkpoints.keep();
+      const before = readTree(workspace);
+      execFileSync('bash', ['-c', deepen, 'deepen', workspace]);
+      if (isRoot) execFileSync('chown', ['-R', '65534:65534', workspace]);
+      chmodSync(path.join(workspace, 'closed'), 0o755);
+      chmodSync(path.join(workspace, 'notes.md'), 0);
+      await takeBack(checkpoints, first);
+      execFileSync('rm', ['-rf', path.join(workspace, name)]);
+      expect(readTree(workspace)).toEqual(before);
+      await expect(checkpoints.keep()).resolves.toMatchObject({ number: expect.any(Number) });
+    },
+    { isPlain: true },
+  );
 });
 
 test('forgotten checkpoints take no room, and the others can still be gone back to', async () => {

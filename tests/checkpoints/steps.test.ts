@@ -61,7 +61,12 @@ test('a turn is one step that grows, none when it has changed all of it back, an
 
 /** `path: content` for files, `path: undefined` for directories. */
 function held(files: Record<string, string | undefined>, leftOut: string[] = []): Held {
-  const entry = (type: string): Entry => ({ type, mode: '644', size: 0, changed: '0' });
+  const entry = (type: string): Entry => ({
+    type,
+    mode: type === 'd' ? '755' : '644',
+    size: 0,
+    changed: '0',
+  });
   return {
     manifest: new Map([
       ...Object.entries(files).map(([path, content]): [string, Entry] => [
@@ -105,6 +110,26 @@ test('a directory that holds what is not kept is not replaced', () => {
   expect(kept).toEqual(['x']);
   expect(then.manifest.get('x')?.type).toBe('d');
   expect(then.blobs.has('x/y')).toBe(false);
+});
+
+test('what may have been in a directory that could not be looked into stays, and a file that cannot be read goes back to what it was', () => {
+  const withEntry = (of: Held, path: string, type: string, mode: string): Held => ({
+    ...of,
+    manifest: new Map([...of.manifest, [path, { type, mode, size: 0, changed: '0' }]]),
+  });
+  for (const mode of ['0', '300', '644']) {
+    const closed = withEntry(held({}), 'd', 'd', mode);
+    const after = held({ d: undefined, 'd/f': '1', 'd/e/f': '1', g: '1' });
+    const { held: then } = revert(after, [{ before: closed, after }]);
+    expect(filesOf(then)).toEqual({ 'd/f': '1', 'd/e/f': '1' });
+    expect(then.manifest.get('d')?.mode).toBe(mode);
+  }
+  const before = held({ a: '1' });
+  const unreadable = ['a', 'b'].reduce((of, path) => withEntry(of, path, 'u', '0'), held({}));
+  const { held: then, kept } = revert(unreadable, [{ before, after: unreadable }]);
+  expect(filesOf(then)).toEqual({ a: '1' });
+  // Nothing could bring it back again.
+  expect(kept).toEqual(['b']);
 });
 
 test('the largest files are left out first when there is too much', () => {

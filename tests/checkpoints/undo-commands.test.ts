@@ -19,14 +19,17 @@ const log = createLog('test', 'silent');
 const conversation = '+15551230001';
 
 /** The checkpoints of the bench's workspace; pages are not stored. */
-function checkpointsOf({ shadow }: CheckpointBench): WorkspaceCheckpoints {
+function checkpointsOf(
+  { shadow }: CheckpointBench,
+  blank = (text: string): string => text,
+): WorkspaceCheckpoints {
   const parts = {
     pages: { put: async () => undefined },
     publicUrl: '',
     reader: { shrink: async () => Promise.reject(new Error('no pictures here')) },
     log,
   };
-  return createWorkspaceCheckpoints(shadow(), parts, (text) => text);
+  return createWorkspaceCheckpoints(shadow(), parts, blank);
 }
 
 const stepOf = (turn: string, base: number, asked = 'SM1'): Step => ({
@@ -100,6 +103,30 @@ test('nothing goes back while something runs, and of what goes back without the 
         /^The .*taken back.*\nThe person has brought back with \/redo: .*$/,
       );
       expect(state.session).toBe('now');
+    },
+    { isPlain: true },
+  );
+});
+
+test('a secret in a file’s name is in no line, question or page', async () => {
+  await withCheckpoints(
+    async (bench) => {
+      const pages: string[] = [];
+      const workspace = checkpointsOf(bench, (text) => {
+        const blanked = text.replaceAll('sk_live_51H8x', '•••KEY•••');
+        pages.push(blanked);
+        return blanked;
+      });
+      const { base } = await workspace.keep('turn');
+      writeFileSync(path.join(bench.workspace, 'sk_live_51H8x.txt'), 'sk_live_51H8x\n');
+      const { number: last } = await workspace.keep();
+      const changes = await workspace.changes(base, last);
+      expect(changes.page.files.map(({ path: name }) => name)).toEqual(['•••KEY•••.txt']);
+      await workspace.page('page', stepOf('turn', base), changes);
+      expect(pages.at(-1)).not.toContain('sk_live');
+      expect(pages.at(-1)).toContain('+•••KEY•••');
+      await workspace.noteStep(stepOf('turn', base));
+      expect(await commandsOn(workspace).run('/undo')).toContain('• •••KEY•••.txt (removed)');
     },
     { isPlain: true },
   );

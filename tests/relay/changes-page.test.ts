@@ -85,6 +85,14 @@ test('nothing in names, lines or pictures becomes part of the page, and hidden s
   expect(() => renderChanges('{}')).toThrow('title');
 });
 
+test('the ends of lines are shown where they differ', () => {
+  const bodyOf = (patch: string): string => renderChanges(page([file('a', { patch })])).body;
+  expect(bodyOf('@@ -1,2 +1,2 @@\n same\r\n-one\r\n+two\r\n')).not.toContain('U+000D');
+  expect(bodyOf('@@ -1 +1 @@\n-one\n+one\r\n')).toContain(
+    '<code>one<ins><mark>⟨U+000D⟩</mark></ins></code>',
+  );
+});
+
 test('many files are folded, and endless ones do not take forever', () => {
   const patch = `@@ -1,9000 +1,9000 @@\n${'-old line\n'.repeat(9000)}${'+new line\n'.repeat(9000)}`;
   const began = performance.now();

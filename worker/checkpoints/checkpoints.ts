@@ -35,7 +35,7 @@ export type WorkspaceCheckpoints = {
   keep(turn?: string): Promise<Kept>;
   /** As `Shadow.leaveOpen`. */
   leaveOpen(number: number): Promise<void>;
-  /** How the workspace differs between two checkpoints. */
+  /** How the workspace differs between two checkpoints; secrets in names are blanked. */
   changes(before: number, after: number): Promise<Changes>;
   /** Stores a page of changes and returns its address; undefined when there is no room. */
   page(name: string, step: Step, changes: Changes): Promise<string | undefined>;
@@ -146,7 +146,12 @@ export function createWorkspaceCheckpoints(
       return kept;
     },
     leaveOpen: shadow.leaveOpen,
-    changes: (before, after) => findChanges(shadow, before, after, thumbnail),
+    async changes(before, after) {
+      const { counts, page } = await findChanges(shadow, before, after, thumbnail);
+      // A name is also in the line of the chat.
+      const files = page.files.map((file) => ({ ...file, path: blank(file.path) }));
+      return { counts, page: { ...page, files } };
+    },
     async page(name, { title, beyond }, { page }) {
       const text = blank(JSON.stringify({ ...page, title, beyond }));
       const token = await pages.put(name, text, 'changes');

@@ -1,4 +1,4 @@
-import { leftOut } from './listing.ts';
+import { leftOut, unreadable } from './listing.ts';
 import type { Entry, Listing } from './listing.ts';
 
 /** What a checkpoint holds: its manifest, and the id of the content of each file and link. */
@@ -46,17 +46,20 @@ export function revert(now: Held, spans: readonly Span[]): Reverted {
   const holdsLeftOut = (path: string): boolean =>
     leavesOut.some(([other]) => other === path || other.startsWith(`${path}/`));
 
-  for (const [path, before] of [...wanted].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
-    const entry = before.manifest.get(path);
-    const blob = before.blobs.get(path);
+  for (const [path, then] of [...wanted].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
+    const entry = then.manifest.get(path);
+    const blob = then.blobs.get(path);
     const present = manifest.get(path);
     const isContent = entry !== undefined && entry.type !== 'd';
+    // It may have been there before.
+    if (!entry && wasClosed(then, path)) continue;
     // A file that was too large to be kept, and what it would have to replace.
     if (isContent && blob === undefined) {
       if (present?.type !== leftOut) kept.push(path);
       continue;
     }
-    if (present?.type === leftOut || (isContent && present?.type === 'd' && holdsLeftOut(path))) {
+    const isUnknown = present?.type === leftOut || (present?.type === unreadable && !isContent);
+    if (isUnknown || (isContent && present?.type === 'd' && holdsLeftOut(path))) {
       kept.push(path);
       continue;
     }
@@ -64,6 +67,15 @@ export function revert(now: Held, spans: readonly Span[]): Reverted {
   }
   fitTogether(manifest, blobs);
   return { held: { manifest, blobs }, kept };
+}
+
+/** Whether a path was in a directory that its user could not look into. */
+function wasClosed({ manifest }: Held, path: string): boolean {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const { type, mode = '' } = manifest.get(path.slice(0, end)) ?? {};
+    if (type === 'd' && (Number.parseInt(mode, 8) & 0o500) !== 0o500) return true;
+  }
+  return false;
 }
 
 /** Gives each entry its directories, and takes out what is below something else. */

@@ -1,7 +1,8 @@
 /**
- * An entry of a directory: `f` a file, `l` a symlink, `d` a directory, any other letter something
- * that has no place in a checkpoint. `mode` is octal, `size` in bytes; `changed` is the time of the
- * inode's last change (seconds since 1970, as `find` prints them).
+ * An entry of a directory: `f` a file, `l` a symlink, `d` a directory, `u` a file that cannot be
+ * read, any other letter something that has no place in a checkpoint. `mode` is octal, `size` in
+ * bytes; `changed` is the time of the inode's last change (seconds since 1970, as `find` prints
+ * them).
  */
 export type Entry = { type: string; mode: string; size: number; changed: string };
 
@@ -16,6 +17,12 @@ export const largestFile = 5 * 2 ** 20;
 
 /** What is left out, whatever is in it. Its content stays as it is, also when files go back. */
 export const leftOut = 'o';
+
+/** A file that its person's user cannot read: only its name and permissions are kept. */
+export const unreadable = 'u';
+
+/** Longer paths are left out (bytes): the kernel takes 4,096 with the end. */
+const longestPath = 4000;
 
 /** A path of git's own data, in any spelling: git stores none of them. */
 const gitsOwn = /(?:^|\/)\.git(?:\/|$)/i;
@@ -50,7 +57,8 @@ export function writeManifest(manifest: Listing): Buffer {
 
 /** Whether a checkpoint holds the content of this entry. */
 function hasContent(path: string, { type, size }: Entry): boolean {
-  return (type === 'l' || (type === 'f' && size <= largestFile)) && !gitsOwn.test(path);
+  const isKept = type === 'l' || (type === 'f' && size <= largestFile);
+  return isKept && path.length <= longestPath && !gitsOwn.test(path);
 }
 
 /**
@@ -61,8 +69,10 @@ export function toManifest(listing: Listing, without: ReadonlySet<string>): List
   const manifest = new Map<string, Entry>();
   for (const [path, entry] of listing) {
     const { type, mode, size, changed } = entry;
-    if (type === 'd') manifest.set(path, { type, mode, size: 0, changed: '0' });
-    else if (hasContent(path, entry) && !without.has(path))
+    // Below a directory that is left out nothing is named.
+    if (path.lastIndexOf('/') > longestPath) continue;
+    const isNamed = type === 'd' || (type === unreadable && !gitsOwn.test(path));
+    if ((isNamed && path.length <= longestPath) || (hasContent(path, entry) && !without.has(path)))
       manifest.set(path, { type, mode, size: 0, changed: '0' });
     else if (type === 'f' && !gitsOwn.test(path))
       manifest.set(path, { type: leftOut, mode, size, changed });

@@ -52,7 +52,7 @@ const pruned =
 /**
  * What is in the workspace, one line an entry, without following links or leaving the file system.
  * */
-const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o ! -perm /u=r -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
+const list = `find . -mindepth 1 -xdev \\( -type d \\( ${pruned} -o -path ./inbox \\) -prune -printf 'o 0 0 0 %P\\0' \\) -o -type d -printf 'd %m 0 0 %P\\0' -o -type l -printf 'l 777 %s %C@ %P\\0' -o -type f ! -readable -printf 'u %m %s %C@ %P\\0' -o ! -readable -printf 'o 0 0 0 %P\\0' -o -printf '%y %m %s %C@ %P\\0' 2> /dev/null`;
 
 /**
  * Its directories alone, which takes no look at the files, and those that were found the last time,

@@ -234,7 +234,7 @@ function namesOf({ changed, removed, restored }: WayBack): string {
 function keptWords({ kept }: WayBack): string {
   return kept.length === 0
     ? ''
-    : `\nToo large for me to have kept, so it stays as it is: ${listWords(kept.slice(0, 5).map((name) => cut(name, 60)))}.`;
+    : `\nI have not kept this as it was, so it stays as it is now: ${listWords(kept.slice(0, 5).map((name) => cut(name, 60)))}.`;
 }
 
 function beyondWords(steps: readonly Numbered<Step>[]): string {

@@ -113,7 +113,7 @@ export const checkpoints = [
   ...mutationsOf('worker/checkpoints/held.ts', steps, [
     [
       'what is not kept is not replaced',
-      "present?.type === leftOut || (isContent && present?.type === 'd' && holdsLeftOut(path))",
+      "isUnknown || (isContent && present?.type === 'd' && holdsLeftOut(path))",
       'false',
     ],
     [
@@ -166,6 +166,44 @@ export const checkpoints = [
       'hunk.slice(0, Math.max(room, 0))',
       'hunk',
       { named: 'do not take forever' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/held.ts', steps, [
+    [
+      'what may have been in a closed directory stays',
+      'if (!entry && wasClosed(then, path)) continue;',
+      '',
+      { named: 'could not be looked into' },
+    ],
+    [
+      'what could not be brought back again stays',
+      ' || (present?.type === unreadable && !isContent)',
+      '',
+      { named: 'could not be looked into' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/listing.ts', shadow, [
+    [
+      'a path that is too long is left out',
+      'path.length <= longestPath && !gitsOwn.test(path);',
+      '!gitsOwn.test(path);',
+      { named: 'too long' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/scripts.ts', shadow, [
+    [
+      'the permissions of a file that cannot be read are kept',
+      "-type f ! -readable -printf 'u",
+      "-type f -false -printf 'u",
+      { named: 'too long' },
+    ],
+  ]),
+  ...mutationsOf('worker/checkpoints/checkpoints.ts', commands, [
+    [
+      'names are blanked',
+      'path: blank(file.path)',
+      'path: file.path',
+      { named: 'a secret in a file’s name' },
     ],
   ]),
 ];
