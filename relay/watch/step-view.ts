@@ -19,6 +19,14 @@ const leftWords: Record<Left, string> = {
 
 const stateWords = { running: 'running', done: '', failed: 'failed', interrupted: 'interrupted' };
 
+/** Signs that turn what follows them around, so that it reads as something else. */
+const turning = /[\u202A-\u202E\u2066-\u2069]/g;
+
+/** What a program or Claude has put out, with such signs written out. */
+export function revealed(text: string): string {
+  return text.replaceAll(turning, (sign) => `⟨U+${sign.charCodeAt(0).toString(16).toUpperCase()}⟩`);
+}
+
 /** A step with its duration and its output, and below it the steps of the helper that it has called. */
 export function stepRow(step: ShownStep, id: string, look: StepLook): Html {
   const { words, raw, state, output, left, pictures, steps } = step;
@@ -26,17 +34,17 @@ export function stepRow(step: ShownStep, id: string, look: StepLook): Html {
     step.endedAt === undefined
       ? html`<time data-since="${step.at}">${durationWords(Math.max(look.now - step.at, 0))}</time>`
       : html`${durationWords(Math.max(step.endedAt - step.at, 0))}`;
-  const row = html`<span class="dot-mark" aria-hidden="true"></span><span class="words"><bdi>${words}</bdi>${stateWords[state] !== '' && html` <span class="${state === 'running' ? 'hidden' : 'outcome'}">${stateWords[state]}</span>`}</span><span class="took">${took}</span>`;
+  const row = html`<span class="dot-mark" aria-hidden="true"></span><span class="words"><bdi>${revealed(words)}</bdi>${stateWords[state] !== '' && html` <span class="${state === 'running' ? 'hidden' : 'outcome'}">${stateWords[state]}</span>`}</span><span class="took">${took}</span>`;
   const more = [
     ...(look.owner
       ? [
-          html`<p class="raw soft small"><code>${raw}</code> <span class="num">${step.id}</span></p>`,
+          html`<p class="raw soft small"><code>${revealed(raw)}</code> <span class="num">${step.id}</span></p>`,
         ]
       : []),
     ...(output === undefined
       ? []
       : [
-          html`<pre class="output" tabindex="0" role="region" aria-label="Output" dir="auto">${output}</pre>`,
+          html`<pre class="output" tabindex="0" role="region" aria-label="Output" dir="auto">${revealed(output)}</pre>`,
         ]),
     ...(left ? [html`<p class="soft small">The output is ${leftWords[left]}.</p>`] : []),
   ];

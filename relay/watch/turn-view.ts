@@ -7,7 +7,7 @@ import { stateNames, tag } from '../admin/turns/turn-row.ts';
 import type { TurnStory } from '../admin/turns/turn-story.ts';
 import { isRequest } from '../../shared/store/message.ts';
 import type { Reply } from '../../shared/store/reply.ts';
-import { stepRow } from './step-view.ts';
+import { revealed, stepRow } from './step-view.ts';
 import type { StepLook } from './step-view.ts';
 import type { ShownTask, ShownWait, TurnRecord } from './turn-record.ts';
 
@@ -93,7 +93,7 @@ function nowPart(story: TurnStory, record: TurnRecord, look: TurnLook): Html {
     ...(costUsd > 0 ? [html`${dollars(costUsd, look.isPretend)}${goesOn && ' so far'}`] : []),
     html`began ${clockWords(begunAt, look.zone)}`,
   ];
-  return html`<section id="w-now" class="card now-card"><div><p class="facts">${tag(turn.state, isStopped ? 'Stopped' : stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`<span class="nowrap">${fact}${index < facts.length - 1 && ' ·'}</span> `)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${current}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
+  return html`<section id="w-now" class="card now-card"><div><p class="facts">${tag(turn.state, isStopped ? 'Stopped' : stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`<span class="nowrap">${fact}${index < facts.length - 1 && ' ·'}</span> `)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${revealed(current)}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
 }
 
 /** What runs at the moment: the last of the running steps. */
@@ -160,7 +160,7 @@ function tasksPart(story: TurnStory, { tasks }: TurnRecord, { now, runningTasks 
           ? html`<time data-since="${at}">${durationWords(Math.max(now - at, 0))}</time>`
           : html`ended`
         : html`${durationWords(Math.max(endedAt - at, 0))}`;
-    return html`<li class="step ${runs ? 'running' : 'done'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words"><span class="soft small">${isHelper ? 'Helper' : 'Command'}</span> <bdi>${words}</bdi></span><span class="took">${time}</span></div></li>`;
+    return html`<li class="step ${runs ? 'running' : 'done'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words"><span class="soft small">${isHelper ? 'Helper' : 'Command'}</span> <bdi>${revealed(words)}</bdi></span><span class="took">${time}</span></div></li>`;
   };
   return html`<section id="w-tasks" class="card"><h2>In the background</h2><ol class="steps">${tasks.map(row)}</ol></section>`;
 }

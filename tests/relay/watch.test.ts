@@ -261,14 +261,15 @@ test('Stop on the page stops nothing: the chat asks, and its button stops that t
 test('hostile words stay words, in what is asked, steps, calls, outputs, questions, tasks, answers, names, files and failures', async () => {
   await withRelay({}, async (bench) => {
     const all = htmlAttacks.join(' ');
+    const turned = `rm \u202Egnp.evil ${all}`;
     const { turn, append, finish } = await startTurn(bench, all.slice(0, 1400));
     await append(
-      begin('a" onclick="x', all, undefined, all),
-      end('a" onclick="x', all),
+      begin('a" onclick="x', turned, undefined, turned),
+      end('a" onclick="x', turned),
       begin('b', all, 'a" onclick="x'),
       { kind: 'asks', at, text: all },
       { kind: 'asked', at },
-      { kind: 'task', at, id: all, words: all, isHelper: true },
+      { kind: 'task', at, id: all, words: turned, isHelper: true },
     );
     const { redis } = bench;
     const url = await linkTo(bench, turn);
@@ -306,6 +307,10 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
       const attributes = tags.map(([, , given = '']) => given.replaceAll(/"[^"]*"/g, '""'));
       expect(attributes.filter((given) => /\bon\w+|style|src/i.test(given))).toEqual([]);
       expect(tags.filter(([tag]) => /href="(?!\/admin|#)/.test(tag))).toEqual([]);
+    }
+    for (const page of pages) {
+      expect(page).not.toContain('\u202E');
+      expect(page).toContain('rm ⟨U+202E⟩gnp.evil');
     }
     // The owner sees ids and calls as well, the person does not.
     expect(pages.map((page) => page.includes('class="raw'))).toEqual([false, true, false, true]);

@@ -166,4 +166,11 @@ export const watch = [
       { named: 'within a second' },
     ],
   ]),
+  ...mutationsOf('relay/watch/step-view.ts', page, [
+    [
+      'nothing on the page reads as something else',
+      'dir="auto">${revealed(output)}</pre>',
+      'dir="auto">${output}</pre>',
+    ],
+  ]),
 ];
