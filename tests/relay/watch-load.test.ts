@@ -92,6 +92,13 @@ async function acknowledge({ environment, relayUrl }: Pipeline): Promise<number[
   return times.toSorted((a, b) => a - b);
 }
 
+/** How long a process has used a core so far (ms); the kernel counts in steps of 10 ms. */
+async function coreMs(pid: number | undefined): Promise<number> {
+  const [, fields = ''] = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * 10;
+}
+
 async function residentMb(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
@@ -116,7 +123,12 @@ test(
       const records = createTurnRecords(bench.redis, 1, { hasRoom: async () => true });
       const turns: string[] = [];
       for (let count = 0; count < turnCount; count += 1) turns.push(await seedTurn(bench));
+      const { pid } = relay.process;
+      const times = [{ at: Date.now(), core: await coreMs(pid) }];
+      const note = async (): Promise<void> =>
+        void times.push({ at: Date.now(), core: await coreMs(pid) });
       const before = await acknowledge(bench);
+      await note();
       const rest = await residentMb(relay.process.pid);
       // What serves pages is loaded with the first request for one.
       const first = await watch(bench, turns[0] ?? '', watcherCount);
@@ -150,7 +162,9 @@ test(
         }
       };
       const working = work();
+      await note();
       const during = await acknowledge(bench);
+      await note();
       const most = await residentMb(relay.process.pid);
       load.goesOn = false;
       await working;
@@ -165,6 +179,11 @@ test(
             rest,
             loaded,
             most,
+            // How long each phase took, and what it cost the relay (ms): acknowledging, opening, both.
+            phases: times.slice(1).map(({ at, core }, index) => ({
+              took: at - (times[index]?.at ?? 0),
+              core: core - (times[index]?.core ?? 0),
+            })),
             p50: [before, during].map((times) => times[Math.floor(posts * 0.5)]),
             p99: [before, during].map((times) => times[Math.floor(posts * 0.99)]),
           })}\n`,

@@ -150,6 +150,13 @@ test('a text is a tap only where the choices are the last thing said, and for a 
   ]);
   expect(await read([message('leave it', 101, quote)], { quoted: other })).toEqual([undefined]);
   expect(await read([message('1', 101, quote)])).toEqual([undefined]);
+  // A stop stays one, whatever a button is called.
+  const cancel = offer({ choices: buttons(['Keep', 'Cancel'], { told: true }) });
+  expect(await read([message('Cancel', 101), message('keep', 102)], { reply: cancel })).toEqual([
+    undefined,
+    undefined,
+  ]);
+  expect(await read([message('keep', 102)], { reply: cancel })).toEqual(['/c 1']);
   // Not a person’s text, not sent yet, Claude’s own question, or a tap alone decides.
   const location = { latitude: 1, longitude: 1 };
   const media = [{ url: 'https://example.org/a', type: 'audio/ogg' }];

@@ -4,6 +4,7 @@ import type { Reply, ReplyStatus } from '../../shared/store/reply.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { isCommandLike } from '../commands/command.ts';
+import { readStop } from '../turn/stop-words.ts';
 
 /** The choices under a message of ours that are still open, and that message. */
 export type Offer = {
@@ -45,10 +46,11 @@ export function offerOf(reply: Reply | undefined, until?: string): Offer | undef
   return { choices, at: Date.parse(at), ...(until ? { until: Date.parse(until) } : {}) };
 }
 
-/** Whether a message may name a choice in its text. */
+/** Whether a message may name a choice in its text; a stop stays a stop. */
 export function mayName({ text, choice, media, location, ...message }: Message): boolean {
   const isText = choice === undefined && media.length === 0 && location === undefined;
-  return isText && isFromPerson(message) && text.length <= longest && !isCommandLike(text);
+  const isPlain = text.length <= longest && !isCommandLike(text) && readStop(text) !== 'stop';
+  return isText && isFromPerson(message) && isPlain;
 }
 
 /**

@@ -13,6 +13,7 @@ export const typedChoices = [
       '',
     ],
     ['a text from before the choices is no answer', 'sent < at || ', ''],
+    ['a stop stays a stop', " && readStop(text) !== 'stop'", ''],
     ['choices expire', 'sent > at + lifetimeMs || ', ''],
     ['what was said later is what a text is about', 'sent >= until || ', ''],
     ['an open question that came later is meant', ' || askedAt >= at', ''],
