@@ -6,6 +6,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { OpenQuestion } from '../../worker/questions/question.ts';
+import { writeLateQuestion } from '../../worker/questions/settled-questions.ts';
 import { readTyped } from '../../worker/questions/typed-choice.ts';
 import { createTypedTaps } from '../../worker/questions/typed-taps.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
@@ -125,6 +126,21 @@ test('a text is a tap only where the choices are the last thing said, and for a 
     return found.map(({ choice }) => choice?.id);
   };
   expect(await read([message('1', 101)])).toEqual(['/c 1']);
+  // About a late answer, which goes on to Claude in the button’s words.
+  const missed = { kind: 'permission', text: 'May I?', digest: 'd', fallback: 'No' } as const;
+  const late = writeLateQuestion({
+    id: 't.ask.d.1',
+    missed: { ...missed, labels: ['Yes', 'No'] },
+    label: 'Yes',
+  });
+  const taps = createTypedTaps({ find: async () => offer({ choices: late.choices }) }, 60_000);
+  const said = [message('1.', 101), message('Leave it', 102)];
+  expect(
+    await taps.read(said, { offered: 'offer', offeredUntil: undefined }, undefined, new Map()),
+  ).toMatchObject([
+    { text: 'Yes, do it', choice: { id: 'after.t.ask.d.1.1' } },
+    { text: 'Leave it', choice: { id: 'after.t.ask.d.1.0' } },
+  ]);
   // Written before it, too late, or after something else was said.
   expect(await read([message('1', 99), message('1', 161)])).toEqual([undefined, undefined]);
   expect(await read([message('1', 105), message('1', 111)], { until: at(110) })).toEqual([

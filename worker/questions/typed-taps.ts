@@ -8,7 +8,8 @@ import { isFor, mayName, offerOf, readTyped } from './typed-choice.ts';
 /** The texts of a turn's messages that stand for a tap on choices of ours. */
 export type TypedTaps = {
   /**
-   * The waiting messages, oldest first; one whose text names a choice has it as a tap has. `quotes`
+   * The waiting messages, oldest first; one whose text names a choice has it, and the button's words,
+   * as a tap has. `quotes`
    * are the replies that messages quote, by the message's id. A text is read once: what is offered
    * later does not change what it meant.
    */
@@ -46,7 +47,7 @@ export function createTypedTaps(ledger: Pick<Ledger, 'find'>, lifetimeMs: number
           choices.set(id, item && { id: item.id, title: item.title });
         }
         const choice = choices.get(id);
-        read.push(choice ? { ...message, choice } : message);
+        read.push(choice ? { ...message, text: choice.title, choice } : message);
       }
       return read;
     },
