@@ -58,6 +58,11 @@ export async function withCheckpoints(
       writeFileSync(path.join(place, name), 'first\nstaged\nnot staged\n');
     }
     writeFileSync(path.join(workspace, 'notes.md'), '# Notes\n');
+    // A submodule, whose own data is elsewhere.
+    const module = path.join(workspace, 'app', 'module');
+    mkdirSync(module);
+    writeFileSync(path.join(module, '.git'), 'gitdir: ../.git/modules/module\n');
+    writeFileSync(path.join(module, 'module.c'), 'of the module\n');
     await use({
       workspace,
       directory,

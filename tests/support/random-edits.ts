@@ -27,7 +27,15 @@ const names = [
 ] as const;
 const oddName = Buffer.from([0x66, 0xff, 0xfe, 0x2e, 0x63]);
 
-const contents = ['one\n', 'two\r\nlines\r\n', '', '$Id$\n', '*.c filter=evil\n', 'x'.repeat(5000)];
+const contents = [
+  'one\n',
+  'two\r\nlines\r\n',
+  '',
+  '$Id$\n',
+  '*.c filter=evil\n',
+  '\0\u0001\n',
+  'x'.repeat(5000),
+];
 
 const under = (directory: Buffer, name: Buffer | string): Buffer =>
   Buffer.concat([directory, Buffer.from('/'), Buffer.from(name)]);
