@@ -168,7 +168,15 @@ test(
             // The missing page itself is one.
             expect(troubles.filter((text) => !text.includes('404'))).toEqual([]);
             await page.goto(`${bench.relayUrl}/admin/queues`);
-            await page.getByText('No workers').first().waitFor();
+            // Asleep is no alarm: the words are as soft as any that explain.
+            const [red = 0, green = 0] = await page
+              .getByText('No workers')
+              .first()
+              .evaluate((words) => getComputedStyle(words).color.match(/\d+/g)?.map(Number) ?? []);
+            expect(red, `of “No workers” at ${width} px, ${colorScheme}`).toBeLessThanOrEqual(
+              green,
+            );
+            await page.getByRole('link', { name: 'Back to the dashboard' }).waitFor();
             if (shots !== undefined)
               await page.screenshot({
                 path: path.join(shots, `queues-${width}-${colorScheme}.png`),

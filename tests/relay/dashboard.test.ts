@@ -211,6 +211,12 @@ test('a script signs in with Basic auth and any user', async () => {
     });
     expect(response.status).toBe(200);
     expect(JSON.stringify(await response.json())).toMatch(/"turns".*"deliveries"/);
+    // In our dress: no foreign font, and a way back.
+    const page = await (
+      await fetch(`${relayUrl}/admin/queues`, { headers: basic(password) })
+    ).text();
+    expect(page).not.toContain('fonts.googleapis');
+    expect(page).toContain('href="/admin">Back to the dashboard</a>');
     const wrong = await fetch(`${relayUrl}/admin/queues`, {
       headers: basic('guess'),
       redirect: 'manual',

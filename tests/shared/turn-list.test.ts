@@ -61,7 +61,9 @@ test('a turn of another home has the state that its own queue tells, and gets it
     const list = createTurnList(redis);
     expect((await list.find({ most: 5, home: '@two' })).turns).toMatchObject([{ home: '@two' }]);
     expect((await list.find({ most: 5, home: '' })).turns).toEqual([]);
-    expect((await list.open()).inboxes).toMatchObject([{ conversation, dueAt: newestAt }]);
+    expect((await list.open()).inboxes).toMatchObject([
+      { conversation, home: '@two', dueAt: newestAt },
+    ]);
     expect(await list.read(id)).toMatchObject({ state: 'waiting', dueAt: newestAt });
     await redis.set(keys.jobLock(queue, id), token);
     expect((await list.read(id))?.state).toBe('working');
@@ -76,6 +78,20 @@ test('a turn of another home has the state that its own queue tells, and gets it
       await deliveries.close();
     }
     expect(await redis.hmget(keys.message(id), 'state', 'turn')).toEqual(['answered', id]);
+  });
+});
+
+test('what is set aside is found as that, also of a person who may write again', async () => {
+  await withRedis(async (redis) => {
+    await fill(redis, 1);
+    const [conversation, id] = [number(0), sidOf(0)];
+    await redis.hset(keys.message(id), 'state', 'set aside');
+    await redis.rpush(keys.setAsideMessages(conversation), (await redis.get(keys.said(id))) ?? '');
+    const list = createTurnList(redis);
+    for (const words of ['removed 2026', 'allowed since 2026, by a relay']) {
+      await redis.hset(keys.allowed, conversation, words);
+      expect((await list.find({ most: 5, state: 'set aside' })).turns).toMatchObject([{ id }]);
+    }
   });
 });
 

@@ -3,7 +3,8 @@
  * with a text is in the text: `hang X` never ends the first time, `slow X` ends the first time
  * after a second with an answer of its own, `freeze X` stops the event loop for good each time,
  * `die X` kills the process the first time the answer is in the transcript, anything else is
- * answered at once. TEST_KILL_AT names the steps of moves (`to TARGET STEP`) after which it kills
+ * answered at once, but for `fail X`, which the model refuses, `ask X`, which asks which of two
+ * colours, `plan X`, which plans a turn a minute later, and `long X`, whose answer is a page. TEST_KILL_AT names the steps of moves (`to TARGET STEP`) after which it kills
  * itself, each the first time.
  */
 import { existsSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { parseJson } from '../../shared/runtime/json.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { runProcess } from '../../shared/runtime/lifecycle.ts';
 import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio/messenger.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
@@ -51,7 +53,17 @@ await runProcess(log, async (quit) => {
   };
   const agent = createFastAgent({
     dir: process.env['TEST_TRANSCRIPTS'] || path.join(config.DATA_DIR, 'transcripts'),
-    answer: async (text) => {
+    answer: async (text, { tools, signal }, tool) => {
+      if (text.startsWith('fail')) throw new AgentFailure('refused', 'not today');
+      if (text.startsWith('ask')) {
+        const options = [{ label: 'Red' }, { label: 'Blue' }];
+        const asked = [{ question: `Which colour for ${text}?`, options, multiple: false }];
+        return `You chose ${(await tools.ask(asked, signal)).join()} for ${text}`;
+      }
+      if (text.startsWith('plan'))
+        return await tools.scheduleTurn({ prompt: `look at ${text}`, inMinutes: 1 });
+      if (text.startsWith('long')) return `${text}: ${'many words '.repeat(900)}`;
+      tool('Bash');
       if (text.startsWith('hang') && isFirst(text)) await new Promise(() => undefined);
       if (text.startsWith('freeze')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       if (text.startsWith('slow') && isFirst(text)) {

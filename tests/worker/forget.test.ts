@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -65,7 +65,12 @@ async function marksOnDisk(directory: string): Promise<string[]> {
   return found.split('\n').filter((line) => line !== '');
 }
 
-type Bench = Pipeline & { stores: Stores; forgetting: (on?: OnStep) => Forgetting };
+type Bench = Pipeline & {
+  stores: Stores;
+  /** Lets the work at “hold” go on. */
+  letGo: () => void;
+  forgetting: (on?: OnStep) => Forgetting;
+};
 type OnStep = (step: ForgetStep, moment: 'before' | 'after') => void;
 
 const long = (words: string): string =>
@@ -85,12 +90,14 @@ async function withMarks(
     pipeline.atEnd(() => stores.close());
     const relay = await runRelay(parseRelayConfig(pipeline.environment), log);
     const id = await stores.people.idOf(phone);
+    const held = Promise.withResolvers<void>();
     const worker = await pipeline.startWorker({
       snapshots: { quietMs: 50, apartMs: 0, overdueMs: 3600_000, againMs: [1000] },
       createAgent: async () =>
         createFastAgent({
           dir: path.join(dataDir, 'people', id, 'transcripts'),
           async answer(text, { workspace }) {
+            if (text === 'hold') await held.promise;
             if (text.startsWith('fail')) throw new AgentFailure('no-credit', text);
             await writeFile(path.join(workspace, `${text.slice(0, 20)}.txt`), text);
             return text.startsWith('long') ? long(text) : `answer to ${text}`;
@@ -144,6 +151,7 @@ async function withMarks(
       await use({
         ...pipeline,
         stores,
+        letGo: () => held.resolve(),
         forgetting: (onStep) =>
           createForgetting({
             stores,
@@ -167,8 +175,14 @@ async function withMarks(
 
 /** Asks in the chat, says yes, and returns the report. */
 async function forgetInChat(bench: Bench): Promise<string> {
+  const before = bench.replies().length;
   await bench.say('/forget');
-  const question = await said(bench, 'Shall I forget everything?');
+  const question = await until('the question', () =>
+    bench
+      .replies()
+      .slice(before)
+      .find(({ text }) => text.includes('Shall I forget everything?')),
+  );
   await tap(bench, question, 'Forget everything');
   return (await said(bench, 'Forgotten:')).text;
 }
@@ -207,6 +221,10 @@ async function forgetsAll(
     expect((await marksOnDisk(dataDir)).length).toBeGreaterThan(1);
     const person = await bench.stores.people.idOf(phone);
     onPerson(person);
+    // What a move away, and back, has left here.
+    const left = path.join(dataDir, 'people', `.left-${person}-5`);
+    await mkdir(left);
+    await writeFile(path.join(left, 'old.txt'), marker(90_008));
     if (environment['SNAPSHOT_REPOSITORY'] !== undefined)
       await until(
         'a snapshot',
@@ -220,6 +238,7 @@ async function forgetsAll(
     await settled(bench);
     expect(await marksInRedis(bench)).toEqual([]);
     expect(await marksOnDisk(dataDir)).toEqual([]);
+    expect(await readdir(path.join(dataDir, 'people'))).not.toContain(`.left-${person}-5`);
     expect(JSON.stringify(twin.messages()).match(marks)).toBeNull();
     // The other person has everything.
     expect(await redis.zcard(keys.thread(otherPhone))).toBe(2);
@@ -330,6 +349,18 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
 test('nothing is forgotten while something runs, what Twilio keeps is said, and what comes later stays', async () => {
   await withMarks(0, {}, async (bench) => {
     const { stores, twin, redis, dataDir } = bench;
+    // A yes that comes while Claude works forgets nothing, and counts when it is done.
+    await bench.say('/forget');
+    const question = await said(bench, 'Shall I forget everything?');
+    const before = await redis.zcard(keys.thread(phone));
+    await bench.say('hold');
+    await until('it works', async () => (await redis.llen(keys.active('turns'))) === 1);
+    await tap(bench, question, 'Forget everything');
+    await said(bench, 'I am still at work for you');
+    expect(await redis.zcard(keys.thread(phone))).toBeGreaterThan(before);
+    bench.letGo();
+    await until('its answer', () => texts(bench).includes('answer to hold'));
+    await settled(bench);
     // Its worker lives: else it would be taken for lost.
     await redis.set(keys.lease('w'), '1');
     const task = { id: 't', description: 'd', request: 'r', startedAt: 1 };
@@ -347,8 +378,12 @@ test('nothing is forgotten while something runs, what Twilio keeps is said, and 
     ) as [string, string];
     for (const left of [own, others]) await mkdir(path.join(left, 'home'), { recursive: true });
     twin.faults.set('delete-fails', { times: 1 });
+    await redis.hset(keys.person(await stores.people.idOf(phone)), 'epoch', 1);
     const report = await forgetInChat(bench);
-    expect(report).toMatch(/Not forgotten yet:\n• copies at Twilio: 1 of \d+ are still there/);
+    expect(report).toContain('but a computer that you had before may still have a copy');
+    expect(report).toMatch(
+      /Not forgotten yet:\n•[^•]*\n• copies at Twilio: 1 of \d+ are still there/,
+    );
     // What an earlier move has set aside is the person's, too.
     expect([existsSync(own), existsSync(others)]).toEqual([false, true]);
     const home = { directory: path.join(dataDir, 'people', await stores.people.idOf(phone)) };

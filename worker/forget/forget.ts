@@ -136,6 +136,10 @@ async function outcomeOf(
   }
 }
 
+/** Why a home that its person has moved to is not all that they had: the other disk is not here. */
+const elsewhere =
+  'emptied here, but a computer that you had before may still have a copy, which only its owner can delete';
+
 /** Whether a conversation has a turn, running or to come. */
 async function isAtWork({ turns }: ForgetDeps['stores'], conversation: string): Promise<boolean> {
   const queue = turns.queueOf(await turns.homeOf(conversation));
@@ -191,8 +195,11 @@ function workOf(
     },
     files: () => sumOf(conversations, stores.files.drop),
     secrets: () => sumOf(conversations, secrets.forget),
-    home: async () =>
-      await each(await homesOf(conversations), async (home) => await emptyHome(home, homes.place)),
+    async home() {
+      await each(await homesOf(conversations), async (home) => await emptyHome(home, homes.place));
+      if (person.epoch > 0) throw new Error(elsewhere);
+      return '';
+    },
     async snapshots() {
       if (!eraseSnapshots) return '0';
       return await sumOf(await homesOf(conversations), eraseSnapshots);

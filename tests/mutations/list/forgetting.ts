@@ -42,6 +42,23 @@ export const forgettingList = [
       { named: 'nothing is forgotten while' },
     ],
   ]),
+  ...mutationsOf('worker/forget/home-files.ts', forgetting, [
+    ['what a move has left here is forgotten', 'aside|left|', 'aside|'],
+  ]),
+  ...mutationsOf('worker/forget/forget.ts', forgetting, [
+    [
+      'a copy on another computer is named',
+      'if (person.epoch > 0) throw new Error(elsewhere);',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/commands/forget-commands.ts', forgetting, [
+    [
+      'a yes that comes during work forgets nothing',
+      `busy ? 'work' : await forgetting`,
+      'await forgetting',
+    ],
+  ]),
   ...mutationsOf('shared/store/forget/forget-state.ts', forgetting, [
     [
       'only an answer to the question forgets',

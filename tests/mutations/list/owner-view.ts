@@ -39,6 +39,11 @@ export const ownerView = [
   ...mutationsOf('shared/store/turns/lua/open-turns.lua', list, [
     ['what waits in each home is listed', 'if name ~= first then', 'if false then'],
     [
+      'what is set aside is listed',
+      `for _, address in ipairs(redis.call('HKEYS', allowed)) do`,
+      'for _, address in ipairs({}) do',
+    ],
+    [
       'a turn that is put off is in the queue of its home',
       `local queue = prefix .. ':turns' .. home`,
       `local queue = prefix .. ':turns'`,

@@ -41,13 +41,11 @@ for _, conversation in ipairs(redis.call('SRANDMEMBER', parking, mostConversatio
     add(parked, redis.pcall('HGET', prefix .. ':reply:' .. id, 'turn'))
   end
 end
-local list = redis.call('HGETALL', allowed)
-for i = 1, #list, 2 do
-  if string.find(list[i + 1], '^removed') then
-    local messages = prefix .. ':set-aside:messages:' .. list[i]
-    for _, raw in ipairs(redis.call('LRANGE', messages, 0, mostMessages - 1)) do
-      add(aside, redis.call('HGET', prefix .. ':message:' .. (idOf(raw) or ''), 'turn'))
-    end
+-- Also of a person who may write again, until it is decided what becomes of it.
+for _, address in ipairs(redis.call('HKEYS', allowed)) do
+  local messages = prefix .. ':set-aside:messages:' .. address
+  for _, raw in ipairs(redis.call('LRANGE', messages, 0, mostMessages - 1)) do
+    add(aside, redis.call('HGET', prefix .. ':message:' .. (idOf(raw) or ''), 'turn'))
   end
 end
 return { inboxes, parked, aside }
