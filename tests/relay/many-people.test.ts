@@ -118,7 +118,7 @@ test('a scrape, the overview and the list of homes cost as much with twenty home
     const deps = { redis, list, homes, spend, acks: createSamples(1), versions: [] };
     const readers = {
       scrape: async () => (await readGauges(stores, 0)).homes.length,
-      overview: async () => (await readOverview(deps, 0)).homes.length,
+      overview: async () => (await readOverview(deps, 0, 'UTC')).homes.length,
       list: async () => (await homes.list()).length,
     };
     await withCost(redis, async (cost) => {
@@ -152,7 +152,7 @@ test('a scrape, the overview and the list of homes cost as much with twenty home
       { name: 'home-7', messagesWaiting: 2 },
     ]);
     expect(gauges.turns['waiting']).toBe(2);
-    const vms = (await readOverview(deps, 0)).homes.map(({ name, vm }) => [name, vm.state]);
+    const vms = (await readOverview(deps, 0, 'UTC')).homes.map(({ name, vm }) => [name, vm.state]);
     expect(vms).toContainEqual(['home-7', 'awake']);
     expect(vms).toContainEqual(['home-8', 'asleep']);
     await stores.close();

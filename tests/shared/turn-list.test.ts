@@ -83,8 +83,8 @@ test('a turn of another home has the state that its own queue tells, and gets it
 
 test('what is set aside is found as that, also of a person who may write again', async () => {
   await withRedis(async (redis) => {
-    await fill(redis, 1);
-    const [conversation, id] = [number(0), sidOf(0)];
+    await fillTurns(redis, 1);
+    const [conversation, id] = [numberOf(0), sidOf(0)];
     await redis.hset(keys.message(id), 'state', 'set aside');
     await redis.rpush(keys.setAsideMessages(conversation), (await redis.get(keys.said(id))) ?? '');
     const list = createTurnList(redis);

@@ -40,7 +40,7 @@ export async function readPeople(
     people.flatMap((person) => person.conversations.map((one) => [one, person] as const)),
   );
   const names = only ?? (await findNames(redis, [...byConversation.keys()]));
-  const today = dayOf(now);
+  const today = dayOf(now, timezone);
   const [ofToday, ofMonth] = await Promise.all([
     spend.costs(today, names),
     spend.costs(monthOf(today), names),

@@ -46,11 +46,6 @@ export function parseLua(text: string): LuaText {
   };
 }
 
-/** What stands in front of every script. */
-const tolerant = parseLua(
-  readFileSync(path.join(import.meta.dirname, 'tolerant.lua'), 'utf8'),
-).code;
-
 /** Functions that several scripts use, by the name of their file; each is read once. */
 const functions = new Map<string, LuaText>();
 
@@ -76,6 +71,11 @@ const wordsOf = (code: string): string[] => code.match(/[A-Za-z_]\w*/g) ?? [];
 /** Code without indentation, and without comments but those that name the derived keys. */
 const bare = (code: string): string =>
   code.replaceAll(/^ *--(?! derives:)[^\n]*(?:\n|$)|^ +/gm, '').trimEnd();
+
+/** What stands in front of every script. */
+const tolerant = bare(
+  parseLua(readFileSync(path.join(import.meta.dirname, 'tolerant.lua'), 'utf8')).code,
+);
 
 function readStatements(name: string): Statement[] {
   const known = statements.get(name);
@@ -121,8 +121,8 @@ function withUsed(names: string[], ordered = new Set<string>()): Set<string> {
  * Reads a script from its file, when the module that owns it is loaded. The header of the file must
  * name what `declared` names, in the same order; a TypeError says where they differ. Redis and
  * ioredis know the script as `sidepocket` and the name of the file (`requeue-given-up.lua` is
- * `sidepocketRequeueGivenUp`), so a file's name is unique in the system. `tolerant.lua`
- * stands in front of each.
+ * `sidepocketRequeueGivenUp`), so a file's name is unique in the system. `tolerant.lua` stands in
+ * front of each.
  */
 export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
   file: URL,
@@ -139,14 +139,14 @@ export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
   for (const used of script.uses) readFunctions(used);
   const name = scriptNameOf(fileURLToPath(file));
   let lua: string | undefined;
-  const defined = {
+  return {
     ...declared,
     name,
     get lua() {
-      return (lua ??= defineScript({ ...declared, name, lua: compose(script) }).lua);
+      const define = (): string => defineScript({ ...declared, name, lua: compose(script) }).lua;
+      return (lua ??= `${tolerant}\n${define()}`);
     },
   };
-  return { ...defined, lua: `${tolerant}\n${defined.lua}` };
 }
 
 /** The name of the script in a file. */

@@ -20,7 +20,7 @@ export const watch = [
   ...mutationsOf('shared/store/redis/functions/steps.lua', records, [
     [
       'outputs have a bounded room in a turn',
-      "if room ~= '' and ((field) or 0) + #text > record.roomBytes then",
+      "if room ~= '' and sizeOf(field) + #text > record.roomBytes then",
       'if false then',
     ],
     ['a record ends', "text ~= '' and length < record.mostEntries", "text ~= ''"],

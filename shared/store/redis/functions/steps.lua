@@ -9,10 +9,10 @@ local function addEntries(prefix, turn, record, nowMs, lifetime)
   local sizes, times = prefix .. ':step-sizes', prefix .. ':step-times'
   local steps = prefix .. ':steps:' .. turn
   local function grow(field, bytes) return tonumber(redis.call('HINCRBY', sizes, field, bytes)) end
-  local function sizeOf(field) return tonumber(redis.call('HGET', sizes, field) or '0') end
+  local function sizeOf(field) return tonumber(redis.call('HGET', sizes, field) or '0') or 0 end
   local function forget(gone)
     redis.call('DEL', prefix .. ':steps:' .. gone)
-    grow('*', -sizeOf(gone))
+    grow('*', string.format('%.0f', 0 - sizeOf(gone)))
     redis.call('HDEL', sizes, gone, gone .. ' output', gone .. ' picture')
     redis.call('ZREM', times, gone)
   end
