@@ -405,6 +405,7 @@ export const notForTheChat: Record<string, string[]> = {
   ],
   'the log and the terminal': [
     'relay/people/allow-list.ts',
+    'relay/people/main.ts',
     'relay/people/move-command.ts',
     'relay/people/options.ts',
     'relay/people/restore-command.ts',

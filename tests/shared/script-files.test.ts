@@ -93,8 +93,15 @@ test('the functions that a script uses stand before it, each once and after what
   const one = '-- uses: person\n-- A comment.\nlocal a = 1 -- another\n  return personOf(a)\n';
   await withFile(one, async (file) => {
     const { lua } = loadScript(file, {});
-    expect(lua.match(/^local function \w+/gm)).toEqual(['local function personOf']);
-    expect(lua.match(/^--.*/gm)).toEqual(['-- sidepocketTestOne', '-- derives: people, person:*']);
+    expect(lua.match(/^local function \w+/gm)).toEqual([
+      'local function makeWay',
+      'local function personOf',
+    ]);
+    expect(lua.match(/^--.*/gm)).toEqual([
+      '-- sidepocketTestOne',
+      '-- derives: unreadable:*',
+      '-- derives: people, person:*',
+    ]);
     expect(lua).toMatch(/\nlocal a = 1 -- another\nreturn personOf\(a\)$/);
   });
   await withFile('-- uses: nothing-such\nreturn 1\n', async (file) => {

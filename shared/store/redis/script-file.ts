@@ -80,14 +80,12 @@ const tolerant = bare(
 function readStatements(name: string): Statement[] {
   const known = statements.get(name);
   if (known) return known;
-  const [derives = '', ...parts] = readFunctions(name).code.split(/^(?=local )/m);
-  const read = parts.map((part) => {
-    const text = bare(part);
-    const [, one, several = ''] = /^local (?:function (\w+)|([\w, ]+) =)/.exec(text) ?? [];
-    return { names: one ? [one] : several.split(', '), words: wordsOf(text), text };
+  const parts = readFunctions(name).code.split(/^(?=local )/m);
+  const read = parts.map(bare).map((text) => {
+    const [, one, several] = /^local (?:function (\w+)|([\w, ]+) =)/.exec(text) ?? [];
+    // The first part may be the keys that the functions build.
+    return { names: one ? [one] : (several?.split(', ') ?? []), words: wordsOf(text), text };
   });
-  // The keys that its functions build.
-  if (bare(derives) !== '') read.unshift({ names: [], words: [], text: bare(derives) });
   statements.set(name, read);
   return read;
 }
@@ -144,7 +142,8 @@ export function loadScript<const S extends Omit<Script, 'name' | 'lua'>>(
     name,
     get lua() {
       const define = (): string => defineScript({ ...declared, name, lua: compose(script) }).lua;
-      return (lua ??= `${tolerant}\n${define()}`);
+      // Behind its name, which its first line has.
+      return (lua ??= define().replace('\n', () => `\n${tolerant}\n`));
     },
   };
 }

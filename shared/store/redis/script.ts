@@ -55,8 +55,8 @@ type AnyInput = {
 export type ScriptCall = { name: string; lua: string; keys: string[]; args: ScriptArgument[] };
 
 /**
- * Prepends its name, as a comment, and the header to the script. Its names become locals of the script, which must not reuse
- * them.
+ * Prepends its name, as a comment, and the header to the script. The header's names become locals of
+ * the script, which must not reuse them.
  */
 export function defineScript<const S extends Script>(script: S): S {
   return { ...script, lua: `-- ${script.name}\n${headerOf(script)}${script.lua}` };

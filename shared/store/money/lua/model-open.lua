@@ -4,7 +4,7 @@
 -- does not raise it.
 -- keys: openRequests, daySums, turnSums, conversationKey, monthSums, monthMeter
 -- args: id, newNote, conversation, turn, day, dayLimit, turnLimit, monthLimit
--- uses: person, spend
+-- uses: person, spend, entry
 -- derives: conversation:*
 if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
 local prefix, name = string.match(conversationKey, '^({[^}]*}):conversation:(.*)$')

@@ -13,6 +13,7 @@ local function join(box)
 end
 local function leave(box)
   local tag, conversation = partsOf(box)
+  if not tag then return end
   if redis.call('EXISTS', tag .. ':inbox:' .. conversation, tag .. ':outbox:' .. conversation) > 0 then return end
   if redis.call('SMOVE', waitingSet(tag, conversation), tag .. ':known', conversation) == 0 then return end
   -- An earlier version did not note these.

@@ -21,7 +21,7 @@ local function readTotal(sums)
   found = {}
   for i = 1, #all, 2 do
     local field = string.match(all[i], '^(%a[%w]*):')
-    if field then found[field] = (found[field] or 0) + tonumber(all[i + 1]) end
+    if field then found[field] = (found[field] or 0) + (tonumber(all[i + 1]) or 0) end
   end
   return found
 end
