@@ -4,6 +4,7 @@ import { createVmState } from '../../shared/store/vm-state.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const environment = {
@@ -140,6 +141,42 @@ test('an answer that came in time and was not announced is heard before the defa
       expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual([]);
     },
   );
+});
+
+test('an answer that came in time behind a file that is still being read is heard before the default holds', async () => {
+  const soon = { ...environment, ANSWER_MINUTES: String(scaled(3000) / 60_000) };
+  await withPipeline({ environment: soon }, async (pipeline) => {
+    const [reading, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await pipeline.startWorker({
+      answer: agentWith(Promise.resolve()),
+      transcribe: async () => {
+        reading.resolve();
+        await gate.promise;
+        return 'by the way';
+      },
+    });
+    await pipeline.say('run ls');
+    await asked(pipeline, 'ls');
+    const { open } = JSON.parse(
+      (await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}',
+    ) as { open: { deadline: number } };
+    await pipeline.twin.chat.receive(phone, {
+      media: { name: 'file', type: 'audio/ogg', base64: Buffer.from('OggS').toString('base64') },
+    });
+    await reading.promise;
+    const answer = {
+      ...(JSON.parse((await pipeline.redis.lindex(keys.inbox(phone), 0)) ?? '{}') as object),
+      id: `SM${'0'.repeat(32)}`,
+      text: 'Yes',
+      at: new Date(open.deadline - 100).toISOString(),
+    };
+    await pipeline.redis.rpush(keys.inbox(phone), JSON.stringify(answer));
+    await until('the deadline', () => Date.now() > open.deadline + 300);
+    expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual([]);
+    gate.resolve();
+    await until('the answer', () => texts(pipeline).includes('run ls: "yes"'));
+    expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual([]);
+  });
 });
 
 describe('after a while Claude’s process goes', () => {

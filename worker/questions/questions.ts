@@ -15,6 +15,7 @@ import {
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from '../turn/context.ts';
 import type { TurnDeps } from '../turn/deps.ts';
+import type { Mailbox } from '../turn/mailbox.ts';
 
 /** The questions of one turn to its person, one at a time. */
 export type Questions = {
@@ -139,8 +140,9 @@ export function createQuestions(
     await say([...before, { id: `${id}.text`, text, ...(choices ? { choices } : {}) }]);
     await answers.wait(open, signal);
     if (asked.answerTo(id)) return;
-    // An answer in time may be in the inbox without having been looked at.
-    await mailbox.deliver({ kind: 'look' });
+    // An answer in time may be in the inbox without having been looked at, or in a file that is
+    // being read.
+    await allRead(mailbox, signal);
     signal.throwIfAborted();
     if (asked.answerTo(id)) return;
     await goOnWithout(open, question.fallback);
@@ -215,4 +217,12 @@ export function createQuestions(
       return true;
     },
   };
+}
+
+/** Looks at the inbox once more. Returns when what it has is read, or when the signal aborts. */
+async function allRead(mailbox: Mailbox, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await mailbox.deliver({ kind: 'look', onRead: resolve });
+  if (!signal.aborted) await promise;
 }

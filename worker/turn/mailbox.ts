@@ -6,8 +6,11 @@ import type { ReadMessage } from './format-prompt.ts';
 export type TurnEvent =
   /** A message has come in; without an id there may be any number, as after a lost connection. */
   | { kind: 'message'; id: string | undefined }
-  /** The inbox is to be read again, although nothing may have come in. */
-  | { kind: 'look' }
+  /**
+   * The inbox is to be read again, although nothing may have come in. `onRead` is called when nothing
+   * that came before is left to be looked at or read.
+   */
+  | { kind: 'look'; onRead?: () => void }
   /** A message's files are fetched and read; `quoted` is the id of our reply that it quotes. */
   | { kind: 'read'; message: Message; quoted: string | undefined; found: ReadMessage }
   /** All messages that were taken up are read. */

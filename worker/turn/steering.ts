@@ -45,8 +45,11 @@ export type Steering = {
    * then no look is made. It waits for events to be handled, so no handler may wait for it.
    */
   begin(first: Message[]): Promise<boolean>;
-  /** There may be new messages: looks at the inbox, now or when what was taken up is read. */
-  look(): Promise<void>;
+  /**
+   * There may be new messages: looks at the inbox, now or when what was taken up is read. `onRead` is
+   * called when all that it finds is read.
+   */
+  look(onRead?: () => void): Promise<void>;
   /** A message is read: passes it to Claude. */
   pass(read: Extract<TurnEvent, { kind: 'read' }>): Promise<void>;
   /** All messages that were taken up are passed on. */
@@ -95,6 +98,7 @@ export function createSteering(
   /** The number of messages in the inbox at the last look, minus those answered since. */
   let expected = 0;
   let isUndoneTold = false;
+  const untilAllRead: (() => void)[] = [];
 
   /** What Claude does not know of its files yet; '' when it knows. */
   const undoneNote = (): string => {
@@ -142,6 +146,7 @@ export function createSteering(
   const move = async (): Promise<void> => {
     const next = nextMove({ open: open.size, isReading, isLookDue });
     if (next === 'look') return await lookNow();
+    if (!isReading) for (const onRead of untilAllRead.splice(0)) onRead();
     if (next === 'wait') return;
     isClosed = true;
     prompts.close();
@@ -157,7 +162,8 @@ export function createSteering(
       if (isLookDue || dispatch.waiting() > first.length) mailbox.post({ kind: 'look' });
       return true;
     },
-    async look() {
+    async look(onRead) {
+      if (onRead) untilAllRead.push(onRead);
       left = undefined;
       isLookDue = true;
       await move();

@@ -47,7 +47,7 @@ export async function workTurn(deps: TurnDeps, work: TurnWork): Promise<number |
         stop.look();
         return await steering.look();
       case 'look':
-        return await steering.look();
+        return await steering.look(event.onRead);
       case 'read':
         return await steering.pass(event);
       case 'all-read':

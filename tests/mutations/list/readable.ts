@@ -353,6 +353,14 @@ export const readable = [
       { named: 'schedule' },
     ],
   ]),
+  ...mutationsOf('worker/questions/questions.ts', 'tests/worker/open-questions.test.ts', [
+    [
+      'an answer behind a file that is being read is in time',
+      'if (!signal.aborted) await promise;',
+      '',
+      { named: 'still being read' },
+    ],
+  ]),
   ...mutationsOf('shared/store/redis/tolerant.lua', 'tests/shared/script-keys.test.ts', [
     [
       'a key of another type makes no script throw',

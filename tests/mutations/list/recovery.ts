@@ -389,7 +389,7 @@ export const recovery = [
     ['a question that is asked again has no numbers', 'if (again) await asked.askAgain(open);', ''],
     [
       'an answer in time is looked for before the default',
-      `await mailbox.deliver({ kind: 'look' });`,
+      'await allRead(mailbox, signal);',
       '',
       { test: 'tests/worker/open-questions.test.ts', named: 'not announced' },
     ],
