@@ -157,6 +157,13 @@ test('words that are taken out for a question are not in the answer', () => {
     text: 'Done.',
     earlier: [],
   });
+  // A helper in the background asks between the last text and the result, which repeats it.
+  all(said('e', words('I have sent a helper.')));
+  expect(takeWords()).toEqual([{ id: 'e', text: 'I have sent a helper.' }]);
+  expect(all(result({ result: 'I have sent a helper.' })).at(-1)).toMatchObject({ text: '' });
+  expect(all(result({ result: 'The cost is …', num_turns: 0 })).at(-1)).toMatchObject({
+    text: 'The cost is …',
+  });
 });
 
 test('what a helper of Claude says, and what is said a second time, is no part of the answer', () => {

@@ -252,6 +252,31 @@ test('two questions at once wait for what stood before them, and come behind it'
   await turn.end;
 });
 
+test('an answer behind the question of a helper waits for what that has sent ahead, and does not repeat it', async () => {
+  const bench = openSession();
+  const [saying, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const turn = bench.begin('send', {
+    say: async ({ text }) => {
+      saying.resolve();
+      await released.promise;
+      turn.chat.push(text);
+    },
+  });
+  await bench.taken(1);
+  bench.say(words('I have sent a helper.'));
+  const request = { tool: 'Bash', title: 'run', detail: 'x' };
+  const asked = bench.live.chat.approve(request, new AbortController().signal);
+  await saying.promise;
+  bench.say(words('It counts the files.'));
+  bench.result({ result: 'It counts the files.' });
+  for (let time = 0; time < 10; time += 1) await settled();
+  expect(turn.chat).toEqual([]);
+  released.resolve();
+  await asked;
+  await turn.end;
+  expect(turn.chat).toEqual(['I have sent a helper.', '[approval]', 'It counts the files.']);
+});
+
 /** Texts of which something is seen and that say more than what comes next, in odd forms. */
 const telling = [
   'The bug is in line 43.',

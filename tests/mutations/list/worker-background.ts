@@ -166,8 +166,21 @@ export const backgroundWork = [
     ],
     ['a question that comes too late takes no words away', 'if (signal.aborted) return;', ''],
     ['two questions at once come behind the words', 'saying.then(say)', 'say()'],
+    [
+      'an answer comes behind the words',
+      "if (event.kind === 'answer' || event.kind === 'words') await untilSaid();",
+      '',
+      { named: 'behind the question of a helper' },
+    ],
     ['a file comes behind the words', 'after(tools.sendFile, tryToSay)', 'tools.sendFile'],
     ['a message comes behind the words', 'after(tools.sendMessage, tryToSay)', 'tools.sendMessage'],
+  ]),
+  ...mutationsOf('worker/agent/claude/translate.ts', 'tests/worker/agent-translate.test.ts', [
+    [
+      'what was sent is not repeated as the answer',
+      'before.length > 0 || wasSaid',
+      'before.length > 0',
+    ],
   ]),
   ...mutationsOf('worker/questions/budget.ts', 'tests/worker/budget.test.ts', [
     ['what was said comes before the question', 'await beforeAsking?.();', ''],

@@ -69,6 +69,8 @@ export function createTranslator(): Translator {
   /** After a compaction Claude Code repeats earlier messages. */
   const said = new Set<string>();
   const taken = new Set<string>();
+  /** Something that was said since the last result has been sent already. */
+  let isSaid = false;
   /** Screenshot calls under way. */
   const photographing = new Set<string>();
   let trouble: Trouble | undefined;
@@ -77,9 +79,12 @@ export function createTranslator(): Translator {
   const takeWords = (): Words[] => {
     const words = withoutFiller([...earlier, ...blocks]);
     [earlier, blocks] = [[], []];
+    isSaid ||= words.length > 0;
     return words;
   };
   const onResult = (message: SDKResultMessage): Translation => {
+    const wasSaid = isSaid;
+    isSaid = false;
     if (message.subtype !== 'success') {
       if (
         message.subtype === 'error_during_execution' &&
@@ -101,8 +106,9 @@ export function createTranslator(): Translator {
     const [before, answer] = [withoutFiller(earlier), blocks];
     [earlier, blocks] = [[], []];
     const spoken = joinBlocks(answer.map((block) => block.text));
-    // Without a text of its own the result repeats the last one, which stood before a tool.
-    const words = spoken || (before.length > 0 ? '' : message.result.trim());
+    // Without a text of its own the result repeats the last one, which stood before a tool, or was
+    // sent before the question of a helper.
+    const words = spoken || (before.length > 0 || wasSaid ? '' : message.result.trim());
     return {
       kind: 'result',
       // An answer without text takes its prompt's id, as in the transcript reader.

@@ -32,7 +32,7 @@ export async function* workInSession(
     events.fail(error);
   };
   const patience = createPatience(modelPatienceMs, fail);
-  const sayFirst = createSayFirst(live, turn);
+  const { sayFirst, untilSaid } = createSayFirst(live, turn);
   /** The model proxy has refused a request; asks the person to raise the budget. */
   const askForMore = async (failure: AgentFailure): Promise<void> => {
     if (isAsking) return;
@@ -118,7 +118,11 @@ export async function* workInSession(
   else prompts.feed().catch(fail);
   const endLooking = machine.during(turn.tools);
   try {
-    yield* events;
+    for await (const event of events) {
+      // What a helper's question has sent ahead is in the chat before the answer behind it.
+      if (event.kind === 'answer' || event.kind === 'words') await untilSaid();
+      yield event;
+    }
   } finally {
     endLooking();
     patience.regain();
@@ -129,22 +133,26 @@ export async function* workInSession(
 /**
  * Sends what Claude has said so far, one call after the other. Claude Code makes its requests at
  * once and says its words through the stream: what has arrived of the stream is read first. What a
- * turn has said that is being ended stays for its end.
+ * turn has said that is being ended stays for its end. `untilSaid` waits for what is under way, and
+ * never rejects.
  */
 function createSayFirst(
   live: LiveSession,
   { tools, signal }: Pick<AgentTurn, 'tools' | 'signal'>,
-): () => Promise<void> {
+): { sayFirst: () => Promise<void>; untilSaid: () => Promise<unknown> } {
   const say = async (): Promise<void> => {
     if (signal.aborted) return;
     for (const words of live.takeWords()) await tools.say(words);
   };
   let saying: Promise<unknown> = Promise.resolve();
-  return async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    const mine = saying.then(say);
-    saying = mine.catch(() => undefined);
-    await mine;
+  return {
+    async sayFirst() {
+      await new Promise((resolve) => setImmediate(resolve));
+      const mine = saying.then(say);
+      saying = mine.catch(() => undefined);
+      await mine;
+    },
+    untilSaid: () => saying,
   };
 }
 
