@@ -52,6 +52,65 @@ const longLook: Story = {
   },
 };
 
+/** Says how many answers the model sees before this one. */
+const counts: Story = {
+  matches: (asked) => asked === 'how many',
+  next: ({ answersBefore }) => text(`${answersBefore} before`),
+};
+
+/** `send a helper`: it asks for leave at once, beside the last words of the turn that has sent it. */
+const helper: Story = {
+  matches: (asked) => asked === 'send a helper',
+  next: ({ results }) =>
+    results.length > 0
+      ? text('I have sent a helper.')
+      : callTool('Agent', {
+          description: 'Clean up',
+          prompt: 'clean all up',
+          subagent_type: 'general-purpose',
+        }),
+};
+const cleaning: Story = {
+  matches: (asked) => asked.includes('clean all up'),
+  next: ({ results }) =>
+    results.length > 0
+      ? text('It is clean.')
+      : callTool('Bash', { command: 'echo clean > .cleaned', description: 'Clean' }),
+};
+const cleaned: Story = {
+  matches: (asked) => asked.startsWith('Background work ended:'),
+  next: () => text('The helper is done.'),
+};
+
+test(
+  'a helper’s wish for leave reaches the person, the turn’s last words come once, and each part can be quoted',
+  { tags: 'long' },
+  async () => {
+    const stories = [helper, cleaning, cleaned, choose, counts];
+    await withStory({ stories }, async (whole) => {
+      const asking = fromHere(whole);
+      await asking.say('choose');
+      await tap(asking, await said(asking, 'Mend it?'), 'Mend');
+      await said(asking, 'Mended.');
+      await asking.say('/new');
+      await said(asking, 'A fresh start.');
+      const part = await said(asking, bug);
+      await asking.twin.chat.receive(phone, { text: 'how many', quoted: part.sid });
+      await said(asking, '1 before');
+
+      const bench = fromHere(whole);
+      await bench.say('/permissions ask');
+      await said(bench, 'I ask before');
+      await bench.say('send a helper');
+      await tap(bench, await said(bench, 'echo clean'), 'Yes');
+      await said(bench, 'The helper is done.');
+      const all = texts(bench).join('\n');
+      expect(all.split('I have sent a helper.')).toHaveLength(2);
+      expect(all).not.toContain('Done.');
+    });
+  },
+);
+
 test('what Claude says before and beside its tools reaches the phone, once and in order', async () => {
   await withStory({ stories: [look, choose, longLook] }, async (bench) => {
     await bench.say('look');
