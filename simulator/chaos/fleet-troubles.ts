@@ -46,6 +46,8 @@ export type FleetTroublesDeps = {
 
 /** How long a command of the operator's is waited for (ms); it goes on without it. */
 const commandPatience = 90_000;
+/** How long a machine that is down is waited for (ms). */
+const downPatience = 60_000;
 /** How long a person's first message is waited for (ms). */
 const firstPatience = 15_000;
 /** How long Redis may take to tell who is on a lost disk (ms). */
@@ -118,12 +120,18 @@ export function createFleetTroubles({
   const lose = async (machine: Machine, restartMs: number, isWiped: boolean): Promise<boolean> => {
     let at = 0;
     let before: Map<string, string> | undefined;
-    const isDone = await machine.worker.crash(restartMs, async () => {
-      at = Date.now();
-      before = await whereabouts();
-      if (isWiped) await wipeDisk(machine);
-    });
-    if (!isDone) return false;
+    const crash = async (): Promise<boolean> =>
+      await machine.worker.crash(restartMs, async () => {
+        at = Date.now();
+        before = await whereabouts();
+        if (isWiped) await wipeDisk(machine);
+      });
+    // It may just be down for another reason.
+    const end = Date.now() + downPatience;
+    while (!(await crash())) {
+      if (Date.now() > end || stopping.signal.aborted) return false;
+      await sleep(againMs);
+    }
     const after = await whereabouts();
     // Those of a disk that is as it was have their files, unless they have another home by now.
     const isLost = (phone: string): boolean =>
