@@ -54,6 +54,8 @@ export type People = {
   of(conversation: string): Promise<Person>;
   /** The person of an address, or of a number’s other spelling; undefined without a record. */
   find(address: string): Promise<Person | undefined>;
+  /** The ids of the people of these addresses, in one command; undefined without a record. */
+  ids(addresses: readonly string[]): Promise<(string | undefined)[]>;
   /** The person of an id; undefined without a record. */
   get(id: string): Promise<Person | undefined>;
   /** Notes facts about a person in words; '' takes one away. */
@@ -93,6 +95,16 @@ export function createPeopleStore(redis: Redis, now: () => Date = () => new Date
     if (id === '') [id, fields] = await look(conversation, await newIdOf(fields[0] ?? ''));
     return { ...Record.parse(fieldsOf(fields)), id };
   };
+  const ids = async (addresses: readonly string[]): Promise<(string | undefined)[]> => {
+    if (addresses.length === 0) return [];
+    const spellings = addresses.map(
+      (address) => (isPhoneNumber(address) ? otherSpelling(address) : undefined) ?? address,
+    );
+    const found = await redis.hmget(keys.people, ...addresses, ...spellings);
+    return addresses.map(
+      (_, index) => found[index] ?? found[addresses.length + index] ?? undefined,
+    );
+  };
   return {
     of,
     idOf: async (conversation) => (await of(conversation)).id,
@@ -100,10 +112,9 @@ export function createPeopleStore(redis: Redis, now: () => Date = () => new Date
       const fields = await redis.hgetall(keys.person(id));
       return Object.keys(fields).length === 0 ? undefined : parsePerson(id, fields);
     },
+    ids,
     async find(address) {
-      const spelling = isPhoneNumber(address) ? otherSpelling(address) : undefined;
-      const [own, other] = await redis.hmget(keys.people, address, spelling ?? address);
-      const id = own ?? other ?? undefined;
+      const [id] = await ids([address]);
       if (id === undefined) return undefined;
       return { ...Record.parse(await redis.hgetall(keys.person(id))), id };
     },

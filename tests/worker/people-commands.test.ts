@@ -230,6 +230,23 @@ test('the list says who, since when, today’s cost of all their conversations, 
         'Text “/invite”, “/remove” or “/limit” with a number to change that.',
       ].join('\n'),
     );
+    // Ann has two addresses, and only those who are shown are read.
+    const costOf = async (people: number): Promise<[text: string, calls: number]> => {
+      const invited = Array.from({ length: people }, (_, index) => `+1555999${1000 + index}`);
+      for (const number of [...invited, 'US.1'])
+        await redis.hset(keys.allowed, number, `allowed since 2026-11-25, invited by ${owner}`);
+      const calls = async (): Promise<number> =>
+        Number(/cmdstat_hgetall:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1]);
+      const before = await calls();
+      const { text } = await say('/people');
+      return [text, (await calls()) - before];
+    };
+    const [[few, cost], [many, more]] = [await costOf(40), await costOf(140)];
+    expect([few.split('\n').at(-3), many.split('\n').at(-3)]).toEqual([
+      '… and 12 more',
+      '… and 112 more',
+    ]);
+    expect(more).toBe(cost);
     expect((await say(`/limit ${ann} off`)).text).toContain('no limit of their own any more');
     expect((await stores.people.of(ann)).limit).toBeUndefined();
   });

@@ -105,16 +105,16 @@ async function listPeople({ stores }: CommandDeps, owner: string): Promise<strin
     loadNumbers(),
   ]);
   const now = Date.now();
-  const seen = new Set<string>();
   const lines: string[] = [];
   // The owner first, then in the order in which they came.
   const place = ([address, words]: [string, string]): string =>
     address === owner ? '' : words.replace('the beginning', '0');
   const order = [...listed].toSorted((one, other) => (place(one) < place(other) ? -1 : 1));
-  for (const [address, words] of order) {
+  const ids = await people.ids(order.map(([address]) => address));
+  // Two addresses may be one person; only those who are shown are read.
+  const everybody = [...Map.groupBy(order, ([address], index) => ids[index] ?? address).values()];
+  for (const [[address, words] = ['', '']] of everybody.slice(0, mostListed)) {
     const person = await people.find(address);
-    if (person && seen.has(person.id)) continue;
-    if (person) seen.add(person.id);
     const names = person && person.conversations.length > 0 ? person.conversations : [address];
     const states = await Promise.all(names.map((name) => conversations.read(name)));
     const wrote = states.flatMap(({ wroteAt }) => (wroteAt ? [Date.parse(wroteAt)] : []));
@@ -133,8 +133,9 @@ async function listPeople({ stores }: CommandDeps, owner: string): Promise<strin
       }),
     );
   }
-  const more = lines.length > mostListed ? [`… and ${lines.length - mostListed} more`] : [];
-  const numbered = lines.slice(0, mostListed).map((line, index) => `${index + 1}. ${line}`);
+  const rest = everybody.length - lines.length;
+  const more = rest > 0 ? [`… and ${rest} more`] : [];
+  const numbered = lines.map((line, index) => `${index + 1}. ${line}`);
   return [
     ...numbered,
     ...more,

@@ -83,6 +83,10 @@ export const persons = [
       '',
     ],
   ]),
+  ...mutationsOf('worker/commands/people-commands.ts', commands, [
+    ['a person of two addresses is listed once', 'ids[index] ?? address', 'address'],
+    ['only those who are listed are read', '.slice(0, mostListed)', ''],
+  ]),
   ...mutationsOf('shared/store/boxes/set-aside.ts', commands, [
     [
       'what is set aside counts in all of a person’s conversations',
