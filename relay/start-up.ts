@@ -65,6 +65,12 @@ export function startUp(deps: StartUpDeps, shutdown: Shutdown): Running {
     void reconcileMembership().catch((error: unknown) =>
       log.warn({ err: error }, 'could not publish the allow list'),
     );
+  /** A full Redis delays only this step. */
+  const orLater = (name: string, step: () => Promise<void>): Promise<void> =>
+    step().catch(() => {
+      const settling = beginInOrder([step], log);
+      shutdown.add(name, () => settling.stop());
+    });
   return beginInOrder(
     [
       async () => {
@@ -72,14 +78,10 @@ export function startUp(deps: StartUpDeps, shutdown: Shutdown): Running {
       },
       () => checkRedis(redis, log),
       async () => void (await beginEpoch(redis)),
-      () => stores.spend.recount(Date.now()),
+      () => orLater('sums', () => stores.spend.recount(Date.now())),
       async () => {
-        // Before the sweep: a removed person's waiting messages get no turn. A full Redis delays
-        // only this.
-        await reconcileMembership().catch(() => {
-          const settling = beginInOrder([reconcileMembership], log);
-          shutdown.add('list of people', () => settling.stop());
-        });
+        // Before the sweep: a removed person's waiting messages get no turn.
+        await orLater('list of people', reconcileMembership);
         // After a reconnect, Redis may be an older copy.
         redis.on('ready', onReady);
         shutdown.add('list of people', () => redis.off('ready', onReady));
