@@ -11,13 +11,13 @@ const root = path.join(import.meta.dirname, '..', '..');
  */
 const commands: Record<string, string> = {
   '1.0':
-    'DEL EXISTS GET INCR INFO KEYS LINDEX LLEN LPOP LPUSH LRANGE LREM LTRIM MGET PING RPOP RPUSH SADD SCARD SET SISMEMBER SMEMBERS SMOVE SREM SRANDMEMBER TYPE',
+    'DEL EXISTS GET INCR INFO KEYS LINDEX LLEN LPOP LPUSH LRANGE LREM LTRIM MGET PING RENAME RPOP RPUSH SADD SCARD SET SISMEMBER SMEMBERS SMOVE SREM SRANDMEMBER TYPE',
   '1.2': 'EXPIRE MULTI EXEC ZADD ZCARD ZRANGE ZREM ZREVRANGE ZSCORE ZRANGEBYSCORE ZREMRANGEBYSCORE',
   '2.0':
     'CONFIG DISCARD HDEL HEXISTS HGET HGETALL HINCRBY HKEYS HLEN HMGET HSET HSETNX HVALS PUBLISH SUBSCRIBE UNSUBSCRIBE ZCOUNT ZREMRANGEBYRANK ZREVRANK',
   '2.2': 'LINSERT PERSIST ZREVRANGEBYSCORE',
   '2.6': 'EVAL EVALSHA PEXPIRE PEXPIREAT PTTL TIME',
-  '2.8': 'SSCAN',
+  '2.8': 'HSCAN SSCAN',
   '6.0': 'LPOS',
   '6.2': 'GETEX',
 };
@@ -75,7 +75,9 @@ function sources(): { file: string; text: string }[] {
 }
 
 function called(text: string): string[] {
-  const inLua = [...text.matchAll(/redis\.p?call\('([A-Za-z]+)'/g)].map((match) => match[1] ?? '');
+  const inLua = [...text.matchAll(/(?:redis|real)\.p?call\('([A-Za-z]+)'/g)].map(
+    (match) => match[1] ?? '',
+  );
   const byClient = [
     ...text.matchAll(/\b(?:redis|connection|subscriber|multi\(\))\??\.([a-z]+)\(/g),
   ].map((match) => match[1] ?? '');
