@@ -11,6 +11,7 @@ import {
 } from '../../relay/admin/frame/format-measures.ts';
 import { tickScript } from '../../relay/admin/frame/tick-script.ts';
 import { spendPlot } from '../../relay/admin/money/plot.ts';
+import { personTimes } from '../../relay/admin/turns/turn-times.ts';
 import { turnTitle } from '../../relay/admin/turns/message-title.ts';
 import { parseStep } from '../../relay/admin/turns/turn-story.ts';
 import { Message } from '../../shared/store/message.ts';
@@ -88,6 +89,24 @@ test('lengths of time, moments and money are said as people say them', () => {
     '0 messages',
     '2 replies',
   ]);
+});
+
+test('an answer was sent before it was delivered, whichever is known first', () => {
+  const line = { status: 'delivered', at: 10, pacedMs: 0, isAside: false, code: undefined };
+  const reply = { ...line, postedAt: 58, deliveredAt: 50 };
+  const turn = { at: 10, state: 'answered' as const };
+  expect(personTimes({ ...turn, replies: [reply] })).toEqual({
+    accepted: 10,
+    firstWord: 50,
+    answerSent: 50,
+    delivered: 50,
+    pacedMs: 0,
+  });
+  const asked = { ...reply, isAside: true, postedAt: 20, deliveredAt: undefined };
+  expect(personTimes({ ...turn, replies: [asked, reply] })).toMatchObject({
+    firstWord: 20,
+    answerSent: 50,
+  });
 });
 
 test('amounts of a model that costs nothing are called pretend, in the plot, too', () => {

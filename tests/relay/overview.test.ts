@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { dayLabel } from '../../relay/admin/money/plot.ts';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { areUsual, feesDate, usualFees } from '../../shared/runtime/prices/message-fees.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -106,6 +107,9 @@ test('today is the owner’s day, as in /cost; the budget is a line in the plot,
       '<dt>Today</dt><dd>$1.25</dd>',
       '<dt>Budget of the month</dt><dd>$30.00</dd>',
       '<line x1="0"',
+      // Hover says a day's value; so does the list for touch.
+      `<title>${dayLabel(day)}: $1.25</title>`,
+      `<dt>${dayLabel(day)}</dt><dd>$1.25 · 1 answer</dd>`,
       `fees of ${feesDate}`,
       '<dt>Messages received</dt>',
     ])

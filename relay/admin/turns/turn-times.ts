@@ -1,4 +1,4 @@
-import type { Turn } from '../../../shared/store/turns/turn-list.ts';
+import type { ReplyLine, Turn } from '../../../shared/store/turns/turn-list.ts';
 
 /**
  * A turn as the person saw it (ms since 1970): when their first message was accepted, when the
@@ -22,7 +22,7 @@ export function personTimes({
   state,
   replies,
 }: Pick<Turn, 'at' | 'state' | 'replies'>): PersonTimes {
-  const posted = replies.flatMap(({ postedAt }) => postedAt ?? []);
+  const posted = replies.flatMap((reply) => sentAt(reply) ?? []);
   const answer = replies.filter(({ isAside, status }) => !isAside && status !== 'withdrawn');
   const isOver = state === 'answered' || state === 'failed' || state === 'parked';
   const latest = (times: (number | undefined)[]): number | undefined =>
@@ -32,8 +32,13 @@ export function personTimes({
   return {
     accepted: at,
     firstWord: posted.length > 0 ? Math.min(...posted) : undefined,
-    answerSent: latest(answer.map(({ postedAt }) => postedAt)),
+    answerSent: latest(answer.map(sentAt)),
     delivered: latest(answer.map(({ deliveredAt }) => deliveredAt)),
     pacedMs: Math.max(0, ...answer.map(({ pacedMs }) => pacedMs)),
   };
+}
+
+/** When it was sent: a status callback may be faster than Twilio's answer to the request. */
+function sentAt({ postedAt, deliveredAt }: ReplyLine): number | undefined {
+  return postedAt === undefined ? undefined : Math.min(postedAt, deliveredAt ?? postedAt);
 }
