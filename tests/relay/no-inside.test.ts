@@ -8,7 +8,7 @@ test('what goes wrong inside is not told outside, and pages have helmet’s head
     const basic = { Authorization: `Basic ${btoa(`x:${password}`)}` };
     // Where a hash should be there is a text, so that Redis refuses what asks for it.
     await redis.set(keys.file('A'.repeat(32)), 'not a hash');
-    await redis.set(keys.meterOpen, 'not a hash');
+    await redis.set(keys.ownerWords, 'not a hash');
     const answers = await Promise.all([
       fetch(`${relayUrl}/media/${'A'.repeat(32)}`),
       fetch(`${relayUrl}/admin`, { headers: basic }),
