@@ -11,15 +11,18 @@ const quick = { quietMs: 1, apartMs: 1, overdueMs: 1e9, againMs: [100] };
 const storeOf = ({ dataDir }: Pick<Fleet, 'dataDir'>): string =>
   path.join(path.dirname(dataDir), 'store');
 
-/** Takes the snapshot store away, as a directory whose server is gone, or brings it back. */
-export async function takeStoreAway(fleet: Fleet, isAway: boolean): Promise<void> {
+/**
+ * Takes the snapshot store away, as a directory whose server is gone or that is not mounted, or
+ * brings it back.
+ */
+export async function takeStoreAway(fleet: Fleet, isAway: boolean | 'not mounted'): Promise<void> {
   const store = storeOf(fleet);
-  if (!isAway) {
-    await rm(store);
+  if (isAway === false) {
+    await rm(store, { force: true });
     return await rename(`${store}.away`, store);
   }
   await rename(store, `${store}.away`);
-  await writeFile(store, '');
+  if (isAway === true) await writeFile(store, '');
 }
 
 /** A home of the fleet with its snapshot store, a directory. */

@@ -4,6 +4,7 @@ import type { Move, MoveStep } from '../../shared/store/homes/moves.ts';
 import { homeOfName } from '../../shared/store/homes/registry.ts';
 import type { Person } from '../../shared/store/people.ts';
 import type { NewReply } from '../../shared/store/reply.ts';
+import { createNotes } from '../snapshots/notes.ts';
 import type { MovingDeps } from './parts.ts';
 import { movedWords, secretsLostWords } from './words.ts';
 
@@ -35,11 +36,15 @@ export async function arrive(
   return await stores.moves.advance(move, 'done');
 }
 
-/** Brings back everything that the person has a snapshot of. */
+/**
+ * Brings back everything that the person has a snapshot of. Throws also when the store has none of
+ * theirs, as on a computer where it is not mounted: their files are elsewhere, and an empty home
+ * would look as if they were lost.
+ */
 async function restoreAll(
   { stores: { redis }, boot, aside }: MovingDeps,
   person: Person,
-  { epoch }: Move,
+  { epoch, snapshot = 0 }: Move,
 ): Promise<void> {
   const [conversation = ''] = person.conversations;
   const records = createHomeSnapshots(redis);
@@ -50,6 +55,8 @@ async function restoreAll(
     const home = await boot.homes.of(id);
     if (boot.snapshots) await boot.snapshots.homeOf(async () => home)(conversation);
   }
+  const { at } = await createNotes(boot.homes.dataDir).read(person.id);
+  if (snapshot > 0 && at === undefined) throw new Error('the store has no snapshot of theirs');
 }
 
 /** What the person hears of a move. */
