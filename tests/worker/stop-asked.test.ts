@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
+import type { Agent } from '../../worker/agent/agent.ts';
+import type { BackgroundListener } from '../../worker/agent/background.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
@@ -34,6 +36,69 @@ test('a text that may be a stop goes to Claude and gets two buttons; the work go
     await tap(question, 'Stop');
     await until('the stop', () => texts(pipeline).some((text) => text.startsWith('Stopped.')));
     expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
+  });
+});
+
+test('a stop ends the number that is meant, also when the list has changed since it was shown, or all', async () => {
+  await withPipeline({}, async (pipeline) => {
+    let listener: BackgroundListener | undefined;
+    const gone: string[] = [];
+    const show = (): void => {
+      const tasks = ['a', 'b', 'c', 'd']
+        .filter((id) => !gone.includes(id))
+        .map((id, index) => ({
+          id,
+          kind: 'command' as const,
+          description: `task ${id}`,
+          request: 'do it',
+          startedAt: Date.now() + index,
+        }));
+      listener?.onChange(phone, 's', tasks);
+    };
+    const createAgent = async (): Promise<Agent> => ({
+      // oxlint-disable-next-line require-yield
+      async *work() {
+        throw new Error('nothing is asked');
+      },
+      background: {
+        listen: (next) => void (listener = next),
+        busy: () => [],
+        dismiss: async () => undefined,
+        mostSessions: () => 4,
+        async end(_conversation, _session, task) {
+          gone.push(task);
+          show();
+          return true;
+        },
+      },
+      release: async () => undefined,
+      stop: async () => undefined,
+    });
+    await pipeline.startWorker({ createAgent });
+    show();
+    const tells = (part: string): Promise<unknown> =>
+      until(part, () => texts(pipeline).some((text) => text.includes(part)));
+    await until('it is noted', async () => (await pipeline.redis.hlen(keys.background)) === 1);
+    await pipeline.say('/stop');
+    await tells('What shall I stop?');
+    await pipeline.say('stop 9');
+    await tells('There is no number 9');
+    await pipeline.say('stop 1');
+    await tells('Stopped what ran in the background: “task a”.');
+
+    const list = pipeline.replies().find(({ text }) => text.startsWith('What shall I stop?'));
+    const choose = async (title: string): Promise<void> => {
+      const item = list?.list?.items.find((each) => each.title === title);
+      const choice = { id: item?.id ?? '', title, kind: 'list' as const };
+      await pipeline.twin.chat.receive(phone, { choice, quoted: list?.sid ?? '' });
+    };
+    await choose('2. task b');
+    await tells('“task b”');
+    await choose('1. task a');
+    await tells('That is not running any more.');
+    await choose('All of them');
+    await tells('“task d”');
+    expect(gone).toEqual(['a', 'b', 'c', 'd']);
   });
 });
 

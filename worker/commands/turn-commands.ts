@@ -55,6 +55,12 @@ export const turnCommands: Command[] = [
     run: endTasks,
   },
   {
+    // A line of the list: the numbers may be others by now.
+    pattern: /^\/stop-task (\S{1,100})$/,
+    anytime: true,
+    run: endChosen,
+  },
+  {
     // The button that the live page asks with: it stops its own turn only.
     pattern: /^\/stop-work (\S+)$/,
     anytime: true,
@@ -182,8 +188,8 @@ async function endTask(
 function whichTask(tasks: Task[]): CommandAnswer {
   const lines = tasks.map((task, index) => taskLine(task, index + 1, Date.now()));
   const items = [
-    ...tasks.slice(0, 9).map(({ description }, index) => ({
-      id: `/stop ${index + 1}`,
+    ...tasks.slice(0, 9).map(({ id, description }, index) => ({
+      id: `/stop-task ${id}`,
       title: `${index + 1}. ${cut(description, 20)}`,
     })),
     { id: '/stop all', title: 'All of them' },
@@ -207,4 +213,13 @@ async function endTasks(
       : `There is no number ${argument} in the background.`;
   const said = await Promise.all(wanted.map((task) => endTask(agent, conversation, task)));
   return said.join('\n');
+}
+
+/** Ends the task that was chosen from the list. */
+async function endChosen(
+  { stores: { background }, agent }: CommandDeps,
+  { message: { conversation }, argument }: CommandCall,
+): Promise<string> {
+  const task = (await background.list(conversation)).find(({ id }) => id === argument);
+  return task ? await endTask(agent, conversation, task) : 'That is not running any more.';
 }

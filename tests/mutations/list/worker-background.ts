@@ -182,6 +182,14 @@ export const backgroundWork = [
       'before.length > 0',
     ],
   ]),
+  ...mutationsOf('worker/commands/turn-commands.ts', 'tests/worker/stop-asked.test.ts', [
+    [
+      'a line of the list means its task',
+      'id: `/stop-task ${id}`',
+      'id: `/stop ${index + 1}`',
+      { named: 'number that is meant' },
+    ],
+  ]),
   ...mutationsOf('worker/questions/budget.ts', 'tests/worker/budget.test.ts', [
     ['what was said comes before the question', 'await beforeAsking?.();', ''],
   ]),
