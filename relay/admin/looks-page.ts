@@ -15,7 +15,7 @@ import { messageTitle } from './turns/message-title.ts';
 /** Everything that needs a person: why, what was tried, and what can be done. */
 export function looksPage(looks: Looks, frame: Frame): Html {
   return html`<div class="head"><h1>Needs a look</h1><span class="soft small">${counted(countLooks(looks), 'thing')}</span></div>
-<section class="card" aria-label="What needs a look"><ul class="rows">${looks.words.map((word) => wordRow(word, frame))}${looks.dead.map((one) => deadRow(one, frame, noteForm(one, frame)))}${looks.replies.map((reply) => replyRow(reply, frame))}</ul>${countLooks(looks) === 0 && adminEmpty('Nothing needs you. What fails stands here, with its reason.')}</section>
+<section class="card" aria-label="What needs a look"><ul class="rows">${looks.words.map((word) => wordRow(word, frame))}${looks.dead.map((one) => deadRow(one, frame, noteForm(one, frame), 'wide'))}${looks.replies.map((reply) => replyRow(reply, frame))}</ul>${countLooks(looks) === 0 && adminEmpty('Nothing needs you. What fails stands here, with its reason.')}</section>
 ${looks.dead.length > 0 && !frame.mayWrite && html`<p class="soft small">“retry” in the chat brings a request back. With ADMIN_WRITE=1 this page has a button for it.</p>`}`;
 }
 
@@ -32,12 +32,12 @@ function wordRow({ text, at }: OwnerWord, frame: Frame): Html {
   return html`<li><span class="whole">${text}</span><span class="soft small">${ago(Date.parse(at), frame)}</span></li>`;
 }
 
-/** `action` is what can be done about it. */
-function deadRow(one: DeadTurn, frame: Frame, action: Html | false): Html {
+/** `action` is what can be done about it: beside the rest, or, with `wide`, below it. */
+function deadRow(one: DeadTurn, frame: Frame, action: Html | false, width: 'wide' | '' = ''): Html {
   const { turn, at, conversation, messages, record } = one;
   const attempts = Math.max(1, ...(record?.messages.map((message) => message.attempts) ?? []));
   const about = `${counted(messages.length, 'message')} given up after ${counted(attempts, 'attempt')}`;
-  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${messageTitle(messages[0])}</bdi></a>${action}<span class="small"><span class="bad">${record?.failure === undefined ? 'failed' : reasonWords(record.failure)}</span> <span class="soft">· ${about} · ${personName(conversation, frame)} · ${ago(at, frame)}</span></span></li>`;
+  return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(turn)}"><bdi>${messageTitle(messages[0])}</bdi></a>${action}<span class="small ${width}"><span class="bad">${record?.failure === undefined ? 'failed' : reasonWords(record.failure)}</span> <span class="soft">· ${about} · ${personName(conversation, frame)} · ${ago(at, frame)}</span></span></li>`;
 }
 
 const retryPath = ({ turn }: DeadTurn): string => `/admin/turns/${encodeURIComponent(turn)}/retry`;
