@@ -45,6 +45,8 @@ export type Member = {
 
 /** The pause before a process that ended on its own is restarted (ms). */
 const respawnMs = 200;
+/** How often the first start is tried. */
+const firstTries = 3;
 /** The number of start attempts before the process is left dead. */
 const mostTries = 20;
 
@@ -119,7 +121,7 @@ export async function keepRunning(
     return true;
   };
 
-  adopt(await start());
+  adopt(await startFirst(start));
   return {
     name,
     get pid() {
@@ -160,6 +162,16 @@ export async function keepRunning(
       await life?.stop();
     },
   };
+}
+
+/** The first start: on a busy machine the guard of the event loop may end it. */
+async function startFirst(start: () => Promise<Life>, tries = firstTries): Promise<Life> {
+  try {
+    return await start();
+  } catch (error) {
+    if (tries === 1) throw error;
+    return await startFirst(start, tries - 1);
+  }
 }
 
 /** Suspends it and resumes it after `ms`; a process that has ended meanwhile stays ended. */
