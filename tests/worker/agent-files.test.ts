@@ -18,7 +18,7 @@ import type { AgentFiles } from '../../worker/agent/sandbox/files.ts';
 import { runAsAgent } from '../../worker/agent/sandbox/shell.ts';
 import { createSessionFile } from '../../worker/agent/claude/transcript/transcript-file.ts';
 import { createSessionStore } from '../../worker/agent/claude/transcript/transcript-store.ts';
-import { readTranscript } from '../../worker/agent/claude/transcript/transcript.ts';
+import { findPrompt, readTranscript } from '../../worker/agent/claude/transcript/transcript.ts';
 import { createTranscriber } from '../../worker/media/transcriber.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 
@@ -172,7 +172,12 @@ describe.skipIf(reason !== undefined)(
           entry('1', null, 'user', 'a question'),
           entry('2', '1', 'assistant', 'an answer'),
           entry('3', '2', 'user', 'another “one”'),
-          '{"type":"user","uuid":"4","mess',
+          // Two prompts that waited while a run was interrupted.
+          JSON.stringify({
+            ...(JSON.parse(entry('5', '3', 'user', 'a third\na fourth')) as object),
+            mergedSendUuids: ['4'],
+          }),
+          '{"type":"user","uuid":"6","mess',
         ];
         const files = createAgentFiles(agentUser());
         await files.write(
@@ -183,11 +188,20 @@ describe.skipIf(reason !== undefined)(
         const store = createSessionStore(createSessionFile(agentUser(), dir));
         process.env['CLAUDE_CONFIG_DIR'] = dir;
         const read = await readTranscript(session, '/data/workspaces/1', store);
-        expect(read).toEqual(await readTranscript(session, '/data/workspaces/1'));
+        expect(read.map(({ id, kind, by, text }) => ({ id, kind, by, text }))).toEqual(
+          await readTranscript(session, '/data/workspaces/1'),
+        );
+        expect(read.map(({ merged }) => merged)).toEqual([undefined, undefined, undefined, ['4']]);
+        expect(['4', '5', '6'].map((id) => findPrompt(read, id).state)).toEqual([
+          'unanswered',
+          'unanswered',
+          'absent',
+        ]);
         expect(read.map(({ id, kind, text }) => [id, kind, text])).toEqual([
           ['1', 'other', 'a question'],
           ['2', 'answer', 'an answer'],
           ['3', 'other', 'another “one”'],
+          ['5', 'other', 'a third\na fourth'],
         ]);
         expect(
           await readTranscript('00000000-c230-4469-b91a-5e38a0bf8ae3', '/data/workspaces/1', store),

@@ -203,7 +203,15 @@ export const backgroundWork = [
   ...mutationsOf(
     'worker/agent/claude/transcript/transcript.ts',
     'tests/worker/agent-parts.test.ts',
-    [['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"]],
+    [
+      ['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"],
+      [
+        'a prompt that Claude Code took up together with another has arrived',
+        ' || merged?.includes(promptId) === true',
+        '',
+        { test: 'tests/worker/agent-files.test.ts', named: 'transcript' },
+      ],
+    ],
   ),
   ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
     [

@@ -17,6 +17,8 @@ export type TranscriptEntry = {
   /** Who wrote it: entries of the person's side include what Claude Code adds there. */
   by?: 'person' | 'claude';
   text: string;
+  /** The prompts that Claude Code took up together with this one, whose entry is that of all. */
+  merged?: string[];
 };
 
 /**
@@ -41,6 +43,27 @@ const TranscriptMessage = z.object({
 });
 
 /**
+ * What Claude Code notes of an entry besides what the SDK's reader gives: prompts that waited in its
+ * queue when a run was interrupted become one entry, under the id of the last one.
+ */
+const Merged = z.object({ uuid: z.string(), mergedSendUuids: z.array(z.string()).min(1) });
+
+/** The same store, which also notes in `merged` which prompts share an entry. */
+function notingMerged(store: SessionStore, merged: Map<string, string[]>): SessionStore {
+  return {
+    ...store,
+    async load(key) {
+      const entries = await store.load(key);
+      for (const entry of entries ?? []) {
+        const { data } = Merged.safeParse(entry);
+        if (data) merged.set(data.uuid, data.mergedSendUuids);
+      }
+      return entries;
+    },
+  };
+}
+
+/**
  * Reads a session's transcript from Claude Code's directory (this process's CLAUDE_CONFIG_DIR), or
  * from `store`; empty without one.
  */
@@ -49,16 +72,22 @@ export async function readTranscript(
   workspace: string,
   store?: SessionStore,
 ): Promise<TranscriptEntry[]> {
+  const merged = new Map<string, string[]>();
   const messages = await getSessionMessages(session, {
     dir: workspace,
-    ...(store ? { sessionStore: store } : {}),
+    ...(store ? { sessionStore: notingMerged(store, merged) } : {}),
   });
   // A model's message may continue after a tool call in it: text before the call is not an answer.
   const calling = new Set<string>();
   return messages
     .toReversed()
     .map(({ uuid, type, message }) => {
-      const entry = { id: uuid, ...readEntry(type, message) };
+      const others = merged.get(uuid);
+      const entry = {
+        id: uuid,
+        ...readEntry(type, message),
+        ...(others ? { merged: others } : {}),
+      };
       const { id, content = '' } = TranscriptMessage.safeParse(message).data ?? {};
       if (id === undefined) return entry;
       if (Array.isArray(content) && content.some((block) => block.type === 'tool_use'))
@@ -132,7 +161,9 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
  * entries, and its id is that of the last one with text.
  */
 export function findPrompt(transcript: TranscriptEntry[], promptId: string): PromptState {
-  const at = transcript.findIndex((entry) => entry.id === promptId);
+  const at = transcript.findIndex(
+    ({ id, merged }) => id === promptId || merged?.includes(promptId) === true,
+  );
   if (at < 0) return { state: 'absent' };
   const isNotice = transcript[at]?.kind === 'notice';
   let broken = false;
