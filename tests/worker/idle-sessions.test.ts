@@ -10,13 +10,13 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const person = '+15551230001';
-type Fake = LiveSession & { isBusy: boolean; closed: boolean };
+type Fake = LiveSession & { isBusy: boolean; closed: boolean; graceMs?: number };
 
 /** A session that only can be kept and closed. */
 function session(id: string, isBusy = false): Fake {
   const live = { id, isBusy, ended: false, closed: false };
   return Object.assign(live as unknown as Fake, {
-    close: async () => void (live.closed = true),
+    close: async (graceMs = 0) => void Object.assign(live, { closed: true, graceMs }),
   });
 }
 
@@ -54,6 +54,16 @@ test('a process is kept for its time; one with work in the background as long as
   waiting.isBusy = false;
   await vi.advanceTimersByTimeAsync(500);
   expect(waiting.closed).toBe(true);
+});
+
+test('what is closed may write its end, but work that ends meanwhile would not be heard', async () => {
+  const idle = createIdleSessions(1000, 700);
+  const [free, busy, late] = [session('free'), session('busy', true), session('late', true)];
+  await idle.keep(person, free);
+  await idle.keep(person, busy);
+  await idle.stop();
+  await idle.keep(person, late);
+  expect([free, busy, late].map(({ graceMs }) => graceMs)).toEqual([700, 0, 0]);
 });
 
 test('another session goes beside one with work in the background, and closes one without', async () => {

@@ -28,7 +28,12 @@ export const backgroundWork = [
   ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
     ['work in the background keeps its process', 'kept.live.isBusy ? arm(kept) : ', ''],
     ['a busy process is looked at again', '? arm(kept) : closeSoon', '? undefined : closeSoon'],
-    ['what is closed writes its transcript', 'kept.live.close(graceMs)', 'kept.live.close()'],
+    ['what is closed writes its transcript', 'kept.live.close(ms)', 'kept.live.close()'],
+    [
+      'no work in the background ends unheard while its process is closed',
+      'kept.live.isBusy ? 0 : graceMs',
+      'graceMs',
+    ],
     [
       'a turn that ends after the stop lets it say it',
       'return await retire(conversation, live)',

@@ -41,10 +41,10 @@ export type IdleSessions = {
 };
 
 /**
- * How long a process may take to end by itself (ms), whatever it is closed for: it writes the rest
- * of the session's transcript and says what it could not save. Claude Code takes 30 to 220 ms on
- * two busy cores. Killed at once, nine of ten sessions lack an interruption, and some what Claude
- * has said last.
+ * How long a process without work in the background may take to end by itself (ms), whatever it is
+ * closed for: it writes the rest of the session's transcript and says what it could not save. Claude
+ * Code takes 30 to 220 ms on two busy cores. Killed at once, nine of ten sessions lack an
+ * interruption, and some what Claude has said last.
  */
 const usualGraceMs = 1000;
 
@@ -61,7 +61,10 @@ export function createIdleSessions(idleMs: number, graceMs = usualGraceMs): Idle
   };
   const close = (kept: Kept): Promise<void> => {
     takeOut(kept.live);
-    const closed = kept.live.close(graceMs).finally(() => closing.delete(kept));
+    // What Claude says of work that ends during the grace is not heard, and the next process would
+    // not find that work: it is ended at once, and said to be lost.
+    const ms = kept.live.isBusy ? 0 : graceMs;
+    const closed = kept.live.close(ms).finally(() => closing.delete(kept));
     closing.set(kept, closed);
     return closed;
   };
