@@ -14,6 +14,7 @@ import { createMark, isOfSession, isOfWorker } from '../../worker/agent/sandbox/
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
 import {
   findPrompt,
+  findReports,
   findUnspoken,
   joinBlocks,
   readEntry,
@@ -156,6 +157,32 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   },
 ])('what became of a prompt when $name', ({ entries, expected }) => {
   expect(findPrompt(entries, 'A')).toEqual(expected);
+});
+
+test('all that Claude has said of ended work since the first of the tasks is found', () => {
+  const entries = transcript(
+    'K notice task-0',
+    'k answer of the first',
+    'L notice task-1',
+    'l answer of task-1',
+    'M notice task-2',
+    'N notice task-3',
+    'n answer of two',
+    'O notice task-4',
+    'o answer of one that was not noted',
+    'P notice task-5',
+  );
+  const found = (ids: string[]): [string, string[]][] =>
+    findReports(entries, ids).map(({ answer, ids: told }) => [answer.id, told]);
+  expect(found(['task-1', 'task-2', 'task-3'])).toEqual([
+    ['l', ['task-1']],
+    ['n', ['task-2', 'task-3']],
+    ['o', []],
+  ]);
+  expect(found(['task-9'])).toEqual([]);
+  // The latest one has no answer yet.
+  expect(found([])).toEqual([]);
+  expect(findReports(entries.slice(0, -1), []).map(({ answer }) => answer.id)).toEqual(['o']);
 });
 
 test('a report on work in the background is gone on with by a note about such work, or a raised budget', () => {

@@ -211,6 +211,11 @@ export const backgroundWork = [
     [
       ['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"],
       [
+        'each end that a dead process has spoken of is told',
+        'first < 0 ? [] : notices.slice(first)',
+        'first < 0 ? [] : notices.slice(-1)',
+      ],
+      [
         'a prompt that Claude Code took up together with another has arrived',
         ' || merged?.includes(promptId) === true',
         '',

@@ -5,7 +5,7 @@ import type { AsyncQueue } from '../async-queue.ts';
 import { endedNote, overtakenNote, raisedNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './session.ts';
 import { promptId } from './prompt-id.ts';
-import { findPrompt, findUnspoken } from './transcript/transcript.ts';
+import { findPrompt, findReports, findUnspoken } from './transcript/transcript.ts';
 import type { PromptState, TranscriptEntry } from './transcript/transcript.ts';
 import type { Translation } from './translate.ts';
 
@@ -128,8 +128,8 @@ export function createPromptTracker(
     const lost = tasks.filter(
       ({ id }) => !entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id)),
     );
-    const unspoken = findUnspoken(entries, ids);
-    const isUnanswered = unspoken?.state === 'unanswered';
+    for (const said of saidBefore(entries, tasks, about, ids)) events.push(said);
+    const isUnanswered = findUnspoken(entries, ids)?.state === 'unanswered';
     if (isUnanswered && !(report && lost.length > 0)) {
       awaited.splice(awaited.indexOf(prompt.id), 1);
       // Two messages may be about the same end: Claude is asked once.
@@ -137,20 +137,6 @@ export function createPromptTracker(
       report = [prompt.id];
       return await give(randomUUID(), endedNote(lost), report);
     }
-    // With the heading that it was sent with: a restored store looks the text up in Twilio's list.
-    const told = tasks.filter((task) => !lost.includes(task)).map(({ request = '' }) => request);
-    const named = [...new Set([...about, ...told])].filter((request) => request !== '');
-    if (unspoken && !isUnanswered)
-      events.push({
-        kind: 'answer',
-        id: unspoken.id,
-        text: unspoken.text,
-        ...(unspoken.earlier.length > 0 ? { earlier: unspoken.earlier } : {}),
-        ...(named.length > 0 ? { about: named } : {}),
-        prompts: [],
-        usage: noUsage,
-        remembered: true,
-      });
     if (lost.length > 0) {
       awaited.splice(awaited.indexOf(prompt.id), 1);
       answerWith(prompt.id, { text: lostWords(lost) }, [prompt.id]);
@@ -245,6 +231,34 @@ export function createPromptTracker(
       closeBackground();
     },
   };
+}
+
+/**
+ * What an earlier process has said of these tasks and those that ended after them, which no turn may
+ * have heard.
+ */
+function saidBefore(
+  entries: TranscriptEntry[],
+  tasks: NonNullable<Prompt['background']>['tasks'],
+  about: readonly string[],
+  ids: readonly string[],
+): AgentEvent[] {
+  return findReports(entries, ids).map(({ answer: { id, text, earlier }, ids: told }) => {
+    // With the heading that it was sent with: a restored store looks the text up in Twilio's list.
+    const requests = tasks.flatMap((task) => (told.includes(task.id) ? [task.request ?? ''] : []));
+    const isAsked = told.length > 0 || ids.length === 0;
+    const named = [...new Set([...(isAsked ? about : []), ...requests])].filter(Boolean);
+    return {
+      kind: 'answer',
+      id,
+      text,
+      ...(earlier.length > 0 ? { earlier } : {}),
+      ...(named.length > 0 ? { about: named } : {}),
+      prompts: [],
+      usage: noUsage,
+      remembered: true,
+    };
+  });
 }
 
 /** Which of these messages an answer of an earlier run has answered. */

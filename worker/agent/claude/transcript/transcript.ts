@@ -202,6 +202,28 @@ export function findUnspoken(
   return found?.state === 'absent' ? undefined : found;
 }
 
+/** What Claude said of ended work, and which of the asked tasks it is about. */
+export type Report = { answer: Extract<PromptState, { state: 'answered' }>; ids: string[] };
+
+/**
+ * What Claude has said of work in the background since the first notice about one of these tasks,
+ * oldest first, or after the latest notice if none is named: a process that has died may have spoken
+ * of more ends than were noted.
+ */
+export function findReports(transcript: TranscriptEntry[], ids: readonly string[]): Report[] {
+  const notices = transcript.filter(({ kind }) => kind === 'notice');
+  const isNamed = ({ text }: TranscriptEntry): boolean => ids.some((id) => text.includes(id));
+  const first = ids.length === 0 ? notices.length - 1 : notices.findIndex(isNamed);
+  const reports = new Map<string, Report>();
+  for (const { id, text } of first < 0 ? [] : notices.slice(first)) {
+    const answer = findPrompt(transcript, id);
+    if (answer.state !== 'answered') continue;
+    const about = ids.filter((task) => text.includes(task));
+    reports.set(answer.id, { answer, ids: [...(reports.get(answer.id)?.ids ?? []), ...about] });
+  }
+  return [...reports.values()];
+}
+
 /** The answer at the start of `rest`; `fallbackId` is its id when it has no text. */
 function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; text: string } {
   const length = rest.findIndex((entry) => entry.kind !== 'answer');
