@@ -219,7 +219,9 @@ test('a message gets an earlier time that Twilio’s list has, and keeps its own
     const message: Message = { id: 'a', conversation, at, text: 'a', media: [], human: isHuman };
     const context = { conversation, log: createLog('test', 'silent') };
     const snapshot = { since: changed.toISOString(), conversation: {} as never };
-    const [found] = await dateByList({ messenger: { receivedFrom } }, context, snapshot, [message]);
+    const another: Message = { ...message, id: 'b', at: after, human: true };
+    const messages = [message, another];
+    const [found] = await dateByList({ messenger: { receivedFrom } }, context, snapshot, messages);
     return found?.at;
   };
   const fromChange = (ms: number): Date => new Date(changed.getTime() + ms);

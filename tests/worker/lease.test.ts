@@ -115,12 +115,14 @@ test('what a clock, set back since, has put off for longer than it was to wait i
 
 test('an active job that is no hash stops no renewal, and is reported for recovery', async () => {
   await withRedis(async (redis) => {
-    await redis.rpush(keys.active('turns'), 'strange', 'other');
+    await redis.rpush(keys.active('turns'), 'strange');
     await redis.set(keys.job('turns', 'strange'), 'x');
-    await redis.hset(keys.job('turns', 'other'), 'pb', 'gone#1');
     const own = await boot(redis, 'vm', ['strange']);
     await own.renew();
     expect(own.freed).toEqual(['turns']);
+    await redis.rpush(keys.active('turns'), 'other');
+    await redis.hset(keys.job('turns', 'other'), 'pb', 'gone#1');
+    await own.renew();
     expect(await stalled(redis)).toEqual(['other']);
   });
 });
