@@ -223,7 +223,6 @@ export async function openClaudeAgent({
   memoryEvents,
   maxLive = 3,
   idleMs = 60_000,
-  graceMs = scaled(3000),
   prewarmMs,
   ...options
 }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
@@ -243,7 +242,7 @@ export async function openClaudeAgent({
       modelPatienceMs,
     },
     processes: { groups, maxProcesses, memoryEvents },
-    pool: { maxLive, idleMs, graceMs, prewarmMs },
+    pool: { maxLive, idleMs, prewarmMs },
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     environment: { host: process.env },
     accounting: {

@@ -119,7 +119,7 @@ export function createScriptedClaude(
         suggests: agent.suggests ?? false,
         modelPatienceMs: agent.modelPatienceMs ?? scaled(30_000),
       },
-      pool: { maxLive: agent.maxLive ?? 3, idleMs: 60_000, graceMs: scaled(1000) },
+      pool: { maxLive: agent.maxLive ?? 3, idleMs: 60_000 },
       secrets: {
         ANTHROPIC_API_KEY: modelKey,
         ...agent.secrets,

@@ -27,7 +27,7 @@ function openBudget(
       take: none,
       keep: none,
       touch: () => undefined,
-      retire: none,
+      retire: () => undefined,
       drop: () => undefined,
       release: none,
       stop: none,

@@ -11,14 +11,14 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { callTool, text } from '../../simulator/model/answer.ts';
+import { text } from '../../simulator/model/answer.ts';
 import { createFaults } from '../../simulator/model/faults.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { findLostEnd, keepEnd } from '../../worker/agent/claude/transcript/transcript-end.ts';
 import { createSessionFile } from '../../worker/agent/claude/transcript/transcript-file.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
-import type { ClaudeAgentBench, RunningTurn } from '../support/agent-bench.ts';
+import type { ClaudeAgentBench } from '../support/agent-bench.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 import { until } from '../support/until.ts';
 
@@ -166,101 +166,6 @@ async function transcriptOf(bench: ClaudeAgentBench, session: string): Promise<s
   }
   throw new Error('there is no transcript');
 }
-
-/** `look`: says what it has found, and works on beside it. */
-const look: Story = {
-  matches: (asked) => asked === 'look',
-  next: () => [
-    ...text('The bug is in line 43.'),
-    ...callTool('Bash', { command: 'until false; do sleep 0.05; done', description: 'Wait' }),
-  ],
-};
-
-/**
- * Waits until the process of a session has ended, and gives its transcript. At an end of its own
- * Claude Code writes what the session has cost, last.
- */
-async function endOf(bench: ClaudeAgentBench, session: string): Promise<string> {
-  await until('its end', async () => (await bench.processes(session)).length === 0);
-  const lines = (await readFile(await transcriptOf(bench, session), 'utf8')).trimEnd().split('\n');
-  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ type: 'cost-state' });
-  return lines.join('\n');
-}
-
-test('a session writes its end beside the one that replaces it, after a stop, and when the worker stops in the middle of its work', async () => {
-  const bench = await openClaudeAgent({ model: { stories: [look] } });
-  const [conversation, workspace] = ['+15550000005', await bench.workspace('closed')];
-  const begin = (words: string): RunningTurn =>
-    startTurn(bench.agent, workspace, { conversation, prompts: [words] });
-  const atWork = async (): Promise<RunningTurn> => {
-    const turn = begin('look');
-    await until('the work', () => turn.events.some(({ kind }) => kind === 'tool'));
-    return turn;
-  };
-  const bug = 'The bug is in line 43.';
-  try {
-    const first = begin('say one');
-    expect(await first.ended).toBeUndefined();
-    const stopped = await atWork();
-    expect(await endOf(bench, first.session() ?? '')).toContain('"text":"one"');
-    stopped.abort(new Error('stop'));
-    await stopped.ended;
-    expect(await endOf(bench, stopped.session() ?? '')).toContain(bug);
-    const last = await atWork();
-    last.abort(new Error('the worker stops'));
-    await bench.agent.stop();
-    expect(await endOf(bench, last.session() ?? '')).toContain(bug);
-    await last.ended;
-  } finally {
-    await bench.stop();
-  }
-});
-
-test(
-  'so does one that makes room, goes to another worker, or was stopped, and it goes on where it was',
-  { tags: 'long' },
-  async () => {
-    const bench = await openClaudeAgent({ model: { stories: [look, counts] }, maxLive: 1 });
-    try {
-      const [conversation, workspace] = ['+15550000006', await bench.workspace('closed')];
-      const [other, elsewhere] = ['+15550000007', await bench.workspace('other')];
-      const first = startTurn(bench.agent, workspace, { conversation, prompts: ['say one'] });
-      expect(await first.ended).toBeUndefined();
-      const session = first.session() ?? '';
-      const counted = async (): Promise<(string | undefined)[]> => {
-        const turn = startTurn(bench.agent, workspace, {
-          conversation,
-          session,
-          prompts: ['how many'],
-        });
-        expect(await turn.ended).toBeUndefined();
-        return turn.answers().map((answer) => answer.text);
-      };
-      const room = startTurn(bench.agent, elsewhere, { conversation: other, prompts: ['say x'] });
-      expect(await room.ended).toBeUndefined();
-      expect(await endOf(bench, session)).toContain('"text":"one"');
-      expect(await counted()).toEqual(['1 answers before']);
-      await bench.agent.release(conversation);
-      expect(await endOf(bench, session)).toContain('1 answers before');
-
-      const stopped = startTurn(bench.agent, workspace, {
-        conversation,
-        session,
-        prompts: ['look'],
-      });
-      await until('the work', () => stopped.events.some(({ kind }) => kind === 'tool'));
-      stopped.abort(new Error('stop'));
-      await stopped.ended;
-      expect(await counted()).toEqual(['2 answers before']);
-      const written = await readFile(await transcriptOf(bench, session), 'utf8');
-      expect(written.slice(written.lastIndexOf('The bug is in line 43.'))).toContain(
-        '"cost-state"',
-      );
-    } finally {
-      await bench.stop();
-    }
-  },
-);
 
 /**
  * The entry in which Claude Code has noted that it asks the model again; undefined before it is

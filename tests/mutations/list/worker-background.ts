@@ -28,16 +28,21 @@ export const backgroundWork = [
   ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
     ['work in the background keeps its process', 'kept.live.isBusy ? arm(kept) : ', ''],
     ['a busy process is looked at again', '? arm(kept) : closeSoon', '? undefined : closeSoon'],
-    ['what is closed writes its transcript', 'kept.live.close(ms)', 'kept.live.close()'],
     [
-      'no work in the background ends unheard while its process is closed',
-      'kept.live.isBusy ? 0 : graceMs',
-      'graceMs',
+      'a stopped turn’s process writes its transcript',
+      'timer: undefined }, retireMs)',
+      'timer: undefined }, 0)',
     ],
+    ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
     [
       'a turn that ends after the stop lets it say it',
-      'return await retire(conversation, live)',
+      'return await live.close(graceOf(live))',
       'return await live.close()',
+    ],
+    [
+      'no work in the background ends unheard while its process is closed',
+      '(isBusy ? 0 : graceMs)',
+      'graceMs',
     ],
     [
       'the next session does not wait for the last',
@@ -96,20 +101,6 @@ export const backgroundWork = [
       'await live.endDetached();',
       '',
       { named: 'beside' },
-    ],
-  ]),
-  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/session-end.test.ts', [
-    [
-      'a stopped turn’s session writes its end',
-      'void idle.retire(conversation, live).catch(() => undefined)',
-      'await live.close()',
-      { named: 'writes its end' },
-    ],
-    [
-      'so does one at work when the worker stops',
-      '([live, conversation]) => idle.retire(conversation, live)',
-      '([live]) => live.close()',
-      { named: 'writes its end' },
     ],
   ]),
   ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [

@@ -68,8 +68,6 @@ export type PoolOptions = {
   maxLive: number;
   /** How long an idle process is kept for the next message (ms). */
   idleMs: number;
-  /** How long a process that is closed may take to end by itself (ms); a second unless given. */
-  graceMs?: number | undefined;
   /**
    * How long nothing may have started or ended before a prewarmed process is started for the next
    * new session (ms); undefined disables prewarming.
@@ -125,7 +123,7 @@ function createSessionDeps(
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log } = options;
   let listener: BackgroundListener | undefined;
-  const idle = createIdleSessions(options.pool.idleMs, options.pool.graceMs);
+  const idle = createIdleSessions(options.pool.idleMs);
   const working = new Map<LiveSession, string>();
   const preparing = new Map<string, Promise<void>>();
   const platform = createAgentPlatform(options);
@@ -193,26 +191,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
    * After a turn that failed or was stopped: what runs in the background is not ended with it, nor
    * what has just ended there before Claude has spoken of it.
    */
-  const keepBackground = async (live: LiveSession, signal: AbortSignal): Promise<boolean> => {
+  const keepBackground = async (live: LiveSession, { signal }: AgentTurn): Promise<boolean> => {
     if (live.ended || stopped || !live.goesOn || isTakenAway(signal)) return false;
     if (signal.reason instanceof AgentFailure) return false;
     return await live.quiet(quietMs);
-  };
-  /** Ends what a turn that failed or was stopped has begun. */
-  const breakOff = async (
-    live: LiveSession,
-    { conversation, signal }: AgentTurn,
-  ): Promise<void> => {
-    // An interrupt makes Claude Code update the transcript, which tells the next turn what has
-    // arrived. Skipped when another worker has the turn and writes the transcript now.
-    if (!live.ended && !isTakenAway(signal)) await live.interrupt();
-    const isKept = await keepBackground(live, signal);
-    if (!isTakenAway(signal)) await live.endDetached();
-    if (isKept) live.done();
-    working.delete(live);
-    if (isTakenAway(signal)) await live.close();
-    else if (isKept) await idle.keep(conversation, live);
-    else void idle.retire(conversation, live).catch(() => undefined);
   };
 
   return {
@@ -231,7 +213,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       prewarmed.stir(turn.home);
       const live = (await takeKept(turn)) ?? (await start(turn));
       working.set(live, turn.conversation);
-      if (stopped) await idle.retire(turn.conversation, live);
+      if (stopped) await live.close();
       let finished = false;
       live.begin();
       live.onSuggestion = turn.onSuggestion;
@@ -252,13 +234,23 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.markTasksTold();
         finished = true;
       } finally {
+        working.delete(live);
         live.listen(undefined);
         live.tools = undefined;
         live.beforeTool = undefined;
-        if (!finished) await breakOff(live, turn);
+        if (finished) await idle.keep(turn.conversation, live);
         else {
-          working.delete(live);
-          await idle.keep(turn.conversation, live);
+          // An interrupt makes Claude Code update the transcript, which tells the next turn what
+          // has arrived. Skipped when another worker has the turn and writes the transcript now.
+          if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
+          const isKept = await keepBackground(live, turn);
+          if (!isKept && (live.ended || stopped || isTakenAway(turn.signal))) await live.close();
+          else {
+            await live.endDetached();
+            if (isKept) live.done();
+            if (isKept) await idle.keep(turn.conversation, live);
+            else idle.retire(turn.conversation, live);
+          }
         }
         // Book the usage before the turn reports it; whatever still runs in the background counts
         // for the conversation.
@@ -293,8 +285,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     async stop() {
       stopped = true;
       await Promise.all([prewarmed.stop(), ...preparing.values()]);
-      const ending = [...working].map(([live, conversation]) => idle.retire(conversation, live));
-      await Promise.all([idle.stop(), ...ending]);
+      await idle.stop();
+      await Promise.all([...working.keys()].map((live) => live.close()));
       await processes.endAll();
       groups?.end();
       if (!options.session.reader) await reader.stop();

@@ -19,10 +19,10 @@ export type IdleSessions = {
   /** Keeps a process for the conversation's next turn. */
   keep(conversation: string, live: LiveSession): Promise<void>;
   /**
-   * Closes a process that is not kept, such as that of a turn that failed or was stopped, beside
-   * what comes next: only a turn in the same session waits until its transcript is written.
+   * Closes the process of a turn that failed or was stopped, beside what comes next: only a turn in
+   * the same session waits until its transcript is written.
    */
-  retire(conversation: string, live: LiveSession): Promise<void>;
+  retire(conversation: string, live: LiveSession): void;
   /** The work of a kept process has changed: its time begins when nothing is left. */
   touch(live: LiveSession): void;
   /** Drops a process that has ended. */
@@ -41,16 +41,20 @@ export type IdleSessions = {
 };
 
 /**
- * How long a process without work in the background may take to end by itself (ms), whatever it is
- * closed for: it writes the rest of the session's transcript and says what it could not save. Claude
- * Code takes 30 to 220 ms on two busy cores. Killed at once, nine of ten sessions lack an
- * interruption, and some what Claude has said last.
+ * How long a process may take to end by itself (ms): it writes the rest of the session's transcript
+ * and says what it could not save. Claude Code takes 30 to 220 ms on two busy cores.
  */
-const usualGraceMs = 1000;
+const graceMs = 1000;
+
+/**
+ * The same after a turn that failed or was stopped, whose person may write again at once (ms):
+ * closed without it, nine of ten sessions lack the interruption, with it none of ten.
+ */
+const retireMs = 300;
 
 type Kept = { conversation: string; live: LiveSession; timer: NodeJS.Timeout | undefined };
 
-export function createIdleSessions(idleMs: number, graceMs = usualGraceMs): IdleSessions {
+export function createIdleSessions(idleMs: number): IdleSessions {
   const idle = new Map<LiveSession, Kept>();
   const closing = new Map<Kept, Promise<void>>();
   let stopped = false;
@@ -59,18 +63,17 @@ export function createIdleSessions(idleMs: number, graceMs = usualGraceMs): Idle
     clearTimeout(idle.get(live)?.timer);
     idle.delete(live);
   };
-  const close = (kept: Kept): Promise<void> => {
+  const close = (kept: Kept, ms: number): Promise<void> => {
     takeOut(kept.live);
-    // What Claude says of work that ends during the grace is not heard, and the next process would
-    // not find that work: it is ended at once, and said to be lost.
-    const ms = kept.live.isBusy ? 0 : graceMs;
     const closed = kept.live.close(ms).finally(() => closing.delete(kept));
     closing.set(kept, closed);
     return closed;
   };
-  const closeSoon = (kept: Kept): void => void close(kept).catch(() => undefined);
-  const retire = (conversation: string, live: LiveSession): Promise<void> =>
-    close({ conversation, live, timer: undefined });
+  // What Claude says of work that ends during the grace is not heard, and the next process would not
+  // find that work: it is ended at once, and said to be lost.
+  const graceOf = ({ isBusy }: LiveSession): number => (isBusy ? 0 : graceMs);
+  const closeSoon = (kept: Kept): void =>
+    void close(kept, graceOf(kept.live)).catch(() => undefined);
   const arm = (kept: Kept): void => {
     clearTimeout(kept.timer);
     // What keeps it busy may pass without a change: it is looked at again.
@@ -98,12 +101,13 @@ export function createIdleSessions(idleMs: number, graceMs = usualGraceMs): Idle
       await untilClosed((kept) => kept.conversation === conversation);
     },
     async keep(conversation, live) {
-      if (live.ended || stopped) return await retire(conversation, live);
+      if (live.ended || stopped) return await live.close(graceOf(live));
       const kept: Kept = { conversation, live, timer: undefined };
       idle.set(live, kept);
       arm(kept);
     },
-    retire,
+    retire: (conversation, live) =>
+      void close({ conversation, live, timer: undefined }, retireMs).catch(() => undefined),
     touch(live) {
       const kept = idle.get(live);
       if (kept) arm(kept);
