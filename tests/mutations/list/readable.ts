@@ -336,7 +336,12 @@ export const readable = [
     ['a key that is no hash is removed', `return redis.call('DEL', job)`, 'return 1'],
   ]),
   ...mutationsOf('worker/process/queue-worker.ts', 'tests/worker/unreadable-jobs.test.ts', [
-    ['what BullMQ cannot read is mended', 'mendOnError(worker, options);', ''],
+    [
+      'what BullMQ cannot read is mended at once',
+      'mendOnError(worker, options);',
+      '',
+      { why: 'the recovery of the lease mends it as well, seconds later' },
+    ],
   ]),
   ...mutationsOf('worker/deliveries.ts', 'tests/worker/unreadable-jobs.test.ts', [
     [
