@@ -47,7 +47,9 @@ async function withSchedule(
         take: async (request) => {
           const made = Promise.withResolvers<Taken>();
           const fail = (): void => made.reject(new Error('no room'));
-          request.signal.addEventListener('abort', fail);
+          // It may have been given up before it begins.
+          if (request.signal.aborted) fail();
+          else request.signal.addEventListener('abort', fail);
           begun.push({ ...request, end: made.resolve, fail });
           return await made.promise;
         },
