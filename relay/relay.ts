@@ -123,8 +123,8 @@ export async function runRelay(
       redis,
       outbox,
       log,
-      // The worker that would send it may be the one that does not wake up. Another is woken for
-      // what is left.
+      // The notice may be about a computer that does not wake up, so the relay sends it. What it
+      // cannot send wakes the owner's own computer.
       onPut: async (id, owner) => {
         if (!(await sendNow(id))) announceWork(redis, await stores.deliveries.homeOf(owner));
       },

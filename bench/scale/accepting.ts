@@ -12,11 +12,8 @@ import { formatNumber, formatRatio, formatSpread, median, medianRatio } from '..
 import type { Writers } from '../webhook-requests.ts';
 import { countCalls, forgetMessages, registerPeople, showLife } from './registered.ts';
 
-/**
- * How much more a message or the relay may take with more people and homes. CPU of the same code
- * differs by a fifth from one run to another.
- */
-const most = { calls: 1.05, cpu: 1.3, memory: 1.2 };
+/** How much more a message or the relay may take with more people and homes. */
+const most = { calls: 1.05, cpu: 1.2, memory: 1.2 };
 
 /** `messages` of a round, by a hundred people; `quietMs` is how long asleep homes are watched. */
 type Size = { homes: number; people: number; messages: number; quietMs: number; rounds: number };
@@ -68,7 +65,7 @@ async function untilQuiet(redis: Redis, signal: AbortSignal): Promise<void> {
   throw new Error('a relay without anything to do does not become quiet');
 }
 
-/** The commands that a Redis gets in this time while every home sleeps and nobody writes. */
+/** The commands that Redis gets in `quietMs` while every home sleeps and no message arrives. */
 async function countAsleep(redis: Redis, quietMs: number, signal: AbortSignal): Promise<number> {
   await untilQuiet(redis, signal);
   const before = await countCalls(redis);

@@ -9,8 +9,8 @@ import { createSilentMessenger } from '../silent-messenger.ts';
 import type { HomeJob, HomeLook } from './homes.ts';
 
 /**
- * The computer of one home: the whole worker around an agent that waits before each answer for as long as its message says (ms), and a
- * carrier that takes everything.
+ * The computer of one home: the whole worker around an agent that waits before each answer for as
+ * long as its message says (ms), and a carrier that takes everything.
  */
 const { variables, lanes } = JSON.parse(process.argv[2] ?? '{}') as HomeJob;
 const looked: HomeLook = { answered: 0, lastAt: 0 };

@@ -9,7 +9,7 @@ import { loadScript } from '../redis/script-file.ts';
 export type TurnCounts = Record<'waiting' | 'active' | 'delayed' | 'failed' | 'completed', number>;
 
 /**
- * What a home does at one moment. `worker` is the last one that has shown signs of life, undefined
+ * What a home does at one moment. `worker` is the one whose heartbeat is the latest, undefined
  * when none lives; `wakingSince` and `nextDue` are ms since 1970, and so is `asleepSince`, which is
  * undefined unless the last worker has said that it falls asleep; `wakes` are the durations of the
  * last wakes (ms), newest first.
