@@ -99,12 +99,21 @@ export function readTyped(choices: Choices, text: string): ChoiceItem | undefine
 
 /** Ignores case, the number of blanks, invisible marks and the signs at the end. */
 function fold(text: string): string {
-  return text
-    .normalize('NFKC')
-    .replaceAll(/[\p{Cf}\p{Emoji_Modifier}\u{FE0F}]/gu, '')
-    .trim()
-    .replaceAll(/\s+/g, ' ')
-    .replace(/^[“"'‘«]+(?=\p{L})/u, '')
-    .replace(/(?<=\p{L})[.!,。！”"'’»]+$/u, '')
-    .toLowerCase();
+  return withoutSigns(
+    text
+      .normalize('NFKC')
+      .replaceAll(/[\p{Cf}\p{Emoji_Modifier}\u{FE0F}]/gu, '')
+      .trim()
+      .replaceAll(/\s+/g, ' ')
+      .replace(/^[“"'‘«]+(?=\p{L})/u, ''),
+  ).toLowerCase();
+}
+
+const closingSigns = new Set('.!,。！”"\'’»');
+
+/** The text without the signs that stand behind its last letter. */
+function withoutSigns(text: string): string {
+  const signs = [...text];
+  while (closingSigns.has(signs.at(-1) ?? '')) signs.pop();
+  return /^\p{L}$/u.test(signs.at(-1) ?? '') ? signs.join('') : text;
 }
