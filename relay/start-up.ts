@@ -58,8 +58,7 @@ export function startUp(deps: StartUpDeps, shutdown: Shutdown): Running {
   const settleMembership = createMembership({ stores, list, log });
   const dashboard = createDashboardNote(redis);
   const reconcileMembership = async (): Promise<void> => {
-    await settleMembership();
-    await dashboard.note(deps.hasDashboard);
+    await Promise.all([dashboard.note(deps.hasDashboard), settleMembership()]);
   };
   const onReady = (): void =>
     void reconcileMembership().catch((error: unknown) =>
