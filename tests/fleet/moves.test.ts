@@ -29,9 +29,12 @@ test.skipIf(noRestic !== '')(
     await withFleet({ PLACEMENT: 'own' }, async (fleet) => {
       const { redis } = fleet;
       let isSlow = true;
+      let isAtWork = false;
       const slowly = (name: string) => async (text: string, turn: { signal: AbortSignal }) => {
-        if (text === 'slow' && isSlow)
+        if (text === 'slow' && isSlow) {
+          isAtWork = true;
           await new Promise((resolve) => turn.signal.addEventListener('abort', resolve));
+        }
         return `${name}: ${text}`;
       };
       const homes = [];
@@ -58,10 +61,7 @@ test.skipIf(noRestic !== '')(
 
       // A turn is at work when the move begins, and more is said meanwhile.
       await fleet.say('slow', bob);
-      await until(
-        'it is at work',
-        async () => (await redis.llen(`${prefix}:turns@two:active`)) > 0,
-      );
+      await until('it is at work', () => isAtWork);
       const moving = runPeople(fleet, { action: 'move', address: bob, to: 'three' });
       await until('the move', async () => (await redis.exists(keys.move(id))) === 1);
       isSlow = false;
