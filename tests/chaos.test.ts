@@ -141,6 +141,20 @@ describe('the verdict', () => {
     });
   });
 
+  test('takes the end of work in the background for told when its report is given up by name', () => {
+    const began = reply('answer to 3-0140 with a helper\nbegan 3-0140', 40);
+    const givenUp = (label: string): ReceivedReply =>
+      reply(
+        `_About “say answer to ${label} with a helper”:_\n\nI could not finish this: Claude stopped several times.`,
+        50,
+      );
+    const lost = (...replies: ReceivedReply[]) =>
+      judge([sent('3-0140', 0, 10)], [began, ...replies]).lost;
+    expect(lost(givenUp('3-0140'))).toEqual([]);
+    expect(lost(givenUp('3-01401'))).toHaveLength(1);
+    expect(lost()).toHaveLength(1);
+  });
+
   test('knows no order among messages that were under way together', () => {
     expect(
       judge(

@@ -1,10 +1,13 @@
 /**
- * The line above what Claude says by itself of its work in the background: `quoted` are the
- * requests that it is about, in quotation marks. '' without any.
+ * The line above what is said of work in the background: `requests` are the requests that it is
+ * about, each by its beginning. '' without any.
  */
-export function aboutHeading(quoted: readonly string[]): string {
-  return quoted.length === 0 ? '' : `_About ${quoted.join(', ')}:_`;
+export function aboutHeading(requests: readonly string[]): string {
+  return requests.length === 0 ? '' : `_About ${requests.map(quote).join(', ')}:_`;
 }
+
+/** A request in quotation marks, without what WhatsApp or Markdown would read as marks. */
+const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
 
 const heading = /^_About “[^\n]*”:_\n\n/;
 

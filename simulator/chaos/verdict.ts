@@ -1,3 +1,4 @@
+import { withoutHeading } from '../../shared/delivery/about-heading.ts';
 import type { ChatStatus } from '../chat.ts';
 
 /**
@@ -134,8 +135,8 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
 }
 
 /**
- * Work in the background that a message has started ends in one word of its end, or in one sentence
- * that it was lost.
+ * Work in the background that a message has started ends in one word of its end, in one sentence
+ * that it was lost, or in one that names its request and says that its report was given up.
  */
 function judgeBackground(
   verdict: Verdict,
@@ -149,6 +150,10 @@ function judgeBackground(
     text.split('\n').includes(`end of ${label}`);
   const tellsLoss = ({ text }: ReceivedReply): boolean =>
     text.includes('ended with it') && text.includes(`“Watch ${label}”`);
+  const isGivenUp = ({ text }: ReceivedReply): boolean =>
+    text.startsWith('_About ') &&
+    text.includes(`“say answer to ${label} `) &&
+    sentences.turn.test(withoutHeading(text));
   const [ends, losses] = [arrived.filter(tellsEnd), arrived.filter(tellsLoss)];
   const offence = { label, conversation, sid };
   const all = [...ends, ...losses];
@@ -158,7 +163,7 @@ function judgeBackground(
       why: `the end of its work was told ${ends.length} times and its loss ${losses.length} times: ${all.map(describe).join(', ')}`,
     });
   // What Redis has forgotten of it cannot be told. What WhatsApp refuses has a sentence of its own.
-  const wasTold = own.some((reply) => tellsEnd(reply) || tellsLoss(reply));
+  const wasTold = own.some((reply) => tellsEnd(reply) || tellsLoss(reply) || isGivenUp(reply));
   if (isBegun && !wasTold && !forgotten.some(({ to }) => sentAt < to))
     verdict.lost.push({ ...offence, why: 'nothing was said of the end of its work' });
 }

@@ -3,7 +3,7 @@ import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
 import { createPromptTracker } from '../../worker/agent/claude/prompt-tracker.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
-import { resumeNote } from '../../worker/agent/claude/instructions.ts';
+import { raisedNote, resumeNote } from '../../worker/agent/claude/instructions.ts';
 import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
 import { createLog } from '../../shared/runtime/log.ts';
@@ -143,6 +143,23 @@ test('a prompt that Claude Code passes over is gone on with under a new uuid', a
   asked.askAgain('somebody else');
   answer(note);
   expect(await answers()).toEqual([['one']]);
+});
+
+test('whatever way a prompt is gone on with, the note says what to leave', async () => {
+  const recall = 'Leave “zero”.';
+  const { asked, given, uuidOf, answers, answer } = openAccountOf([
+    { id: 'one', text: 'one', recall },
+  ]);
+  asked.askAgain(await uuidOf(0));
+  asked.take(await uuidOf(1));
+  asked.goOn();
+  answer(await uuidOf(2));
+  expect(await answers()).toEqual([['one']]);
+  expect(given.map(({ text }) => text)).toEqual([
+    'one',
+    `${resumeNote}\n${recall}`,
+    `${raisedNote}\n${recall}`,
+  ]);
 });
 
 test('an answer to nobody, or to another, is no answer to what was asked', async () => {

@@ -68,6 +68,32 @@ function bench(
   return { parts, context, stand, puts };
 }
 
+test('a report on work in the background is given up under its requests, and a sentence about it is said', async () => {
+  const { parts, context, stand, puts } = bench([], { a: 3, b: 3, c: 3, d: 3 });
+  const work = { session: 's', about: ['look at *this*'], ended: ['t1'] };
+  const tasks = [{ id: 't2', description: 'a watch', request: 'watch that' }];
+  await giveUpExhausted(
+    parts,
+    context,
+    [
+      message('a'),
+      { ...message('b'), work },
+      { ...message('c'), work: { session: 's', say: 'I ended “a server”.' } },
+      { ...message('d'), work: { ...work, tasks } },
+    ],
+    stand,
+  );
+  const [{ replies, settlement } = { replies: [], settlement: undefined }] = puts;
+  expect(settlement).toMatchObject({ ids: ['a', 'b', 'c', 'd'], kept: ['a', 'b', 'd'] });
+  expect(new Set(replies.map(({ id }) => id)).size).toBe(4);
+  expect(replies.map(({ text }) => text)).toEqual([
+    expect.stringMatching(/^I could not finish this:/),
+    expect.stringMatching(/^_About “look at this”:_\n\nI could not finish this:/),
+    'I ended “a server”.',
+    expect.stringMatching(/^_About “look at this”, “watch that”:_\n\nI could not finish this:/),
+  ]);
+});
+
 test('at the fourth pick-up a message is given up before it is looked at, and only that one', async () => {
   const { parts, context, stand, puts } = bench([], { a: 3, b: 2 });
   const left = await giveUpExhausted(parts, context, ['a', 'b', 'c'].map(message), stand);

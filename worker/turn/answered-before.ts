@@ -1,3 +1,4 @@
+import { withoutHeading } from '../../shared/delivery/about-heading.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { within } from '../../shared/runtime/timeout.ts';
@@ -190,7 +191,7 @@ export async function leaveAnswered(
   for (const { sid, text, at } of sent) {
     const isOld = at.getTime() < Date.parse(since);
     if (isOld && !beside.test(text.trim()) && !(await ledger.isClaimed(sid)))
-      forgotten.push({ time: at.getTime(), isGivenUp: givenUp.test(text) });
+      forgotten.push({ time: at.getTime(), isGivenUp: givenUp.test(withoutHeading(text)) });
   }
   const answered = new Set(
     old

@@ -52,9 +52,6 @@ function withLine(texts: string[], line: string | undefined): string[] {
     : [...texts, line];
 }
 
-/** A request by its beginning, without what Markdown would read as marks. */
-const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
-
 export function createTurnEvents(
   { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
   { context, questions, dispatch, result, steps, record }: TurnWork,
@@ -110,7 +107,7 @@ export function createTurnEvents(
     const wasSaid = await Promise.all(earlier.map((words) => outbox.has(wordsReplyId(words))));
     const unsaid = earlier.filter((_, index) => !wasSaid[index]);
     const isEmpty = unsaid.length === 0 && text.trim() === '';
-    const head = isEmpty ? '' : aboutHeading(about.map(quote));
+    const head = isEmpty ? '' : aboutHeading(about);
     return [head, ...unsaid.map((words) => words.text.trim()), text].filter(Boolean).join('\n\n');
   };
 

@@ -201,6 +201,12 @@ export const agent = [
     ['another process looks what was left', 'if (live.hasHad(ids) ||', 'if (live.hasHad([]) ||'],
     ['a remembered answer comes with all that it answers', 'known.id === answer;', 'false;'],
     ['Claude reports an end once', 'if (report) return void report.push(prompt.id);', ''],
+    [
+      'what was given up is left by a prompt that was passed over',
+      'withRecall(resumeNote), prompts)',
+      'resumeNote, prompts)',
+    ],
+    ['what was given up is left when the budget is raised', 'withRecall(raisedNote)', 'raisedNote'],
   ]),
   ...mutationsOf(
     'worker/agent/claude/transcript/transcript-end.ts',

@@ -199,6 +199,15 @@ export const turns = [
   ...mutationsOf('worker/turn/ending/outcome.ts', givenUp, [
     ['a wish to retry is not retried', '!asksToRetry(message)', 'true'],
   ]),
+  ...mutationsOf('worker/turn/ending/outcome.ts', 'tests/worker/turn-ending.test.ts', [
+    [
+      'a report that is given up names its request',
+      'aboutHeading([...new Set(requests.flat())])',
+      `''`,
+    ],
+    ['a sentence about work needs no Claude', 'if (work?.say !== undefined) return work.say;', ''],
+    ['what was said is not retried', ' && message.work?.say === undefined', ''],
+  ]),
   ...mutationsOf('worker/turn/ending/outcome.ts', poison, [
     [
       'a deploy is no attempt',

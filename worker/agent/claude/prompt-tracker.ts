@@ -51,6 +51,9 @@ export function createPromptTracker(
   let [closed, hasNewer] = [false, false];
   /** The person's words of each prompt. */
   const requests = new Map<string, string>();
+  /** What Claude is to know when it goes on, as the latest prompt says. */
+  let recall: string | undefined;
+  const withRecall = (note: string): string => [note, recall].filter(Boolean).join('\n');
   /** Prompts that wait for what Claude says by itself. */
   const awaited: string[] = [];
   /** Sent and not taken up yet. */
@@ -147,6 +150,7 @@ export function createPromptTracker(
   const ask = async (prompt: Prompt): Promise<void> => {
     if (prompt.background) return await askAboutBackground(prompt, prompt.background);
     requests.set(prompt.id, prompt.about ?? prompt.text);
+    recall = prompt.recall;
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
     hasNewer ||= known.state === 'absent';
@@ -177,7 +181,7 @@ export function createPromptTracker(
       return await give(randomUUID(), overtakenNote(prompt.text, uuid), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
-    await give(randomUUID(), [resumeNote, prompt.recall].filter(Boolean).join('\n'), continuation);
+    await give(randomUUID(), withRecall(resumeNote), continuation);
   };
 
   return {
@@ -199,7 +203,7 @@ export function createPromptTracker(
       if (!prompts) return;
       if (queued.delete(uuid)) announce();
       pending.delete(uuid);
-      void give(randomUUID(), resumeNote, prompts);
+      void give(randomUUID(), withRecall(resumeNote), prompts);
     },
     goOn() {
       const prompts = [...pending.values()].flat();
@@ -207,7 +211,7 @@ export function createPromptTracker(
       queued.clear();
       [continuation, report] = [undefined, undefined];
       announce();
-      if (prompts.length > 0) void give(randomUUID(), raisedNote, prompts);
+      if (prompts.length > 0) void give(randomUUID(), withRecall(raisedNote), prompts);
       else finishIfDone();
     },
     closeBackground,

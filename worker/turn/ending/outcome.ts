@@ -1,4 +1,5 @@
 import { UnrecoverableError } from 'bullmq';
+import { aboutHeading } from '../../../shared/delivery/about-heading.ts';
 import { cut } from '../../../shared/runtime/cut.ts';
 import { reportError } from '../../../shared/runtime/errors.ts';
 import { FencedError } from '../../../shared/store/boxes/inbox.ts';
@@ -178,7 +179,8 @@ function windowWordsOf(
 }
 
 /**
- * Announces in one sentence that the failed messages get no answer, which `retry` can bring back;
+ * Announces that the failed messages get no answer, which `retry` can bring back: in one sentence,
+ * and in one for each request whose work in the background cannot be reported;
  * `settled` ones leave the inbox for good. The owner gets the address of what needs a look, too. All
  * in one step. Sends nothing if no message failed.
  * Throws FencedError.
@@ -190,20 +192,38 @@ export async function giveUp(
   failed: Message[],
   settled: string[] = [],
 ): Promise<void> {
-  const [first] = failed;
   // A wish to retry stays out: the next one is about the message that this one was about.
-  const kept = failed.filter((message) => !asksToRetry(message)).map(({ id }) => id);
+  // A sentence about work in the background is said now.
+  const kept = failed
+    .filter((message) => !asksToRetry(message) && message.work?.say === undefined)
+    .map(({ id }) => id);
   const ids = [...failed.map(({ id }) => id), ...settled];
   if (ids.length === 0) return;
   const { conversation } = job.data;
   const { timezone } = await conversations.read(conversation);
   const looks = await watch.looks(conversation);
-  const text = `${describeFailure(failure, timezone)}${looks === undefined ? '' : `\n${looksWords(looks)}`}`;
-  const sentences = first
-    ? [{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }]
-    : [];
+  const sentence = `${describeFailure(failure, timezone)}${looks === undefined ? '' : `\n${looksWords(looks)}`}`;
+  const sentences = [...Map.groupBy(failed, (message) => failedText(message, sentence))].map(
+    ([text, [first]]) => ({
+      id: `${turn}.failed.${first?.id}.${job.attemptsStarted}`,
+      conversation,
+      turn,
+      text,
+    }),
+  );
   const reason = `${failure.kind}: ${failure.message}`;
   await outbox.put(sentences, fence, { conversation, ids, kept, state: 'failed', reason });
+}
+
+/**
+ * What the person reads of a failed message: the sentence of the failure, under the requests of
+ * the work in the background whose end cannot be reported. A sentence about such work needs no
+ * Claude and is said itself.
+ */
+function failedText({ work }: Message, sentence: string): string {
+  if (work?.say !== undefined) return work.say;
+  const requests = [work?.about ?? [], work?.tasks?.flatMap(({ request = [] }) => request) ?? []];
+  return [aboutHeading([...new Set(requests.flat())]), sentence].filter(Boolean).join('\n\n');
 }
 
 /**
