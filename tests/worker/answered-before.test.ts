@@ -89,6 +89,19 @@ test('a message that Twilio says was answered before the store changed is not an
   ]);
 });
 
+test('each of many such messages is named, in sentences that fit into a message of WhatsApp', async () => {
+  const many = Array.from({ length: 45 }, (_, index) => ({
+    ...message(`m${index}`, 10),
+    text: `${index} ${'x'.repeat(99)}`,
+  }));
+  const { left, puts } = await look(many, [{ sid: 'SM1', text: 'an answer', at: 12 }]);
+  expect(left).toEqual([]);
+  const texts = puts.flatMap(({ replies }) => replies.map(({ text }) => text));
+  expect(new Set(puts.flatMap(({ replies }) => replies.map(({ id }) => id))).size).toBe(3);
+  for (const index of many.keys()) expect(texts.join('\n')).toContain(`“${index} x`);
+  expect(Math.max(...texts.map(({ length }) => length))).toBeLessThan(1600);
+});
+
 test('what the ledger knows, lines beside answers, and what was said later are no forgotten answers', async () => {
   const one = [message('a', 10)];
   const answer: Sent = { sid: 'SM1', text: 'an answer', at: 12 };
@@ -122,11 +135,11 @@ test('what has ended its worker too often is looked up beside a session as well,
   expect({ left, asked }).toEqual({ left: ['b'], asked: 1 });
 });
 
-test('the transcript is asked of what is older than the store, and one that cannot be read says nothing', async () => {
+test('the transcript of a session is asked, and one that cannot be read says nothing', async () => {
   const asked: string[][] = [];
   const ask = (
-    epoch: string,
     session: string | undefined,
+    messages: Message[],
     read: () => MessageState | Error,
   ): Promise<[string, MessageState][]> =>
     askTranscript(
@@ -143,14 +156,15 @@ test('the transcript is asked of what is older than the store, and one that cann
         homeOf: async () => ({ directory: '/home' }) as Home,
       },
       { conversation, log: createLog('test', 'silent') } as unknown as TurnContext,
-      { since: epoch, conversation: { session } as never },
-      [message('a', 10), message('new', 40)],
+      session,
+      messages,
     ).then((known) => [...known]);
-  expect(await ask(since, 'known', () => 'answered')).toEqual([['a', 'answered']]);
-  expect(await ask(since, 'known', () => new Error('not readable'))).toEqual([]);
+  const one = [message('a', 10)];
+  expect(await ask('known', one, () => 'answered')).toEqual([['a', 'answered']]);
+  expect(await ask('known', one, () => new Error('not readable'))).toEqual([]);
   expect(asked).toEqual([['a'], ['a']]);
-  expect(await ask('', 'known', () => 'answered')).toEqual([]);
-  expect(await ask(since, undefined, () => 'answered')).toEqual([]);
+  expect(await ask('known', [], () => 'answered')).toEqual([]);
+  expect(await ask(undefined, one, () => 'answered')).toEqual([]);
   expect(asked).toHaveLength(2);
 });
 

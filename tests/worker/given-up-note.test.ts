@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -93,5 +94,23 @@ test('what is given up at the pick-up is named to the turn that goes on', async 
     const failed = await pipeline.redis.hget(keys.conversation(phone), 'failed');
     expect(failed).toContain(id);
     expect(failed).not.toContain(retry);
+  });
+});
+
+test('an answer that Claude has written is delivered after the third death of its worker', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const answer = async (text: string): Promise<string> => `answer to ${text}`;
+    const agent = createRecallingAgent(pipeline, answer, new Map());
+    const id = await pipeline.say('what ends the worker');
+    await pipeline.redis.hset(keys.attempts(phone), { [id]: 3 });
+    await pipeline.redis.hset(keys.conversation(phone), { session: 'mine' });
+    const dir = path.join(pipeline.dataDir, 'transcripts');
+    await mkdir(dir, { recursive: true });
+    const written = { answered: id, id: 'a', text: 'Here it is.' };
+    await writeFile(path.join(dir, 'mine.jsonl'), `${JSON.stringify(written)}\n`);
+    await pipeline.startWorker({ createAgent: async () => agent });
+    await until('the answer', () => pipeline.replies().length > 0);
+    expect(pipeline.replies().map(({ text }) => text)).toEqual(['Here it is.']);
+    expect(await pipeline.redis.hget(keys.message(id), 'state')).toBe('answered');
   });
 });

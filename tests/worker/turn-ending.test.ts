@@ -212,3 +212,18 @@ test('a usage limit that outlasts the window says so with its end; one that does
   // It is closed already: the sentence itself waits.
   expect(await sentence(25, 3)).toMatch(/I go on by myself then\.$/);
 });
+
+test('a third failure gives up what has no answer in the transcript, and no more', async () => {
+  const { parts, context, puts } = bench(['a', 'b']);
+  Object.assign(parts.stores.inbox, { note: async () => undefined });
+  const attempts = { started: () => new Map(['a', 'b'].map((id) => [id, 3])) };
+  const lookUp = async (asked: Message[]) =>
+    new Map(asked.map(({ id }) => [id, id === 'a' ? 'answered' : 'unanswered']));
+  const stand = { attempts, answerers: [], lookUp } as unknown as TurnStand;
+  const job = { ...context.job, moveToDelayed: async () => undefined } as never;
+  const { signal } = new AbortController();
+  const failure = new AgentFailure('died', 'it ended');
+  const ending = endBadly(parts, { ...context, job, signal }, failure, stand);
+  await expect(ending).rejects.toThrow(DelayedError);
+  expect(puts).toMatchObject([{ settlement: { ids: ['b'], state: 'failed' } }]);
+});

@@ -131,21 +131,20 @@ export type TranscriptDeps = {
 };
 
 /**
- * What the session's transcript says of these messages that are older than the current store, by
- * id; nothing without a session, and nothing when it cannot be read.
+ * What the session's transcript says of these messages, by id; nothing without a session, and
+ * nothing when it cannot be read.
  */
 export async function askTranscript(
   { agent, homeOf }: TranscriptDeps,
   { conversation, log }: TurnContext,
-  { since, conversation: { session } }: Pick<Snapshot, 'since' | 'conversation'>,
+  session: string | undefined,
   messages: Message[],
 ): Promise<ReadonlyMap<string, MessageState>> {
-  const old = since === '' ? [] : messages.filter(({ at }) => at < since);
-  if (session === undefined || old.length === 0) return new Map();
+  if (session === undefined || messages.length === 0) return new Map();
   try {
     const home = await homeOf(conversation);
     const place = { conversation, home, workspace: workspaceOf(home, conversation), session };
-    const asked = old.map(({ id, at }) => ({ id, at }));
+    const asked = messages.map(({ id, at }) => ({ id, at }));
     return (await agent.lookUpMessages?.(place, asked)) ?? new Map<string, MessageState>();
   } catch (error) {
     log.warn({ err: error, conversation }, 'the transcript could not be asked');
@@ -207,21 +206,25 @@ export async function leaveAnswered(
     { conversation, messages: answered.size },
     'answered before the store changed: not answered again',
   );
-  const words = answeredBeforeWords(old.filter(({ id }) => answered.has(id)));
-  await outbox.put(
-    [{ id: `${turn}.answered-before.${[...answered][0]}`, conversation, turn, text: words }],
-    fence,
-    { conversation, ids: [...answered], state: 'answered' },
-  );
+  const listed = old.filter(({ id }) => answered.has(id));
+  const sentences = Array.from({ length: Math.ceil(listed.length / mostUnsure) }, (_, index) => {
+    const part = listed.slice(index * mostUnsure, (index + 1) * mostUnsure);
+    const id = `${turn}.answered-before.${part[0]?.id}`;
+    return { id, conversation, turn, text: answeredBeforeWords(part) };
+  });
+  await outbox.put(sentences, fence, { conversation, ids: [...answered], state: 'answered' });
   return messages.filter(({ id }) => !answered.has(id));
 }
+
+/** How many messages one sentence names: their starts have room in a message of WhatsApp's. */
+const mostUnsure = 20;
 
 /**
  * Twilio's list shows that something was sent after these messages, not that it was their answer:
  * the person knows better.
  */
 export function answeredBeforeWords(messages: Message[]): string {
-  return `I lost the last moments of my memory. I think I answered ${quoteMessages(messages)} already. If not, text it again.`;
+  return `I lost the last moments of my memory. I think I answered ${quoteMessages(messages, mostUnsure)} already. If not, text it again.`;
 }
 
 /** Twilio reports times in whole seconds. */

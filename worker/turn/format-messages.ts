@@ -32,10 +32,10 @@ export function quoteMessage(message: Message): string {
 const mostQuoted = 10;
 const mostRecalled = 30;
 
-/** Refers to several messages: the first by their starts, the rest by their number. */
-export function quoteMessages(messages: Message[]): string {
-  const more = messages.length > mostQuoted ? ` and ${messages.length - mostQuoted} more` : '';
-  return `${messages.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}`;
+/** Refers to several messages: the first `most` by their starts, the rest by their number. */
+export function quoteMessages(messages: Message[], most = mostQuoted): string {
+  const more = messages.length > most ? ` and ${messages.length - most} more` : '';
+  return `${messages.slice(0, most).map(quoteMessage).join(', ')}${more}`;
 }
 
 /**

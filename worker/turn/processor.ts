@@ -183,10 +183,12 @@ async function workInbox(
   const questions = createQuestions(deps, context, snapshot.conversation);
   let session = (): TurnStand['session'] => undefined;
   let hasSeen = (_id: string): boolean => false;
+  const transcript = { agent: deps.agent, homeOf: () => homing };
   const stand = (): TurnStand => ({
     attempts,
     answerers: questions.answerers(),
     session: session(),
+    lookUp: (messages) => askTranscript(transcript, context, session()?.id, messages),
   });
   let hasBegun = false;
   let steps: TurnSteps | undefined;
@@ -203,11 +205,14 @@ async function workInbox(
       snapshot,
       await questions.withoutAnswers(snapshot.messages),
     );
+    // Only an answer in the transcript that no run has delivered decides about these.
+    const isDoubtful = (message: Message): boolean =>
+      (snapshot.since !== '' && message.at < snapshot.since) || isExhausted(message, attempts);
     const known = await askTranscript(
-      { agent: deps.agent, homeOf: () => homing },
+      transcript,
       context,
-      snapshot,
-      waiting,
+      snapshot.conversation.session,
+      waiting.filter(isDoubtful),
     );
     const isOver = (message: Message): boolean =>
       isExhausted(message, attempts, known.get(message.id));

@@ -187,6 +187,12 @@ export const recovery = [
   ]),
   ...mutationsOf('worker/turn/answered-before.ts', 'tests/worker/answered-before.test.ts', [
     [
+      'every message that may have an answer is named',
+      'const mostUnsure = 20;',
+      'const mostUnsure = 90;',
+      { named: 'each of many' },
+    ],
+    [
       'what was answered is not answered again',
       'return messages.filter(({ id }) => !answered.has(id));',
       'return messages;',
@@ -276,6 +282,12 @@ export const recovery = [
       `(inTranscript === 'answered' ? 1 : 0)`,
       '0',
       { named: 'one attempt more' },
+    ],
+    [
+      'a failure looks for it as well',
+      'isExhausted(message, count, known.get(message.id))',
+      'isExhausted(message, count)',
+      { named: 'a third failure' },
     ],
     [
       'and no second one',

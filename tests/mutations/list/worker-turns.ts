@@ -94,6 +94,12 @@ export const turns = [
   ]),
   ...mutationsOf('worker/turn/processor.ts', givenUp, [
     [
+      'what has ended its worker too often is asked of the transcript',
+      ' || isExhausted(message, attempts);',
+      ';',
+      { named: 'third death' },
+    ],
+    [
       'a store that changes in mid turn is seen',
       'lastSnapshot = dispatch.snapshot;',
       '',

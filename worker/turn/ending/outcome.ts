@@ -41,6 +41,8 @@ export type TurnStand = {
   attempts: Attempts;
   answerers: string[];
   session?: FailedSession | undefined;
+  /** What the session's transcript says of messages, by id. */
+  lookUp: (messages: Message[]) => Promise<ReadonlyMap<string, MessageState>>;
 };
 
 /**
@@ -49,7 +51,7 @@ export type TurnStand = {
  */
 export function isExhausted(
   { id }: Message,
-  attempts: Attempts,
+  attempts: Pick<Attempts, 'before'>,
   inTranscript?: MessageState,
 ): boolean {
   return attempts.before(id) >= mostAttempts + (inTranscript === 'answered' ? 1 : 0);
@@ -95,7 +97,7 @@ export async function endBadly(
   { stores, settings }: EndingDeps,
   context: TurnContext,
   error: unknown,
-  { attempts, answerers, session }: TurnStand,
+  { attempts, answerers, session, lookUp }: TurnStand,
 ): Promise<never> {
   const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
@@ -151,8 +153,10 @@ export async function endBadly(
     await attempts.giveBack();
     return await handBack(job, token);
   }
+  const count = { before: (id: string) => started.get(id) ?? 0 };
+  const known = await lookUp(left.filter((message) => worthAnother && isExhausted(message, count)));
   const isOver = (message: Message): boolean =>
-    !worthAnother || (started.get(message.id) ?? 0) >= mostAttempts;
+    !worthAnother || isExhausted(message, count, known.get(message.id));
   const isAllOver = left.every(isOver);
   await giveUp(stores, context, failure, left.filter(isOver), isAllOver ? answerers : []);
   if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
