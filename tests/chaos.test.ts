@@ -155,6 +155,13 @@ describe('the verdict', () => {
     expect(lost()).toHaveLength(1);
   });
 
+  test('takes a message without a free home for told when the person is asked to write again', () => {
+    const refused = [sent('1', 0, 10, { state: 'refused' })];
+    const told = reply('There is no computer free for you yet. I have told the owner.', 20);
+    expect(judge(refused, [told])).toMatchObject({ failed: 1, lost: [] });
+    expect(judge(refused, []).lost).toHaveLength(1);
+  });
+
   test('knows no order among messages that were under way together', () => {
     expect(
       judge(

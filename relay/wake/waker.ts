@@ -26,7 +26,10 @@ export type WakerDeps = {
   /** Called at each round while the VM wakes. Must not throw. */
   call: WakeCall;
   times: WakerTimes;
-  /** Names this wake across relay restarts: returns its start (ms since 1970). */
+  /**
+   * Names this wake across relay restarts: returns its start (ms since 1970), which is another one
+   * once a worker has lived since.
+   */
   begin: (now: number) => Promise<number>;
   /** Ends the wake that began at this time. */
   end: (began: number) => Promise<void>;
@@ -91,16 +94,21 @@ function startWake(deps: WakerDeps): Wake {
         await vm.noteWake(elapsed);
         return await end(began);
       }
-      if (elapsed > times.tellMs && !told) {
+      const isLong = elapsed > times.tellMs && !told;
+      const isTooLong = elapsed > times.giveUpMs && !failed;
+      const isGone = elapsed > goneAfter;
+      // A worker has lived since, while this process was halted: another wake has begun.
+      if ((isLong || isTooLong || isGone) && (await begin(now())) !== began) return;
+      if (isLong) {
         told = true;
         tellWaking(began, await vm.usualWake());
       }
-      if (elapsed > times.giveUpMs && !failed) {
+      if (isTooLong) {
         failed = true;
         log.error({ ms: elapsed }, 'the VM does not wake up');
         tellFailing(began);
       }
-      if (gone && elapsed > goneAfter) {
+      if (gone && isGone) {
         goneAfter = elapsed + gone.everyMs;
         gone.run();
       }

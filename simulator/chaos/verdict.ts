@@ -54,6 +54,7 @@ export type Verdict = {
 const sentences = {
   turn: /^(I could not finish this|I stopped this|I cannot work right now|Claude's usage limit)/,
   reply: /could not be delivered\. Please ask me again/,
+  noHome: /^There is no computer free for you yet/,
   unsure: /^I lost the last moments of my memory/,
 };
 
@@ -110,6 +111,8 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
     verdict.doubled.push(
       offence(`answered ${arrived.length} times: ${arrived.map(describe).join(', ')}`),
     );
+  // A person without a free home is asked to write again.
+  const isTold = own.some((reply) => hasArrived(reply) && sentences.noHome.test(reply.text));
   const notes = own.filter((reply) => mentions(reply, 'note on', message.label)).filter(hasArrived);
   if (notes.length > 1)
     verdict.doubled.push(
@@ -121,7 +124,7 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
       verdict.doubled.push(
         offence(`answered and given up as well: ${arrived.map(describe).join(', ')}`),
       );
-  } else if (message.state === 'failed') {
+  } else if (message.state === 'failed' || (message.state === 'refused' && isTold)) {
     verdict.failed += 1;
   } else if (answers.length > 0 || own.some((reply) => isUnsure(reply, message.label))) {
     verdict.failed += 1;

@@ -20,8 +20,13 @@ type Bench = {
 async function withWaker(
   look: (time: number) => Need | Promise<Need>,
   run: (bench: Bench) => Promise<void>,
-  { now = Date.now, tellMs = 3600_000 }: { now?: () => number; tellMs?: number } = {},
+  {
+    now = Date.now,
+    tellMs = 3600_000,
+    begin,
+  }: { now?: () => number; tellMs?: number; begin?: (now: number) => number } = {},
 ): Promise<void> {
+  let began: number | undefined;
   const events: string[] = [];
   const times = (event: string): number => events.filter((other) => other === event).length;
   const note = (event: string) => (): void => void events.push(event);
@@ -41,10 +46,11 @@ async function withWaker(
     log: createLog('test', 'silent'),
     now,
     call: async () => note('call')(),
-    begin: async (now) => now,
+    begin: async (at) => begin?.(at) ?? (began ??= at),
     end: async () => note('end')(),
     tellWaking: note('told'),
     tellFailing: note('told'),
+    gone: { everyMs: tellMs, run: note('gone') },
   });
   try {
     await run({ waker, events, times });
@@ -132,5 +138,30 @@ test('people hear that the VM wakes although the clock was set back since the wa
       expect(times('told')).toBe(1);
     },
     options,
+  );
+});
+
+test('a wake whose VM has lived meanwhile begins anew: no one hears of it, and its home is not dead', async () => {
+  let begun = 0;
+  // Redis has an old wake at first, and none at the next look: a worker has ended it.
+  const begin = (now: number): number => ((begun += 1) === 1 ? now - 600_000 : now - begun);
+  await withWaker(
+    () => waiting,
+    async ({ waker, times }) => {
+      waker.look();
+      await until('the next wake', () => begun === 3 && times('call') > 5);
+      expect([times('told'), times('gone')]).toEqual([0, 0]);
+    },
+    { tellMs: 60_000, begin },
+  );
+  const old = Date.now() - 600_000;
+  await withWaker(
+    () => waiting,
+    async ({ waker, times }) => {
+      waker.look();
+      await until('the word', () => times('gone') > 0);
+      expect(times('told')).toBe(1);
+    },
+    { tellMs: 60_000, begin: () => old },
   );
 });

@@ -92,10 +92,17 @@ test('a new person gets a home with the first message and keeps it; one who wrot
     expect(await waiting('turns')).toHaveLength(2);
     expect(await waiting('turns@two')).toHaveLength(1);
     expect(await redis.smembers(ofHome(keys.conversations, '@two'))).toEqual([ann]);
-    expect(await accept(bob)).toBe('no-home');
+    const first = `SM${'b'.repeat(32)}`;
+    expect(await accept(bob, first)).toBe('no-home');
+    expect(await accept(bob, first)).toBe('no-home');
     expect(await redis.exists(keys.conversation(bob), keys.inbox(bob))).toBe(0);
+    expect(await redis.hget(keys.message(first), 'state')).toBe('refused');
+    expect(await redis.ttl(keys.message(first))).toBeGreaterThan(0);
     await addHome('three');
     expect(await accept(bob)).toBe('new');
+    // What the person was asked to write again is not taken in beside the copy.
+    expect(await accept(bob, first)).toBe('duplicate');
+    expect(await redis.llen(keys.inbox(bob))).toBe(1);
     expect(await redis.hget(keys.conversation(bob), 'home')).toBe('three');
   });
 });

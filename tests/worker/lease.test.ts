@@ -197,6 +197,16 @@ test('a run that begins after its job was taken back ends, and does not take the
   });
 });
 
+test('while a worker lives no wake is under way, also not one that a restored copy brings back', async () => {
+  await withRedis(async (redis) => {
+    const worker = await boot(redis, 'vm');
+    await worker.renew();
+    await redis.mset(keys.waking, Date.now() - 3600_000, keys.vm, 'asleep');
+    await worker.renew();
+    expect(await redis.exists(keys.waking, keys.vm)).toBe(0);
+  });
+});
+
 test('jobs that wait get the marker that wakes BullMQ, should a connection have swallowed it', async () => {
   await withRedis(async (redis) => {
     const own = await boot(redis, 'vm');

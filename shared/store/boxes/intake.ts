@@ -18,7 +18,7 @@ const leastClaimDays = 8;
  * `new`: stored and its turn added. `duplicate`: known, and answered or in progress. `stranded`:
  * known and waiting without a turn; a turn was added now. `refused`: nothing was done, since the
  * conversation's person may not write, or was not yet allowed when the message was written.
- * `no-home`: nothing was done, since the person is new and no home is free.
+ * `no-home`: the person is new and no home is free; only the id was claimed, as refused.
  */
 export type Stored = {
   outcome: 'new' | 'duplicate' | 'stranded' | 'refused' | 'no-home';

@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  'a person without a free home is told, and so is the owner; the message is taken in once there is room',
+  'a person without a free home is told, and so is the owner; what they write again is taken in once there is room',
   { tags: 'long' },
   async () => {
     await withFleet({ PLACEMENT: 'own' }, async (fleet) => {
@@ -66,7 +66,8 @@ test(
       await until('the owner is told', () =>
         texts(fleet, ann).some((text) => text.includes('every computer has all the people')),
       );
-      expect(await fleet.redis.exists(keys.message(sid), keys.inbox(bob))).toBe(0);
+      expect(await fleet.redis.hget(keys.message(sid), 'state')).toBe('refused');
+      expect(await fleet.redis.exists(keys.inbox(bob))).toBe(0);
       const two = await fleet.addHome('two');
       await two.boot();
       await answered(fleet, bob, 'b again', 'two: b again');

@@ -17,6 +17,11 @@ export const fleet = [
     ],
   ]),
   ...mutationsOf('shared/store/boxes/lua/accept.lua', placement, [
+    [
+      'what finds no free home is claimed',
+      `if not owned and redis.call('HSETNX', message, 'conversation', conversation) == 1 then`,
+      'if false then',
+    ],
     ['a message goes to the queue of its home', 'if owned ~= home then', 'if not owned then'],
     [
       'who wrote before there were homes has the first',

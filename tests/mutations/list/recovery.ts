@@ -225,11 +225,6 @@ export const recovery = [
       '.toSorted().at(-1);\n        return earliest',
     ],
     ['what comes in late is looked for', 'now - Date.parse(since) < lateMs', 'false'],
-    [
-      'the transcript is asked only of what is older than the store',
-      `since === '' ? [] : messages.filter(({ at }) => at < since);\n  if`,
-      'messages;\n  if',
-    ],
   ]),
   ...mutationsOf('worker/turn/next-step.ts', 'tests/shared/epoch.test.ts', [
     [
@@ -246,6 +241,11 @@ export const recovery = [
     ],
   ]),
   ...mutationsOf('worker/turn/processor.ts', 'tests/shared/epoch.test.ts', [
+    [
+      'the transcript is asked of what is older than the store',
+      `(snapshot.since !== '' && message.at < snapshot.since) || `,
+      '',
+    ],
     [
       'another session may have answered an old message',
       "state === 'before' || ",

@@ -476,6 +476,7 @@ export const relay = [
       'if (!forced && now() < aliveUntil && nextLook <= aliveUntil + graceMs) return;',
       '',
     ],
+    ['a wake that is over says nothing', '(await begin(now())) !== began', 'false'],
     ['a job that is due is looked at', 'lookIn(need.nextDue - now());', ''],
     [
       'a stop ends looking',

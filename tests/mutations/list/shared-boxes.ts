@@ -74,8 +74,8 @@ export const boxes = [
     ],
     [
       'a message’s claim expires',
-      `redis.call('EXPIRE', message, lifetimeSeconds)`,
-      '',
+      `redis.call('EXPIRE', message, lifetimeSeconds)\n  redis.call('SET', tag`,
+      `redis.call('SET', tag`,
       { test: 'tests/shared/retention.test.ts' },
     ],
   ]),

@@ -117,6 +117,12 @@ export const turns = [
   ]),
   ...mutationsOf('worker/process/lua/renew.lua', lease, [
     [
+      'a living worker ends every wake',
+      `redis.call('DEL', waking, vm)`,
+      `if channel ~= '' then redis.call('DEL', waking, vm) end`,
+      { named: 'no wake is under way' },
+    ],
+    [
       'a newer boot fences an older one off',
       `if newest and (tonumber(newest) or 0) > tonumber(ownBoot) then return { 'fenced' } end`,
       '',

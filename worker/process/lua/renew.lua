@@ -7,9 +7,9 @@
 -- `queue:id@begun`. A worker that hangs with an open connection swallows the marker by which BullMQ
 -- wakes the others: the first renewal sets one, and so does any renewal that finds waiting jobs
 -- without a marker. A job running here whose lock is another's is reported as lost; a lock that
--- expired while this worker was halted, and that no other has taken, is taken again. The first
--- renewal also ends the wake that started this worker, in case the relay died during it. Each
--- renewal checks a batch of conversations for items that wait without a job, whatever the cause,
+-- expired while this worker was halted, and that no other has taken, is taken again. A renewal
+-- also ends the wake that started this worker: the relay may have died during it, and a restored
+-- copy may have an old one, from which the next wake would count. Each renewal checks a batch of conversations for items that wait without a job, whatever the cause,
 -- and Redis's memory, which some servers do not report to a script; and whether a dead worker has
 -- left work in the background. A job of a conversation that is further in the future than its own delay
 -- and `slackMs` is due: the clock was set back meanwhile. A turn that waits for a date looks at the
@@ -30,8 +30,8 @@ if newest and (tonumber(newest) or 0) > tonumber(ownBoot) then return { 'fenced'
 redis.call('SET', lease, ownBoot, 'PX', holdMs)
 redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
 local isRevived = revive(prefix, record, home) and 1 or 0
+redis.call('DEL', waking, vm)
 if channel ~= '' then
-  redis.call('DEL', waking, vm)
   redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake', home = home }))
 end
 local freed, running, lost, unheardNow, unheardBefore = {}, {}, {}, {}, {}

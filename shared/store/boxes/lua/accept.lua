@@ -73,6 +73,12 @@ end
 local owned = ownHome()
 if owned ~= home then
   keepJobAway()
+  -- The person is asked to write again: the backfill must not take this one in beside the copy.
+  if not owned and redis.call('HSETNX', message, 'conversation', conversation) == 1 then
+    redis.call('HSET', message, 'state', 'refused', 'at', at)
+    redis.call('EXPIRE', message, lifetimeSeconds)
+    meter(tag, at, 'messages:received', 1)
+  end
   return owned and 'home ' .. owned or 'no-home'
 end
 if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
