@@ -87,7 +87,7 @@ test('an old boot that ends after the new one has begun takes neither its lease 
   });
 });
 
-test('what a clock, set back since, has put off for longer than it was to wait is due; what waits as usual is not, nor is a schedule', async () => {
+test('what a clock, set back since, has put off for longer than it was to wait is due; what waits as usual is not, nor is a schedule, unless it waits for its next attempt', async () => {
   await withRedis(async (redis) => {
     const hour = 3600_000;
     const put = async (queue: QueueName, id: string, ms: number, delay: number): Promise<void> => {
@@ -101,6 +101,9 @@ test('what a clock, set back since, has put off for longer than it was to wait i
       await put(queue, 'behind', 30_000, 5000);
     }
     await put('schedules', 'dated', 2 * hour, hour / 2);
+    await put('schedules', 'failed', 2 * hour, 4000);
+    await put('schedules', 'pausing', 30_000, 4000);
+    for (const id of ['failed', 'pausing']) await redis.hset(keys.job('schedules', id), 'atm', 3);
     await redis.zadd(keys.delayed('turns'), (Date.now() + hour) * 0x1000, 'no hash');
     await redis.set(keys.job('turns', 'no hash'), 'x');
     const own = await boot(redis, 'vm');
@@ -109,7 +112,7 @@ test('what a clock, set back since, has put off for longer than it was to wait i
       await redis.zrangebyscore(keys.delayed(queue), '-inf', Date.now() * 0x1000);
     expect(await dueIn('turns')).toEqual(['lost']);
     expect(await dueIn('deliveries')).toEqual(['lost']);
-    expect(await dueIn('schedules')).toEqual([]);
+    expect(await dueIn('schedules')).toEqual(['failed']);
   });
 });
 

@@ -254,7 +254,7 @@ export const edges = [
   ...mutationsOf('worker/process/lua/renew.lua', 'tests/worker/lease.test.ts', [
     [
       'a clock set back puts no turn and no delivery off',
-      'if isJob and tonumber(far[index + 1]) / 0x1000 >',
+      'if isPause and tonumber(far[index + 1]) / 0x1000 >',
       'if false and tonumber(far[index + 1]) / 0x1000 >',
       { named: 'set back' },
     ],
@@ -265,9 +265,15 @@ export const edges = [
       { named: 'set back' },
     ],
     [
+      'a clock set back does not put off the next attempt of a schedule',
+      `(not isDated or numberIn(base .. id, 'atm') > 0)`,
+      'not isDated',
+      { named: 'set back' },
+    ],
+    [
       'a schedule stays at its date',
-      `if not string.match(queue, '^schedules') then`,
-      'if true then',
+      `(not isDated or numberIn(base .. id, 'atm') > 0)`,
+      'true',
       { named: 'set back' },
     ],
     [

@@ -11,9 +11,9 @@
 -- also ends the wake that started this worker: the relay may have died during it, and a restored
 -- copy may have an old one, from which the next wake would count. Each renewal checks a batch of conversations for items that wait without a job, whatever the cause,
 -- and Redis's memory, which some servers do not report to a script; and whether a dead worker has
--- left work in the background. A job of a conversation that is further in the future than its own delay
--- and `slackMs` is due: the clock was set back meanwhile. A turn that waits for a date looks at the
--- date and waits on. The channel is '' except at the first renewal; the running `jobs`
+-- left work in the background. A job of a conversation, or the next attempt of a schedule, that is
+-- further in the future than its own delay and `slackMs` is due: the clock was set back meanwhile. A
+-- turn that waits for a date looks at the date and waits on. The channel is '' except at the first renewal; the running `jobs`
 -- are JSON of `queue:id=token`; the `cursor` is the position among the conversations, of which a
 -- `batch` is checked; `home` is what the names of the home's queues end in. A home that was noted
 -- as dead is back with this. `mark` is what this worker has left last on its disk, '' for none, and
@@ -80,16 +80,17 @@ for _, queue in ipairs(queues) do
     end
   end
   if count > 0 then redis.call('DEL', base .. 'stalled-check') end
-  if not string.match(queue, '^schedules') then
-    local latest = tonumber(nowMs) + tonumber(slackMs)
-    local far = redis.call('ZREVRANGEBYSCORE', base .. 'delayed', '+inf', string.format('(%.0f', latest * 0x1000), 'WITHSCORES', 'LIMIT', 0, 500)
-    for index = 1, #far, 2 do
-      local id = far[index]
-      local isJob = redis.call('TYPE', base .. id)['ok'] == 'hash'
-      if isJob and tonumber(far[index + 1]) / 0x1000 > latest + numberIn(base .. id, 'delay') then
-        redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
-        redis.call('ZADD', base .. 'marker', 0, '0')
-      end
+  local isDated = string.match(queue, '^schedules') ~= nil
+  local latest = tonumber(nowMs) + tonumber(slackMs)
+  local far = redis.call('ZREVRANGEBYSCORE', base .. 'delayed', '+inf', string.format('(%.0f', latest * 0x1000), 'WITHSCORES', 'LIMIT', 0, 500)
+  for index = 1, #far, 2 do
+    local id = far[index]
+    local isJob = redis.call('TYPE', base .. id)['ok'] == 'hash'
+    -- A schedule that has begun waits for its next attempt, and no longer for its date.
+    local isPause = isJob and (not isDated or numberIn(base .. id, 'atm') > 0)
+    if isPause and tonumber(far[index + 1]) / 0x1000 > latest + numberIn(base .. id, 'delay') then
+      redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
+      redis.call('ZADD', base .. 'marker', 0, '0')
     end
   end
   local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
