@@ -18,6 +18,7 @@ test('a store is what it was until Redis is another run or history of it, or its
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
     expect(await beginEpoch(redis)).toBe('');
+    expect(epochMemory(redis).seen).toBe(1);
     const read = createSnapshots(redis).read;
     const since = async (): Promise<string> => (await read(phone, fence)).since;
     expect([await since(), await since()]).toEqual(['', '']);
@@ -36,6 +37,25 @@ test('a store is what it was until Redis is another run or history of it, or its
     await redis.hset(keys.epoch, 'identity', 'another run');
     await until('another moment', () => new Date().toISOString() > unreadable);
     expect((await since()) > unreadable).toBe(true);
+    // A note that says no moment, none at all, or one that no clock has reached.
+    let latest = await since();
+    for (const garbage of ['garbage', '0', '2099-01-01T00:00:00.000Z', undefined]) {
+      await until('yet another moment', () => new Date().toISOString() > latest);
+      if (garbage === undefined) await redis.hdel(keys.epoch, 'since');
+      else await redis.hset(keys.epoch, 'since', garbage);
+      const [next, count] = [await since(), Number(await redis.hget(keys.epoch, 'count'))];
+      expect([next > latest, next <= new Date().toISOString(), await since()]).toEqual([
+        true,
+        true,
+        next,
+      ]);
+      expect(count).toBe(epochMemory(redis).seen - 1);
+      latest = next;
+    }
+    // What is no note, or one that is gone, is not that of a new store.
+    await redis.set(keys.epoch, 'x', 'KEEPTTL');
+    await until('yet another moment', () => new Date().toISOString() > latest);
+    expect((await since()) > latest).toBe(true);
     await redis.del(keys.epoch);
     await redis.sadd(keys.conversations, phone);
     expect(await beginEpoch(redis)).not.toBe('');

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
@@ -8,15 +9,19 @@ const beginScript = loadScript(new URL('lua/epoch.lua', import.meta.url), {
   args: ['now'],
 });
 
+const Begun = z.tuple([z.string(), z.number()]);
+
 /**
  * Notes the identity of this Redis before any work starts. Returns since when it applies (ISO
  * 8601), or ''.
  */
 export async function beginEpoch(redis: Redis, now: Date = new Date()): Promise<string> {
   const where = { epoch: keys.epoch, conversations: keys.conversations, known: keys.known };
-  return String(
+  const [since, count] = Begun.parse(
     await runScript(redis, beginScript, { keys: where, args: { now: now.toISOString() } }),
   );
+  epochMemory(redis).seen = count;
+  return since;
 }
 
 const memories = new WeakMap<Redis, { seen: number }>();

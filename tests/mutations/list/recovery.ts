@@ -160,24 +160,42 @@ export const recovery = [
   ...mutationsOf('shared/store/redis/functions/epoch.lua', 'tests/shared/epoch.test.ts', [
     [
       'the store has changed when Redis says so, not when a call that waited for it was made',
-      'since = laterTime(now)',
-      'since = now',
+      'since, isOther = laterTime(now, 0), true',
+      'since, isOther = now, true',
       { named: 'a store is what it was' },
     ],
     [
       'another Redis is another store',
-      'known ~= identity or counted < tonumber(seen)) then since = laterTime(now)',
-      'counted < tonumber(seen)) then since = laterTime(now)',
+      'local isOther = known ~= identity or counted',
+      'local isOther = not known or counted',
     ],
     [
       'a count that went back is another store',
-      `if known and (known ~= identity or counted < tonumber(seen)) then`,
-      'if known and known ~= identity then',
+      'local isOther = known ~= identity or counted < tonumber(seen)',
+      'local isOther = known ~= identity',
     ],
     [
       'a count that is none is another store',
       "#(count or '0') < 17 and tonumber(count or '0') or -1",
       "#(count or '0') < 17 and tonumber(count or '0') or 99999",
+    ],
+    [
+      'a note without a moment is another store’s',
+      'isOther or not isMoment(since, now)',
+      'isOther',
+      { named: 'a store is what it was' },
+    ],
+    [
+      'a moment that no clock has reached is none',
+      'or since <= laterTime(now, clocksDiffer)',
+      'or true',
+      { named: 'a store is what it was' },
+    ],
+    [
+      'a note that is gone makes no new store of one that is known',
+      'and not first and tonumber(seen) == 0 then',
+      'and not first then',
+      { named: 'a store is what it was' },
     ],
     [
       'the count goes on',

@@ -3,4 +3,4 @@
 -- keys: epoch, conversations, known
 -- args: now
 -- uses: epoch
-return epochOf(epoch, now, '0', redis.call('EXISTS', conversations, known) > 0)
+return { epochOf(epoch, now, '0', redis.call('EXISTS', conversations, known) > 0) }
