@@ -366,6 +366,44 @@ test('a webhook that Twilio sends again after the store has lost its message is 
   });
 });
 
+test('a webhook that Twilio sends again is not answered again either when it comes in while a turn works', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, say, replies, startWorker } = pipeline;
+    const go = Promise.withResolvers<void>();
+    const worked: string[] = [];
+    const worker = await startWorker();
+    const old = await loseAnswered(pipeline, worker);
+    await redis.hdel(keys.conversation(phone), 'session');
+    const received = Date.now();
+    await until('a later second', () => Date.now() > received + 1000);
+    await startWorker({
+      answer: async (text) => {
+        worked.push(text);
+        await go.promise;
+        return `${worked.length}th answer to ${text}`;
+      },
+    });
+    await say('new');
+    await until('a session of its own', () => worked.includes('new'));
+    const turns = createTurns(redis);
+    const at = new Date().toISOString();
+    const copy = { id: old, conversation: phone, at, text: 'old', media: [], human: true };
+    await createIntake(turns)(copy);
+    await turns.close();
+    await say('newer');
+    go.resolve();
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(worked).toEqual(['new', 'newer']);
+    expect(replies().map(({ text }) => text)).toEqual([
+      'answer to old',
+      '1th answer to new',
+      expect.stringContaining('I think I answered “old” already'),
+      '2th answer to newer',
+    ]);
+  });
+});
+
 test('what has ended its worker three times is asked of the transcript: an answer there is looked up, and what has none is given up', async () => {
   await withPipeline({}, async (pipeline) => {
     const { redis, replies, startWorker } = pipeline;

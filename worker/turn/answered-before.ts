@@ -4,7 +4,7 @@ import type { Message } from '../../shared/store/message.ts';
 import { within } from '../../shared/runtime/timeout.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
-import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot, Snapshots } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { quoteMessages } from './format-messages.ts';
 import type { Agent } from '../agent/agent.ts';
@@ -122,6 +122,39 @@ export async function dateByList(
         : at.getTime() + 1000 <= Date.parse(since);
     return isEarlier ? { ...message, at: at.toISOString() } : message;
   });
+}
+
+/**
+ * Wraps the snapshots of a turn at work, whose first messages are dated already: what comes in
+ * right after the store has changed has the time that `dateByList` finds, in each snapshot. A late
+ * copy of a message that was answered must not be taken up as a new one.
+ */
+export function dateLateCopies(
+  snapshots: Snapshots,
+  deps: Pick<AnsweredBeforeDeps, 'messenger'>,
+  context: TurnContext,
+  first: readonly Message[],
+): Snapshots {
+  const known = new Set(first.map(({ id }) => id));
+  const times = new Map<string, string>();
+  return {
+    async read(...args) {
+      const snapshot = await snapshots.read(...args);
+      const fresh = snapshot.messages.filter(({ id }) => !known.has(id));
+      const dated = await dateByList(deps, context, snapshot, fresh);
+      for (const [index, { id, at }] of fresh.entries()) {
+        known.add(id);
+        const time = dated[index]?.at ?? at;
+        if (time !== at) times.set(id, time);
+      }
+      if (times.size === 0) return snapshot;
+      const messages = snapshot.messages.map((message) => {
+        const at = times.get(message.id);
+        return at === undefined ? message : { ...message, at };
+      });
+      return { ...snapshot, messages };
+    },
+  };
 }
 
 /** What a turn asks its agent's transcript with. */

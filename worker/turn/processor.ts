@@ -16,6 +16,7 @@ import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import {
   askTranscript,
   dateByList,
+  dateLateCopies,
   leaveAnswered,
   lookUpFirst,
   mayHaveBeenSaid,
@@ -200,7 +201,7 @@ async function workInbox(
   try {
     const person = await meetPerson(stores, context, snapshot.messages, snapshot.person);
     const waiting = await dateByList(
-      { messenger: deps.chat.messenger },
+      deps.chat,
       context,
       snapshot,
       await questions.withoutAnswers(snapshot.messages),
@@ -219,7 +220,8 @@ async function workInbox(
     let lastSnapshot = (): Snapshot => snapshot;
     const saidAt = (): string | undefined => mayHaveBeenSaid(lastSnapshot(), Date.now());
     const outbox = lookUpFirst(stores.outbox, saidAt);
-    const own: TurnDeps = { ...deps, stores: { ...stores, outbox } };
+    const snapshots = dateLateCopies(stores.snapshots, deps.chat, context, snapshot.messages);
+    const own: TurnDeps = { ...deps, stores: { ...stores, outbox, snapshots } };
     const unanswered = await leaveAnswered(
       { ...stores, messenger: deps.chat.messenger },
       context,

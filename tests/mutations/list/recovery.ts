@@ -344,6 +344,12 @@ export const recovery = [
   ]),
   ...mutationsOf('worker/turn/answered-before.ts', 'tests/shared/epoch.test.ts', [
     [
+      'a late copy that joins a turn at work is no new message',
+      'if (time !== at) times.set(id, time);',
+      '',
+      { named: 'either when it comes in while a turn works' },
+    ],
+    [
       'a message that only looks new has the time of Twilio’s list',
       'return isEarlier ?',
       'return false ?',
