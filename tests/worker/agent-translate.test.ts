@@ -131,7 +131,7 @@ test('an answer that ends with a tool is what stood before it, once', () => {
 });
 
 test('a text of which nothing is seen is none: zero width, marks of direction', () => {
-  const blank = '\u200B \u200E\uFE0F\n\u2060';
+  const blank = '\u200B \u200E\uFE0F\n\u2060\u3164\u115F\u034F';
   const [, , answer] = translateAll([
     said('a', words(blank)),
     said('b', call('t1')),

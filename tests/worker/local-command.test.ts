@@ -5,6 +5,9 @@ import { keepSentences, sayForPerson } from '../../worker/agent/claude/local-com
 const commands = [
   { name: 'compact', description: '', argumentHint: '' },
   { name: 'code-review', description: '', argumentHint: '', aliases: ['review'] },
+  { name: 'model', description: '', argumentHint: '<model>' },
+  { name: 'effort', description: '', argumentHint: '' },
+  { name: 'usage', description: '', argumentHint: '', aliases: ['cost', 'stats'] },
 ] satisfies SlashCommand[];
 
 type Content = SDKUserMessage['message']['content'];
@@ -31,6 +34,10 @@ test('Claude Code gets its own commands as commands, and every other text with a
     expect(await kept(text)).toBe(text);
   for (const text of ['/help me with git', '/schedule every day', '/login', '/etc/hosts is wrong'])
     expect(await kept(text)).toBe(` ${text}`);
+  // What the chat has a command for is settled there alone: Claude Code would set any model.
+  for (const text of ['/model the data as a graph', '/effort low\nfix it', '/cost of this'])
+    expect(await kept(text)).toBe(` ${text}`);
+  expect(await kept('/usage')).toBe('/usage');
   const picture = {
     type: 'image' as const,
     source: { type: 'base64' as const, media_type: 'image/png' as const, data: '' },

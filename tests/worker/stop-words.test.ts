@@ -168,8 +168,10 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
   expect(argument('/schedules cancel #1 right now please!')).toBe('cancel #1');
   expect(argument('/secret GITHUB_TOKEN please')).toBe('GITHUB_TOKEN');
   expect(
-    ['/model claude opus 5.5', '/model opus please', '/effort extra high'].map(argument),
-  ).toEqual(['claude opus 5.5', 'opus', 'extra high']);
+    ['/model claude opus 5.5', '/model opus please', '/model gpt 4', '/effort extra high'].map(
+      argument,
+    ),
+  ).toEqual(['claude opus 5.5', 'opus', 'gpt 4', 'extra high']);
   const isQuiet = (text: string): boolean =>
     findCommand(message(text), true)?.command.pattern.exec('/quiet') !== null;
   expect(['/quiet now', '/verbose off', '/quiet'].map(isQuiet)).toEqual([true, true, true]);

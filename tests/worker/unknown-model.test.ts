@@ -89,7 +89,16 @@ test('a model’s name may have blanks, and the list’s own words are a level',
   expect(await say(modelCommand, 'Claude Opus  5.5')).toMatchObject({
     text: expect.stringContaining('Did you mean claude-opus-5-5?'),
   });
-  expect(looked).toEqual(['Claude-Opus-5.5']);
+  expect(await say(modelCommand, 'gpt 4')).toMatchObject({
+    text: expect.stringContaining('I do not know the model “gpt-4”.'),
+  });
+  expect(looked).toEqual(['Claude-Opus-5.5', 'gpt-4']);
+  for (const odd of ['😀', '<b>opus</b>', '*opus*', 'نموذج', `${'x'.repeat(10_000)}`, '\u3164'])
+    expect(await say(modelCommand, odd)).toMatchObject({
+      text: expect.stringMatching(/^That is not a model’s name\..{1,90}$/),
+      choices: { kind: 'buttons', items: [{ id: '/model opus' }, {}, {}] },
+    });
+  expect(looked).toHaveLength(2);
   expect(await say(effortCommand, 'Extra High')).toContain('The effort is xhigh');
   for (const odd of ['very high', '高', '-1', 'xhigh;', 'constructor'])
     expect(await say(effortCommand, odd)).toMatchObject({

@@ -16,8 +16,8 @@ const mostListed = 10;
 
 /** Shows and sets the model. A name is stored only if there is such a model. */
 export const modelCommand: Command = {
-  // Further words belong to a name, as in “claude opus 5.5”; else they make a sentence.
-  pattern: /^\/model(?:\s+(\S+|(?:claude|opus|sonnet|haiku)(?:\s+\S+){1,3}))?$/i,
+  // Further words belong to a name, as in “claude opus 5.5” and “gpt 4”; else they make a sentence.
+  pattern: /^\/model(?:\s+(\S+|(?:claude|opus|sonnet|haiku)(?:\s+\S+){1,3}|\S+\s+v?\d\S*))?$/i,
   help: { usage: '/model opus', does: 'the model I think with' },
   anytime: true,
   async run(
@@ -33,7 +33,10 @@ export const modelCommand: Command = {
       };
     }
     if (!modelName.test(argument))
-      return 'That is not a model’s name. Text for example “/model sonnet”.';
+      return {
+        text: 'That is not a model’s name. Tap the one you want, or text for example “/model sonnet”.',
+        choices: asChoices(usualAliases.map(asAliasItem)),
+      };
     const from = busy ? 'the next task' : 'now';
     if (argument.toLowerCase() === 'default') {
       await conversations.write(conversation, fence, { model: '' });

@@ -144,7 +144,7 @@ export const backgroundWork = [
     ['a reason beside an announcement arrives', ' && !news.test(said)', ''],
     [
       'a text of which nothing is seen is left out',
-      String.raw`/^[\s\p{Cf}\p{Cc}\u{FE0F}]*$/u.test(text)`,
+      String.raw`/^[\s\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]*$/u.test(text)`,
       'text === ""',
       { test: 'tests/worker/agent-translate.test.ts' },
     ],
@@ -238,6 +238,9 @@ export const backgroundWork = [
       'const said = plain',
       { test: 'tests/worker/refusals.test.ts' },
     ],
+  ]),
+  ...mutationsOf('worker/agent/claude/local-command.ts', 'tests/worker/local-command.test.ts', [
+    ['Claude Code sets no model by itself', ' && !ofTheChat.has(name)', ''],
   ]),
   ...mutationsOf('worker/turn/suggestions.ts', 'tests/worker/suggestions.test.ts', [
     ['a tap enters what was shown', 'visibleText(suggestion)', 'suggestion.trim()'],

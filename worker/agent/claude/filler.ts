@@ -37,9 +37,9 @@ function afterInterjection(plain: string): string {
   return plain.replace(/^(?:(?:so|but)\b,?|\w+(?: right)?[.!:]) /i, '');
 }
 
-/** Whether nothing of a text is seen: blanks, and marks such as those of direction. */
+/** Whether nothing of a text is seen: blanks, marks such as those of direction, and fillers. */
 export function isBlank(text: string): boolean {
-  return /^[\s\p{Cf}\p{Cc}\u{FE0F}]*$/u.test(text);
+  return /^[\s\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]*$/u.test(text);
 }
 
 /** The texts that are more than filler, in order. */

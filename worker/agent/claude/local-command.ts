@@ -4,14 +4,21 @@ import type { SDKUserMessage, SlashCommand } from '@anthropic-ai/claude-agent-sd
 const commandName = /^\/(\S+)/;
 
 /**
+ * What the chat settles itself, however Claude Code names it: Claude Code would switch to whatever
+ * follows “/model” unchecked, and the conversation would go on with a model that does not exist.
+ */
+const ofTheChat: ReadonlySet<string> = new Set(['model', 'effort', 'cost']);
+
+/**
  * A text for Claude Code that it reads as what it is: its own commands as commands, and every other
  * text that begins with a slash as a sentence, by a blank before it. Without that it answers “/help
  * me with git” by itself, since it has a /help in a terminal, and the model never reads the text.
  */
 function keepSentence(text: string, commands: readonly SlashCommand[]): string {
   const name = commandName.exec(text)?.[1];
-  const isCommand = commands.some((one) => one.name === name || one.aliases?.includes(name ?? ''));
-  return name === undefined || isCommand ? text : ` ${text}`;
+  if (name === undefined) return text;
+  const isKnown = commands.some((one) => one.name === name || one.aliases?.includes(name));
+  return isKnown && !ofTheChat.has(name) ? text : ` ${text}`;
 }
 
 /** The prompts of `input` for Claude Code; `commands` says which it has. */
