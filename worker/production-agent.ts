@@ -48,7 +48,7 @@ export function createProductionAgent({
   reader,
   log,
 }: ProductionAgentDeps): CreateAgent {
-  return async (owner, redis, secretsOf) => {
+  return async (owner, redis, secretsOf, home) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),
       endLeft(config, { users, groups }),
@@ -67,7 +67,7 @@ export function createProductionAgent({
         GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
       environment: { host: environment, variablesOf: secretsOf },
-      accounting: accountingOf(config, redis),
+      accounting: accountingOf(config, redis, home),
       session: {
         chromium,
         reader,
@@ -88,15 +88,16 @@ export function createProductionAgent({
   };
 }
 
-/** Accounting, prices and limits (millionths of a dollar) for the model's requests. */
+/** Accounting for a home, prices and limits (millionths of a dollar) for the model's requests. */
 export function accountingOf(
   config: WorkerConfig,
   redis: Redis,
+  home: string,
 ): AgentPlatformOptions['accounting'] {
   const micros = (usd: number | undefined): number | undefined =>
     usd === undefined ? undefined : Math.round(usd * 1e6);
   return {
-    requests: createModelRequests(redis),
+    requests: createModelRequests(redis, home),
     prices: createModelPrices(config.MODEL_PRICES),
     limits: {
       turn: micros(config.BUDGET_USD_PER_TURN),

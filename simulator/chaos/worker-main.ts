@@ -47,7 +47,7 @@ await runProcess(log, async (quit) => {
     config,
     {
       createMessenger: (contents) => createTwilioMessenger(account, log, twilioTimeoutMs, contents),
-      createAgent: async (owner, redis) => {
+      createAgent: async (owner, redis, _secretsOf, home) => {
         await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         const fast = createFastAgent({
           // What a home has of its sessions is in its snapshots.
@@ -60,7 +60,7 @@ await runProcess(log, async (quit) => {
         return claudeNumbers.size === 0
           ? fast
           : createSplitAgent(
-              await createClaude(config, owner, redis),
+              await createClaude(config, owner, redis, home),
               (number) => claudeNumbers.has(number),
               fast,
             );
@@ -86,13 +86,18 @@ await runProcess(log, async (quit) => {
   );
 });
 
-async function createClaude(config: WorkerConfig, owner: string, redis: Redis): Promise<Agent> {
+async function createClaude(
+  config: WorkerConfig,
+  owner: string,
+  redis: Redis,
+  home: string,
+): Promise<Agent> {
   const { createClaudeAgent } = await import('../../worker/agent/claude/agent.ts');
   return createClaudeAgent({
     dataDir: config.DATA_DIR,
     owner,
     log,
-    accounting: accountingOf(config, redis),
+    accounting: accountingOf(config, redis, home),
     secrets: {
       ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
       ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL,

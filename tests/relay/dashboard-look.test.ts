@@ -86,6 +86,13 @@ async function fill(bench: RelayBench): Promise<{ failed: string; answered: stri
     44,
   );
   await redis.hset(
+    keys.spendHomes(monthOf(dayOf(now))),
+    'usd:first',
+    9_410_000,
+    'requests:first',
+    124,
+  );
+  await redis.hset(
     keys.ownerWords,
     'wake',
     JSON.stringify({

@@ -107,12 +107,16 @@ export function createScriptedClaude(
   model: ScriptedModel,
   agent: NonNullable<StoryOptions['agent']> = {},
 ): NonNullable<WorkerChange['createAgent']> {
-  return async (owner, redis, secretsOf) =>
+  return async (owner, redis, secretsOf, home) =>
     createClaudeAgent({
       dataDir: pipeline.dataDir,
       owner,
       log: pipeline.log,
-      accounting: accountingOf(parseWorkerConfig({ ...pipeline.environment, PORT: '0' }), redis),
+      accounting: accountingOf(
+        parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),
+        redis,
+        home,
+      ),
       environment: { host: process.env, variablesOf: secretsOf },
       session: {
         chromium: await findChromium(process.env['PATH'] ?? ''),
@@ -151,9 +155,9 @@ export async function withStory(
       async (pipeline) => {
         const startWorker = (change: WorkerChange = {}) =>
           pipeline.startWorker({
-            createAgent: async (owner, redis, secretsOf) => {
+            createAgent: async (owner, ...rest) => {
               owners.push({ owner, dataDir: pipeline.dataDir });
-              return await createScriptedClaude(pipeline, model, agent)(owner, redis, secretsOf);
+              return await createScriptedClaude(pipeline, model, agent)(owner, ...rest);
             },
             ...worker,
             ...change,

@@ -6,7 +6,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { noTokens } from '../../shared/runtime/model-prices.ts';
 import { createModelRequests } from '../../shared/store/money/model-requests.ts';
 import type { OpenRequest } from '../../shared/store/money/model-requests.ts';
-import { createSpend } from '../../shared/store/money/spend.ts';
+import { createSpend, monthOf } from '../../shared/store/money/spend.ts';
 import {
   ann,
   aRequest,
@@ -325,7 +325,7 @@ test('a request to the model takes three Redis commands', async () => {
 
 test('what a dead boot has left open is counted as not settled, once; what a living worker has open is left alone', async () => {
   await withRedis(async (redis) => {
-    const requests = createModelRequests(redis);
+    const requests = createModelRequests(redis, 'east');
     const now = Date.now();
     const hour = 3600_000;
     const open = async (id: string, owner: string, at: number, turn = ''): Promise<OpenRequest> => {
@@ -334,7 +334,7 @@ test('what a dead boot has left open is counted as not settled, once; what a liv
         owner,
         conversation: ann,
         turn,
-        model: 'm',
+        model: 'a.model-v1:0',
         day,
         at,
         most: 9000,
@@ -380,6 +380,11 @@ test('what a dead boot has left open is counted as not settled, once; what a liv
       unsettled: 3,
       requests: 1,
     });
+    // The same by home and by model, whose name may have a colon.
+    const month = monthOf(day);
+    const same = { input: 3, output: 10, costUsd: 0.00112, requests: 1 };
+    expect(Object.fromEntries(await spend.homes(month))).toMatchObject({ east: same });
+    expect(Object.fromEntries(await spend.models(month))).toMatchObject({ 'a.model-v1:0': same });
     // What is not settled counts against the budget all the same.
     expect((await spend.budgetUse('t1', ann, day)).dayUsd).toBeCloseTo(0.0025, 9);
     expect(await requests.open({ ...begun, id: 'next' }, { turn: undefined, day: 2500 })).toBe(

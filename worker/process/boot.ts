@@ -44,9 +44,15 @@ import type { SessionLock } from './session-lock.ts';
 
 /**
  * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
- * connection; `secretsOf` are those of a conversation's person, for their commands.
+ * connection; `secretsOf` are those of a conversation's person, for their commands; `home` is the name
+ * of the worker's home, for which its requests to the model are counted.
  */
-export type CreateAgent = (owner: string, redis: Redis, secretsOf: SecretsOf) => Promise<Agent>;
+export type CreateAgent = (
+  owner: string,
+  redis: Redis,
+  secretsOf: SecretsOf,
+  home: string,
+) => Promise<Agent>;
 export type SecretsOf = (conversation: string) => Promise<Record<string, string>>;
 
 /**
@@ -182,7 +188,7 @@ export async function bootWorker(
     const secretsOf: SecretsOf = async (conversation) => valuesOf(await personOf(conversation));
     const agent = createLazyAgent(async () =>
       hideSecrets(
-        await createAgent(owner, redis, secretsOf),
+        await createAgent(owner, redis, secretsOf, place.name),
         { values: valuesOf, hidden },
         personOf,
         log,

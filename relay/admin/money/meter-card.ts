@@ -63,7 +63,7 @@ export function meterCard(
       ? []
       : [['A month without use', dollars(idleUsd, isPretend)] as [string, string]]),
   ];
-  const source = areUsual(fees) ? `fees of ${feesDate}` : 'fees by MESSAGE_FEES';
+  const source = areUsual(fees) ? `fees of ${feesDate}, Meta’s assumed` : 'fees by MESSAGE_FEES';
   return html`<section class="card" aria-label="Meters"><header><h2>Messages, computers, Redis</h2><span class="soft small">${source}; days are UTC</span></header><dl>${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
 }
 

@@ -10,7 +10,7 @@ import { meterCard } from './meter-card.ts';
 import type { Money } from './money.ts';
 import { amountBars, dayLabel, spendPlot } from './plot.ts';
 
-/** The money by day, person and model, with the month's projection. */
+/** The money by day, person, model and home, with the month's projection. */
 export function moneyPage(money: Money, prices: MeterPrices, frame: Frame): Html {
   const { days, byPerson, byModel, month, today, projectedUsd, replies } = money;
   const { isPretend } = frame;
@@ -63,11 +63,34 @@ ${meterCard(money.meters, prices, frame)}
     models.map(([model, use]) => [model, use.costUsd, counted(use.requests, 'request')]),
     isPretend,
   )}${models.length === 0 && adminEmpty('What each model costs stands here after the first answer of the month.')}</section></div>
+<div class="pair">${homeCard(money, prices, frame)}
 <section class="card"><header><h2>WhatsApp messages sent</h2><span class="soft small">since the beginning</span></header>${
     Object.keys(replies).length === 0
       ? adminEmpty('How many replies were sent, delivered and read stands here.')
       : html`<dl>${['queued', 'sent', 'delivered', 'read', 'parked', 'failed'].flatMap((status) => (replies[status] === undefined ? [] : [html`<dt>${status}</dt><dd>${replies[status]}</dd>`]))}</dl>`
-  }</section>`;
+  }</section></div>`;
+}
+
+/** What each home has cost this month: what its worker asked of the model, and its time awake. */
+function homeCard(
+  { byHome, meters }: Money,
+  { usdPerHour }: MeterPrices,
+  { isPretend }: Frame,
+): Html {
+  const { vmMs } = meters.month;
+  const homes = [...new Set([...byHome.keys(), ...vmMs.keys()])].map(
+    (home): [string, number, string] => {
+      const { costUsd, requests } = byHome.get(home) ?? { costUsd: 0, requests: 0 };
+      const hours = (vmMs.get(home) ?? 0) / 3600_000;
+      const about = `${counted(requests, 'request')}, ${hours.toFixed(2)} h awake`;
+      return [home, costUsd + hours * (usdPerHour ?? 0), about];
+    },
+  );
+  const parts = usdPerHour === undefined ? 'Claude’s part' : 'Claude and the computer';
+  return html`<section class="card"><header><h2>By home</h2><span class="soft small">this month, ${parts}</span></header>${amountBars(
+    homes.toSorted(([, a], [, b]) => b - a).slice(0, 50),
+    isPretend,
+  )}${homes.length === 0 && adminEmpty('What each computer costs stands here once one has been awake.')}</section>`;
 }
 
 function sorted(use: ReadonlyMap<string, ModelUse>): [string, ModelUse][] {

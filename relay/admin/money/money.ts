@@ -15,6 +15,8 @@ export type Money = {
   today: ModelUse;
   /** This month's use by model. */
   byModel: ReadonlyMap<string, ModelUse>;
+  /** This month's use by the home whose worker has sent the requests. */
+  byHome: ReadonlyMap<string, ModelUse>;
   /** What the month costs if its other days are as the past ones. */
   projectedUsd: number;
   /** How many replies have reached each status, of all time. */
@@ -36,12 +38,13 @@ export async function readMoney(
   zone: string,
 ): Promise<Money> {
   const today = dayOf(now, zone);
-  const [days, byPerson, [ofToday], byModel, { statuses }, meters, { grantedUsd }] =
+  const [days, byPerson, [ofToday], byModel, byHome, { statuses }, meters, { grantedUsd }] =
     await Promise.all([
       spend.days(today, 30),
       spend.use(monthOf(today)),
       spend.totals([today]),
       spend.models(monthOf(today)),
+      spend.homes(monthOf(today)),
       readReplyCounts(redis),
       createMeters(redis, () => now).read(dayOf(now)),
       spend.month(monthOf(today)),
@@ -52,6 +55,7 @@ export async function readMoney(
     byPerson,
     month,
     byModel,
+    byHome,
     today: ofToday?.use ?? totalUse(new Map()),
     projectedUsd: project(month.costUsd, clockTime(now, zone)),
     replies: statuses,

@@ -26,7 +26,7 @@ export const feesDate = '2026-11-30';
 /**
  * Twilio takes $0.005 for each message in and out (twilio.com/whatsapp/pricing); Meta takes nothing
  * for messages within the 24-hour window. For a template it takes what its rate card says for the
- * phone's country; $0.004 is an assumption, which the variable replaces.
+ * phone's country; $0.004 is an assumption, not looked up; the variable replaces it.
  */
 export const usualFees: MessageFees = {
   twilio: 0.005,

@@ -75,7 +75,7 @@ const openScript = loadScript(new URL('lua/model-open.lua', import.meta.url), {
 });
 
 const bookScript = loadScript(new URL('lua/model-book.lua', import.meta.url), {
-  keys: ['openRequests', 'daySums', 'monthSums', 'turnSums', 'modelSums'],
+  keys: ['openRequests', 'daySums', 'monthSums', 'turnSums', 'modelSums', 'homeSums'],
   args: ['id', 'amounts', 'state', 'most'],
 });
 
@@ -86,7 +86,8 @@ const orphanScript = loadScript(new URL('lua/model-orphans.lua', import.meta.url
 
 const Answer = z.enum(['open', 'day', 'turn', 'month', 'wait']);
 
-export function createModelRequests(redis: Redis): ModelRequests {
+/** `home` names the home whose worker sends the requests; '' counts them for no home. */
+export function createModelRequests(redis: Redis, home = ''): ModelRequests {
   const book = async (
     { id, day, turn, most }: OpenRequest,
     booking: Booking,
@@ -99,6 +100,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
         monthSums: keys.spend(monthOf(day)),
         turnSums: keys.spendTurn(turn),
         modelSums: keys.spendModels(monthOf(day)),
+        homeSums: keys.spendHomes(monthOf(day)),
       },
       args: { id, amounts: JSON.stringify(amountsOf(booking)), state, most },
     });
@@ -107,7 +109,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
     async open(request, limits) {
       const { id, conversation, turn, day, most } = request;
       // Lua would confuse an empty array and an empty object when it encodes them.
-      const newNote = JSON.stringify({ ...request, held: most, booked: { usd: 0 } });
+      const newNote = JSON.stringify({ ...request, home, held: most, booked: { usd: 0 } });
       const answer = await runScript(redis, openScript, {
         keys: {
           openRequests: keys.modelOpen,

@@ -90,8 +90,9 @@ export type Spend = {
   recount(now: number): Promise<void>;
   /** Each conversation's model usage in a period: a day or a month. */
   use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
-  /** Each model's usage in a month. */
+  /** Each model's usage in a month, and that of each home's worker. */
   models(month: string): Promise<ReadonlyMap<string, ModelUse>>;
+  homes(month: string): Promise<ReadonlyMap<string, ModelUse>>;
   /** A turn's usage over all of its attempts. */
   turn(turn: string): Promise<ModelUse>;
   budgetUse(turn: string, conversation: string, day: string): Promise<BudgetUse>;
@@ -226,6 +227,7 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
     },
     use: async (time) => useByName(await redis.hgetall(keys.spend(time))),
     models: async (month) => useByName(await redis.hgetall(keys.spendModels(month))),
+    homes: async (month) => useByName(await redis.hgetall(keys.spendHomes(month))),
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
     async budgetUse(turn, conversation, day) {
       const values = await runScript(redis, budgetUseScript, {
@@ -280,11 +282,11 @@ function parseHash(flat: string[]): Map<string, Spent> {
   return spending;
 }
 
-/** Parses a hash whose fields end in a colon and a name, by these names. */
+/** Parses a hash whose fields end in a colon and a name, which may have colons, by these names. */
 function useByName(hash: Record<string, string>): Map<string, ModelUse> {
   const byName = new Map<string, Record<string, string>>();
   for (const [key, value] of Object.entries(hash)) {
-    const [field = '', name = ''] = key.split(':');
+    const [, field = '', name = ''] = /^([^:]*):?(.*)$/s.exec(key) ?? [];
     byName.set(name, { ...byName.get(name), [field]: value });
   }
   return new Map([...byName].map(([name, fields]) => [name, parseUse(fields)]));

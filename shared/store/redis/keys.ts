@@ -258,8 +258,9 @@ export const keys = {
    */
   spend: (time: string): string => `${prefix}:spend:${time}`,
   spendTotal: (time: string): string => `${prefix}:spend-total:${time}`,
-  /** HASH that expires: each model's use in a month (`YYYY-MM`). */
+  /** HASH that expires: each model's use in a month (`YYYY-MM`), and each home's. */
   spendModels: (month: string): string => `${prefix}:spend-models:${month}`,
+  spendHomes: (month: string): string => `${prefix}:spend-homes:${month}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
   /**
    * HASH: this Redis's `identity`, a `count` that never goes back, and `since` when it applies (ISO

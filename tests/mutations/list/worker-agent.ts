@@ -119,6 +119,12 @@ export const agent = [
         why: 'what it would add is no field that is read; the guard keeps the script from failing',
       },
     ],
+    [
+      'a request counts for the home whose worker has sent it',
+      'addTo(homeSums, note.home, field, amount)',
+      'addTo(homeSums, nil, field, amount)',
+      { named: 'dead boot has left' },
+    ],
   ]),
   ...mutationsOf('shared/store/money/lua/model-orphans.lua', account, [
     [

@@ -1,21 +1,25 @@
 -- `amounts` is JSON of the amounts so far by field; `state` is open, settled or unsettled.
--- keys: openRequests, daySums, monthSums, turnSums, modelSums
+-- keys: openRequests, daySums, monthSums, turnSums, modelSums, homeSums
 -- args: id, amounts, state, most
 -- uses: model-sums, spend-lifetimes, entry
 local raw = redis.call('HGET', openRequests, id)
 if not raw then return 0 end
 local note = decode(raw)
 if not isNote(note) then return redis.call('HDEL', openRequests, id) end
--- The month's sums of each model; models have no colon in their names.
-local function addToModel(field, amount)
-  if amount == 0 or not note.model then return end
-  redis.call('HINCRBY', modelSums, field .. ':' .. note.model, string.format('%.0f', amount))
-  redis.call('EXPIRE', modelSums, sumLifetime)
+-- The month's sums by name: of each model and of each home.
+local function addTo(sums, name, field, amount)
+  if amount == 0 or type(name) ~= 'string' or name == '' then return end
+  redis.call('HINCRBY', sums, field .. ':' .. name, string.format('%.0f', amount))
+  redis.call('EXPIRE', sums, sumLifetime)
+end
+local function addByName(field, amount)
+  addTo(modelSums, note.model, field, amount)
+  addTo(homeSums, note.home, field, amount)
 end
 for field, amount in pairs(cjson.decode(amounts)) do
   local new = amount - (note.booked[field] or 0)
   add(note, field, new, daySums, monthSums, turnSums)
-  addToModel(field, new)
+  addByName(field, new)
   note.booked[field] = amount
 end
 if state == 'open' then
@@ -29,7 +33,7 @@ if state == 'unsettled' then
 end
 if (note.booked.out or 0) > 0 or (note.booked['in'] or 0) > 0 then
   add(note, 'requests', 1, daySums, monthSums, turnSums)
-  addToModel('requests', 1)
+  addByName('requests', 1)
 end
 redis.call('HDEL', openRequests, id)
 return 1
