@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { createFileStore } from '../../shared/store/files.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import { createThreads } from '../../shared/store/turns/thread.ts';
-import { createExporter } from '../../worker/export/export.ts';
+import type { ThreadEntry } from '../../shared/store/turns/thread.ts';
+import { createExporter, mostBytes } from '../../worker/export/export.ts';
 import { exportHtml, exportMarkdown } from '../../worker/export/export-document.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createLinkBrowser } from '../support/link-browser.ts';
@@ -142,10 +144,71 @@ test('a picture that does not fit, or is gone, is left out of an export and coun
     expect(await exporter.make(phone, 'UTC', signal)).toEqual({
       url: 'https://relay.example/link/x',
       messages: 3,
+      older: 0,
       missing: 2,
     });
     // Both files of it have taken the person's share.
     expect(await exporter.make(phone, 'UTC', signal)).toBeUndefined();
     await deliveries.close();
   });
+});
+
+test('an export is never too large: texts come before pictures, and the newest before the oldest', async () => {
+  const mega = 1024 * 1024;
+  const message = (index: number, text: string, pictures = 0): ThreadEntry => ({
+    kind: 'message',
+    id: `SM${index}`,
+    at: index,
+    state: 'answered',
+    turn: 't',
+    message: {
+      id: `SM${index}`,
+      conversation: phone,
+      at: new Date(index).toISOString(),
+      text,
+      media: Array.from({ length: pictures }, () => ({ url: `${index}`, type: 'image/png' })),
+      human: true,
+    },
+  });
+  const sizes: Record<string, number> = { '2': 8 * mega, '4': mega };
+  const fetched: string[] = [];
+  const put: Buffer[] = [];
+  const exporter = createExporter({
+    threads: {
+      read: async () => ({
+        entries: [
+          // Six times as long on the page.
+          message(0, '"'.repeat(5 * mega)),
+          message(1, 'first words'),
+          message(2, '', 1),
+          message(3, 'words '.repeat(mega * 2)),
+          message(4, 'last words', 1),
+        ],
+        before: undefined,
+      }),
+    },
+    files: {
+      ...createFileStore(new Proxy({} as Redis, {})),
+      put: async (bytes) => {
+        put.push(Buffer.from(bytes));
+        return { token: 'x', type: '', name: '', size: bytes.byteLength };
+      },
+    },
+    pages: { find: async () => undefined },
+    people: { idOf: async () => 'p-1' },
+    links: { add: async () => ({ token: 'x', expires: new Date() }) },
+    fetchMedia: async (url) => {
+      fetched.push(url);
+      return Buffer.alloc(sizes[url] ?? 0);
+    },
+    publicUrl: 'https://relay.example',
+  });
+  const made = await exporter.make(phone, 'UTC', new AbortController().signal);
+  expect(made).toMatchObject({ messages: 4, older: 1, missing: 1 });
+  expect(fetched).toEqual(['4', '2']);
+  expect(put.reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThanOrEqual(mostBytes);
+  for (const document of put.map(String)) {
+    expectInOrder(document, ['first words', 'left out: too large', 'words words', 'last words']);
+    expect(document.match(/data:image\/png/g)).toHaveLength(1);
+  }
 });

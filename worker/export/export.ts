@@ -9,11 +9,14 @@ import type { People } from '../../shared/store/people.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { ThreadEntry, Threads } from '../../shared/store/turns/thread.ts';
 import type { MediaFetch } from '../../shared/twilio/media.ts';
-import { exportHtml, exportMarkdown } from './export-document.ts';
+import { createSizeOf, exportHtml, exportMarkdown, isPicture } from './export-document.ts';
 import type { ExportEntry, ExportFile } from './export-document.ts';
 
-/** The address of an export, how much is in it, and how many pictures and files were left out. */
-export type Exported = { url: string; messages: number; missing: number };
+/**
+ * The address of an export, how many messages are in it, how many of the oldest found no room, and
+ * how many pictures were left out.
+ */
+export type Exported = { url: string; messages: number; older: number; missing: number };
 
 /** Gives a conversation as one Markdown and one HTML file, behind a link that works once. */
 export type Exporter = {
@@ -57,18 +60,19 @@ export function createExporter(parts: ExporterDeps): Exporter {
   };
   return {
     async make(conversation, timezone, signal) {
-      const entries: ExportEntry[] = [];
-      const room = { bytes: mostBytes, missing: 0 };
+      const drafts: Draft[] = [];
       for (const entry of await read(conversation)) {
         signal.throwIfAborted();
-        const said = await entryOf(parts, entry, room, signal);
-        if (said) entries.push(said);
+        const draft = await draftOf(parts, entry, signal);
+        if (draft) drafts.push(draft);
       }
+      const { kept, room } = fitTexts(drafts, createSizeOf(timezone));
+      const missing = await addPictures(kept, room, signal);
+      const entries = kept.map(({ said }) => said);
       const whole = { entries, timezone };
       const [markdown, html] = [exportMarkdown(whole), exportHtml(whole)].map((text) =>
         Buffer.from(text),
       ) as [Buffer, Buffer];
-      if (markdown.byteLength + html.byteLength > mostBytes) return undefined;
       try {
         const about = { type: 'text/markdown; charset=utf-8', name: 'conversation.md' };
         const first = await files.put(markdown, about, conversation);
@@ -83,7 +87,7 @@ export function createExporter(parts: ExporterDeps): Exporter {
           uses: 1,
         });
         const url = `${publicUrl}/link/${token}`;
-        return { url, messages: entries.length, missing: room.missing };
+        return { url, messages: entries.length, older: drafts.length - kept.length, missing };
       } catch (error) {
         if (error instanceof FileStoreFullError || error instanceof MemoryFullError)
           return undefined;
@@ -93,55 +97,111 @@ export function createExporter(parts: ExporterDeps): Exporter {
   };
 }
 
-/** What is left of the size, and how many pictures and files found no place. */
-type Room = { bytes: number; missing: number };
+/** An entry without its pictures, and how to get the bytes of each. */
+type Draft = { said: ExportEntry; pictures: { file: ExportFile; read: ReadBytes }[] };
+type ReadBytes = () => Promise<Buffer | undefined>;
+
+/** What both files have around the entries (bytes). */
+const aroundBytes = 4096;
+
+/** The newest entries that fit without their pictures, and the room that is left then (bytes). */
+function fitTexts(
+  drafts: readonly Draft[],
+  sizeOf: (entry: ExportEntry) => number,
+): { kept: Draft[]; room: number } {
+  let room = mostBytes - aroundBytes;
+  let from = drafts.length;
+  while (from > 0) {
+    const size = sizeOf((drafts[from - 1] as Draft).said);
+    if (size > room) break;
+    [room, from] = [room - size, from - 1];
+  }
+  return { kept: drafts.slice(from), room };
+}
+
+/** Adds the pictures that fit, the newest first. Returns how many are left out. */
+async function addPictures(
+  drafts: readonly Draft[],
+  mostSize: number,
+  signal: AbortSignal,
+): Promise<number> {
+  let [room, missing] = [mostSize, 0];
+  for (const { file, read } of drafts.flatMap(({ pictures }) => pictures).toReversed()) {
+    signal.throwIfAborted();
+    // What is already full needs no more pictures from Twilio.
+    const bytes = room > leastPicture ? await read() : undefined;
+    // Base64, in both files.
+    const size = bytes ? Math.ceil(bytes.byteLength / 3) * 8 + aroundPicture : 0;
+    if (bytes && size <= room) {
+      room -= size;
+      file.bytes = bytes;
+      delete file.missing;
+      continue;
+    }
+    missing += 1;
+    if (!bytes && room > leastPicture) file.missing = 'no longer kept';
+  }
+  return missing;
+}
+
+/** What a picture takes at least, and what both files have around its bytes (bytes). */
+const leastPicture = 500;
+const aroundPicture = 200;
+
+/** A file of an entry; one that is shown as a picture gets its bytes later. */
+function addFile(
+  { said, pictures }: Draft,
+  { name, type }: { name: string; type: string },
+  read: ReadBytes,
+): void {
+  const file: ExportFile = { name, type };
+  said.files.push(file);
+  if (!isPicture(type)) return;
+  file.missing = 'left out: too large';
+  pictures.push({ file, read });
+}
 
 /** An entry as it was said; undefined if it was never sent, or is no longer kept. */
-async function entryOf(
+async function draftOf(
   parts: ExporterDeps,
   entry: ThreadEntry,
-  room: Room,
   signal: AbortSignal,
-): Promise<ExportEntry | undefined> {
+): Promise<Draft | undefined> {
+  const { at } = entry;
   if (entry.kind === 'message') {
-    const { message, at } = entry;
+    const { message } = entry;
     if (!message) return undefined;
-    room.bytes -= sizeOf(message.text);
-    const files: ExportFile[] = [];
-    for (const [index, { url, type }] of message.media.entries())
-      files.push(
-        await withBytes({ name: `${kindOf(type)} ${index + 1}`, type }, room, async () =>
-          parts.fetchMedia(url, signal).catch(() => {
-            signal.throwIfAborted();
-            return undefined;
-          }),
-        ),
-      );
     const by = isFromPerson(message) ? 'You' : 'Not written by you';
-    return { at, by, text: textOf(message), choices: [], files, isUndelivered: false };
+    const text = textOf(message);
+    const draft: Draft = {
+      said: { at, by, text, choices: [], files: [], isUndelivered: false },
+      pictures: [],
+    };
+    for (const [index, { url, type }] of message.media.entries())
+      addFile(draft, { name: `${kindOf(type)} ${index + 1}`, type }, async () =>
+        parts.fetchMedia(url, signal).catch(() => {
+          signal.throwIfAborted();
+          return undefined;
+        }),
+      );
+    return draft;
   }
-  const { reply, at } = entry;
+  const { reply } = entry;
   if (!reply || reply.status === 'withdrawn') return undefined;
-  room.bytes -= sizeOf(reply.text);
   const page = await pageOf(parts, reply);
-  if (page !== undefined) room.bytes -= sizeOf(page);
-  const { file } = reply;
-  return {
+  const said: ExportEntry = {
     at,
     by: 'Sidepocket',
     text: reply.text,
     choices: reply.choices?.items.map(({ title }) => title) ?? [],
-    files: file
-      ? [await withBytes(file, room, async () => await readFile(parts.files, file.token))]
-      : [],
+    files: [],
     isUndelivered: reply.status === 'failed',
     ...(page === undefined ? {} : { page }),
   };
-}
-
-/** A text stands in both files, in one of them escaped. */
-function sizeOf(text: string): number {
-  return 3 * Buffer.byteLength(text) + 400;
+  const draft: Draft = { said, pictures: [] };
+  const { file } = reply;
+  if (file) addFile(draft, file, async () => await readFile(parts.files, file.token));
+  return draft;
 }
 
 function textOf({ text, location }: Message): string {
@@ -152,23 +212,6 @@ function textOf({ text, location }: Message): string {
 
 function kindOf(type: string): string {
   return type.split('/')[0] || 'file';
-}
-
-/** A picture with its bytes, if they are to be had and there is room: base64, in both files. */
-async function withBytes(
-  { name, type }: { name: string; type: string },
-  room: Room,
-  read: () => Promise<Buffer | undefined>,
-): Promise<ExportFile> {
-  if (!type.startsWith('image/')) return { name, type };
-  const bytes = await read();
-  const size = bytes ? Math.ceil(bytes.byteLength / 3) * 8 : 0;
-  if (bytes && size <= room.bytes) {
-    room.bytes -= size;
-    return { name, type, bytes };
-  }
-  room.missing += 1;
-  return { name, type, missing: bytes ? 'left out: too large' : 'no longer kept' };
 }
 
 async function readFile(files: FileStore, token: string): Promise<Buffer | undefined> {
