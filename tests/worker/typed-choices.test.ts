@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { Choices } from '../../shared/store/choices.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { OpenQuestion } from '../../worker/questions/question.ts';
@@ -192,9 +191,8 @@ test('a text is a tap only where the choices are the last thing said, and for a 
 
 test('where WhatsApp shows no buttons, each command’s choices are answered by text', async () => {
   await withPipeline({}, async (pipeline) => {
-    const { twin, redis } = pipeline;
-    twin.faults.set('content-refused', {});
-    const gate = Promise.withResolvers<void>();
+    pipeline.twin.faults.set('content-refused', {});
+    const [gate, working] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await pipeline.startWorker({
       answer: async (text, { workspace, beforeTool }, tool) => {
         if (text.startsWith('write ')) {
@@ -202,7 +200,10 @@ test('where WhatsApp shows no buttons, each command’s choices are answered by 
           tool('Write');
           writeFileSync(path.join(workspace, 'a.txt'), text);
         }
-        if (text === 'work') await gate.promise;
+        if (text === 'work') {
+          working.resolve();
+          await gate.promise;
+        }
         return `answer to ${text}`;
       },
     });
@@ -246,7 +247,7 @@ test('where WhatsApp shows no buttons, each command’s choices are answered by 
     await exchange('yes', 'answer to yes');
     // While Claude works: the question whether to stop.
     await pipeline.say('work');
-    await until('it works', async () => (await redis.hgetall(keys.conversation(phone)))['session']);
+    await working.promise;
     await exchange('stop that thing or not I wonder', 'Shall I stop what I am doing?');
     await exchange('1', 'Stopped');
     await exchange('/forget', 'Shall I forget everything?');
