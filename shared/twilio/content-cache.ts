@@ -10,6 +10,12 @@ export type Contents = {
   find(digest: string): Promise<{ sid: string } | 'refused' | undefined>;
   /** Stores the content of a definition, replacing an earlier one. */
   keep(digest: string, sid: string): Promise<void>;
+  /** Notes that the definition of a content has words that were said to this address. */
+  noteWords(address: string, digest: string, sid: string): Promise<void>;
+  /** The ids of the contents that were noted for an address. */
+  withWordsTo(address: string): Promise<string[]>;
+  /** Forgets a content that is deleted at Twilio. */
+  drop(address: string, sid: string): Promise<void>;
   /**
    * Remembers for the given seconds that Twilio refuses this definition; `every`: any definition.
    */
@@ -33,6 +39,16 @@ export function createContents(redis: Redis): Contents {
     async keep(digest, sid) {
       await redis.set(keys.content(digest), sid, 'EX', lifetime);
     },
+    async noteWords(address, digest, sid) {
+      await redis.hset(keys.contentsOf(address), sid, digest);
+    },
+    withWordsTo: (address) => redis.hkeys(keys.contentsOf(address)),
+    async drop(address, sid) {
+      const digest = await redis.hget(keys.contentsOf(address), sid);
+      if (digest !== null && (await redis.get(keys.content(digest))) === sid)
+        await redis.del(keys.content(digest));
+      await redis.hdel(keys.contentsOf(address), sid);
+    },
     async refuse(digest, seconds) {
       await redis.set(keys.contentRefused(digest), '1', 'EX', seconds);
     },
@@ -43,6 +59,7 @@ export function createContents(redis: Redis): Contents {
 export function createMemoryContents(now: () => number = Date.now): Contents {
   const made = new Map<string, string>();
   const refused = new Map<string, number>();
+  const noted = new Map<string, Map<string, string>>();
   const isRefused = (digest: string): boolean => (refused.get(digest) ?? -Infinity) > now();
   return {
     async find(digest) {
@@ -52,6 +69,15 @@ export function createMemoryContents(now: () => number = Date.now): Contents {
     },
     async keep(digest, sid) {
       made.set(digest, sid);
+    },
+    async noteWords(address, digest, sid) {
+      noted.set(address, (noted.get(address) ?? new Map()).set(sid, digest));
+    },
+    withWordsTo: async (address) => [...(noted.get(address)?.keys() ?? [])],
+    async drop(address, sid) {
+      const digest = noted.get(address)?.get(sid) ?? '';
+      if (made.get(digest) === sid) made.delete(digest);
+      noted.get(address)?.delete(sid);
     },
     async refuse(digest, seconds) {
       refused.set(digest, now() + seconds * 1000);

@@ -20,11 +20,12 @@ type Row = { id: string; item: string; description?: string };
 
 /**
  * A question in Twilio's form: a content, and the values of its variables. `digest` identifies the
- * definition.
+ * definition; `hasWords` tells that some words are in it, since no variable can hold them.
  */
 export type ContentForm = {
   digest: string;
   definition: ContentDefinition;
+  hasWords: boolean;
   values: Record<string, string>;
 };
 
@@ -65,15 +66,22 @@ export function defineContent(
   if (!tappable || body === '' || body.length > longestBody || hasBraces(body, tappable))
     return undefined;
   const values: Record<string, string> = {};
+  let hasWords = false;
   const place = (value: string): string => {
-    if (value === '' || unsafeValue.test(value)) return value;
+    if (value === '') return value;
+    if (unsafeValue.test(value)) {
+      hasWords = true;
+      return value;
+    }
     const name = String(Object.keys(values).length + 1);
     values[name] = value;
     return `{{${name}}}`;
   };
-  const lines = body
-    .split(/\r?\n/)
-    .map((line) => (Object.keys(values).length < mostBodyVariables ? place(line) : line));
+  const lines = body.split(/\r?\n/).map((line) => {
+    if (Object.keys(values).length < mostBodyVariables) return place(line);
+    hasWords ||= line !== '';
+    return line;
+  });
   const types = defineTypes(lines.join('\n'), tappable, place);
   const variables = Object.fromEntries(Object.keys(values).map((name) => [name, `value ${name}`]));
   const digest = createHash('sha256')
@@ -83,6 +91,7 @@ export function defineContent(
   return {
     digest,
     definition: { friendly_name: `sidepocket_${digest}`, language: 'en', variables, types },
+    hasWords,
     values,
   };
 }

@@ -1,5 +1,6 @@
 import { reportError } from '../runtime/errors.ts';
 import type { ErasedCopies } from '../delivery/messenger.ts';
+import type { Contents } from './content-cache.ts';
 
 export type CopyEraser = {
   /** The ids of the messages whose copies are erased. */
@@ -32,6 +33,33 @@ export async function eraseCopies({ sids, remove }: CopyEraser): Promise<ErasedC
   for (let index = 0; index < sids.length; index += atOnce)
     await Promise.all(sids.slice(index, index + atOnce).map(eraseOne));
   return erased;
+}
+
+/**
+ * Deletes what Twilio has of a person: the messages, and the contents that were noted for their
+ * address, which have words of questions that no variable could hold.
+ */
+export async function erasePerson(
+  address: string,
+  messages: CopyEraser,
+  { contents, remove }: { contents: Contents; remove: CopyEraser['remove'] },
+): Promise<ErasedCopies> {
+  const ofMessages = await eraseCopies(messages);
+  const ofContents = await eraseCopies({
+    sids: await contents.withWordsTo(address),
+    async remove(sid) {
+      await remove(sid).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+      });
+      await contents.drop(address, sid);
+    },
+  });
+  const reason = ofMessages.reason ?? ofContents.reason;
+  return {
+    gone: ofMessages.gone + ofContents.gone,
+    left: ofMessages.left + ofContents.left,
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 function isMissing(error: unknown): boolean {

@@ -7,14 +7,13 @@ import { createContentSender } from './content-sender.ts';
 import { createMemoryContents } from './content-cache.ts';
 import type { Contents } from './content-cache.ts';
 import type { Log } from '../runtime/log.ts';
-import { SendFailure } from '../delivery/messenger.ts';
 import type { FoundMessage, Messenger, Outgoing, Remembered } from '../delivery/messenger.ts';
 import { whatsappAddress } from '../runtime/person-address.ts';
-import { eraseCopies } from './erase-copies.ts';
+import { erasePerson } from './erase-copies.ts';
 import { refusalAction } from './error-codes.ts';
-import { reportError } from '../runtime/errors.ts';
 import { createTwilioRest, filterTime } from './rest.ts';
 import type { ListedMessage, ListedPage, TwilioRest } from './rest.ts';
+import { toSendFailure } from './send-failure.ts';
 import { lazy } from '../runtime/lazy.ts';
 
 export type TwilioAccount = {
@@ -31,9 +30,6 @@ export type TwilioAccount = {
  * outcome is unknown.
  */
 export const requestTimeoutMs = 15_000;
-
-/** Node's codes for an unreachable host: the request was certainly not processed. */
-const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
  * The Messenger for Twilio's REST API: uses its large SDK, loaded when first needed, except for the
@@ -101,8 +97,11 @@ export function createTwilioMessenger(
         if (!form) return await plain();
         return await ask(
           form,
-          (contentSid) =>
-            post(message, { contentSid, contentVariables: JSON.stringify(form.values) }, notAfter),
+          async (contentSid) => {
+            if (form.hasWords) await contents.noteWords(message.to, form.digest, contentSid);
+            const contentVariables = JSON.stringify(form.values);
+            return await post(message, { contentSid, contentVariables }, notAfter);
+          },
           plain,
         );
       }),
@@ -137,6 +136,9 @@ export function createTwilioMessenger(
       asked,
       listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
       remove: async (sid) => await (await connect()).client.messages(sid).remove(),
+      contents,
+      removeContent: async (sid) =>
+        await (await connect()).client.content.v1.contents(sid).remove(),
     }),
   };
 }
@@ -151,15 +153,17 @@ function isOlder(messages: ListedMessage[], since: Date): boolean {
 type ListingParts = {
   asked: <T>(work: () => Promise<T>) => Promise<T>;
   listMedia: (sid: string) => ReturnType<Remembered['media']>;
-  /** Deletes a message at Twilio. Throws as the SDK does. */
+  /** Deletes a message at Twilio, or a content. Throws as the SDK does. */
   remove: (sid: string) => Promise<unknown>;
+  removeContent: (sid: string) => Promise<unknown>;
+  contents: Contents;
 };
 
 function createListings(
   { number }: TwilioAccount,
   rest: TwilioRest,
   log: Log,
-  { asked, listMedia, remove }: ListingParts,
+  { asked, listMedia, remove, removeContent, contents }: ListingParts,
 ): Pick<Messenger, 'received' | 'receivedFrom' | 'sentTo' | 'undelivered' | 'eraseCopies'> {
   /** The pages of Twilio's list, loaded on demand. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
@@ -233,7 +237,7 @@ function createListings(
       ])
         for await (const { messages } of pages(query))
           for (const { sid, dateCreated } of messages) if (dateCreated <= until) sids.push(sid);
-      return await eraseCopies({ sids, remove });
+      return await erasePerson(person, { sids, remove }, { contents, remove: removeContent });
     },
 
     async *undelivered(since) {
@@ -345,26 +349,4 @@ async function listMedia(twilio: Twilio, sid: string): Promise<{ url: string; ty
     url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href,
     type: file.contentType,
   }));
-}
-
-/**
- * Maps the SDK's errors. A refusal has Twilio's code or an HTTP status; a failed connection is
- * definite; anything else (time-out, reset, an answer that is not JSON) leaves the outcome unknown
- * (twilio.com/docs/api/errors/20500).
- */
-function toSendFailure(error: unknown): SendFailure {
-  if (error instanceof SendFailure) return error;
-  const { message, code } = reportError(error);
-  const status =
-    error instanceof Error && 'status' in error && typeof error.status === 'number'
-      ? error.status
-      : undefined;
-  if (status !== undefined) {
-    const twilioCode = code && /^\d+$/.test(code) ? Number(code) : undefined;
-    return new SendFailure(refusalAction(twilioCode, status), message, twilioCode);
-  }
-  return new SendFailure(
-    code && unreached.has(code) ? 'later' : 'reconcile',
-    code ? `${code}: ${message}` : message,
-  );
 }

@@ -42,6 +42,25 @@ describe.each([
     });
   });
 
+  test('contents with words to somebody are known by the address until they are deleted', async () => {
+    await withContents(async (contents) => {
+      await contents.keep('a', 'HX1');
+      await contents.noteWords('+1', 'a', 'HX1');
+      await contents.keep('a', 'HX2');
+      await contents.noteWords('+1', 'a', 'HX2');
+      await contents.noteWords('+2', 'b', 'HX3');
+      expect((await contents.withWordsTo('+1')).toSorted()).toEqual(['HX1', 'HX2']);
+      await contents.drop('+1', 'HX1');
+      expect(await contents.find('a')).toEqual({ sid: 'HX2' });
+      await contents.drop('+1', 'HX2');
+      expect(await contents.find('a')).toBeUndefined();
+      expect([await contents.withWordsTo('+1'), await contents.withWordsTo('+2')]).toEqual([
+        [],
+        ['HX3'],
+      ]);
+    });
+  });
+
   test('a refusal of one definition or of all is believed for its time', async () => {
     await withContents(async (contents, later) => {
       await contents.keep('a', 'HX1');

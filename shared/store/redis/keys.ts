@@ -205,6 +205,8 @@ export const keys = {
    * STRINGs that expire: Twilio's content for a definition, and that it refuses one (or `every`).
    */
   content: (digest: string): string => `${prefix}:content:${digest}`,
+  /** HASH: contents whose definition has words said to an address: Twilio's id → digest. */
+  contentsOf: (address: string): string => `${prefix}:contents-of:${address}`,
   contentRefused: (digest: string): string => `${prefix}:content-refused:${digest}`,
   /** STRING: when the next message to this number may go out (ms since 1970). */
   pace: (number: string): string => `${prefix}:pace:${number}`,
