@@ -9,7 +9,7 @@ import { lookRows } from './looks-page.ts';
 import { spendPlot } from './money/plot.ts';
 import type { Overview, VmLine } from './overview.ts';
 import type { Spread } from '../metric-samples.ts';
-import { turnRow, waitingRow } from './turns/turn-row.ts';
+import { turnRow, waitingRows } from './turns/turn-row.ts';
 
 /** How many turns, and how many things that need a look, the overview shows. */
 const [mostTurns, mostLooks, mostPeople] = [8, 3, 3];
@@ -18,9 +18,7 @@ const [mostTurns, mostLooks, mostPeople] = [8, 3, 3];
 export function overviewPage(overview: Overview, frame: Frame, warning: string | undefined): Html {
   const { turns, waiting, spend, looks, versions } = overview;
   const { isPretend, mayWrite, token } = frame;
-  const fresh = waiting.flatMap(({ messages, dueAt }) =>
-    messages.map((message) => waitingRow(message, dueAt, frame)),
-  );
+  const fresh = waitingRows(waiting, frame);
   const rows = [...fresh, ...turns.map((turn) => turnRow(turn, frame))].slice(0, mostTurns);
   const total = spend.days.reduce((sum, { costUsd }) => sum + costUsd, 0);
   return html`<h1 class="hidden">Overview</h1>

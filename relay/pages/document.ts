@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { iconFile, logoMark } from '../admin/frame/icon.ts';
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8').trim();
 
-/** A green square, as on our other pages. */
-const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect x="1" y="1" width="14" height="14" rx="4" fill="#008069"/></svg>')}`;
+const icon = `data:image/svg+xml,${encodeURIComponent(iconFile)}`;
 
 const hashOf = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -66,7 +66,7 @@ export function writeDocument(document: {
 <style>${style}</style>
 </head>
 <body>
-<header class="about" lang="en"><span class="brand">Sidepocket</span>${about}</header>
+<header class="about" lang="en"><span class="brand">${logoMark}Sidepocket</span>${about}</header>
 <main dir="auto">
 ${body}
 </main>

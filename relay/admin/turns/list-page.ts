@@ -7,7 +7,7 @@ import type { Turn, TurnCursor, WaitingInbox } from '../../../shared/store/turns
 import type { HomeRecord } from '../../../shared/store/homes/registry.ts';
 import { nextAddress } from './list-query.ts';
 import type { ListQuery } from './list-query.ts';
-import { stateNames, turnRow, waitingRow } from './turn-row.ts';
+import { stateNames, turnRow, waitingRows } from './turn-row.ts';
 
 /** A page of the list; `people` are those who can be filtered by: conversation and name. */
 export type TurnListing = {
@@ -27,9 +27,7 @@ export function turnListPage(listing: TurnListing, frame: Frame): Html {
   const homeName = (turn: Turn): string | undefined =>
     homes.find(({ suffix }) => suffix === turn.home)?.name;
   const rows = [
-    ...waiting.flatMap(({ messages, dueAt }) =>
-      messages.map((message) => waitingRow(message, dueAt, frame)),
-    ),
+    ...waitingRows(waiting, frame),
     ...turns.map((turn) => turnRow(turn, frame, homeName(turn))),
   ];
   const isFiltered = [query.words, query.person, query.state, query.home, query.day].some(

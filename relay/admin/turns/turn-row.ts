@@ -4,7 +4,7 @@ import { clockWords, counted, dollars, durationWords } from '../frame/format-mea
 import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import type { Message } from '../../../shared/store/message.ts';
-import type { Turn, TurnState } from '../../../shared/store/turns/turn-list.ts';
+import type { Turn, TurnState, WaitingInbox } from '../../../shared/store/turns/turn-list.ts';
 import { messageTitle, turnTitle } from './message-title.ts';
 import { personTimes } from './turn-times.ts';
 
@@ -69,8 +69,15 @@ export function reasonWords(failure: string): string {
   return failure.replace(/^[a-z-]+: /, '');
 }
 
-/** A message that no turn has taken up yet, as a row. */
-export function waitingRow(message: Message, dueAt: number | undefined, frame: Frame): Html {
+/** The messages that no turn has taken up yet, as rows, the newest first like the turns. */
+export function waitingRows(inboxes: readonly WaitingInbox[], frame: Frame): Html[] {
+  return inboxes
+    .flatMap(({ messages, dueAt }) => messages.map((message) => ({ message, dueAt })))
+    .toSorted((one, other) => Date.parse(other.message.at) - Date.parse(one.message.at))
+    .map(({ message, dueAt }) => waitingRow(message, dueAt, frame));
+}
+
+function waitingRow(message: Message, dueAt: number | undefined, frame: Frame): Html {
   const { id, conversation, at } = message;
   const state = { state: 'waiting' as const, dueAt, conversation };
   return html`<li><a class="text" href="/admin/turns/${encodeURIComponent(id)}"><bdi>${messageTitle(message)}</bdi></a><span class="right">${stateTag(state, frame)}</span><span class="soft small wide">${personName(conversation, frame)} · ${ago(Date.parse(at), frame)}</span></li>`;
