@@ -11,7 +11,7 @@ import { signIn } from '../support/admin-client.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { password, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
-import { startWorkerProcess } from '../support/processes.ts';
+import { crash, startWorkerProcess } from '../support/processes.ts';
 import { withRedis } from '../support/redis.ts';
 import { settled } from '../support/settled.ts';
 import { texts } from '../support/story-bench.ts';
@@ -99,7 +99,7 @@ test('a message of which nothing is found, and which is sent again, is not settl
   });
 });
 
-test('the seconds of a home are those of its computer’s process', async () => {
+test('the seconds of a home are those of its computer’s processes, and those of a killed one are not settled', async () => {
   await withPipeline({}, async (bench) => {
     const meters = createMeters(bench.redis);
     const read = async () => (await meters.read(dayOf(Date.now()))).month;
@@ -110,10 +110,25 @@ test('the seconds of a home are those of its computer’s process', async () => 
     const ready = Date.now();
     const ending = Date.now();
     await worker.stop();
-    const { vmMs, unsettled } = await read();
-    expect(vmMs.get('east')).toBeGreaterThanOrEqual(counted + ending - ready);
-    expect(vmMs.get('east')).toBeLessThanOrEqual(Date.now() - spawned);
+    const [{ vmMs, unsettled }, ended] = [await read(), Date.now()];
+    const settledMs = vmMs.get('east') ?? 0;
+    expect(settledMs).toBeGreaterThanOrEqual(counted + ending - ready);
+    expect(settledMs).toBeLessThanOrEqual(ended - spawned);
     expect(unsettled.vmMs).toBe(0);
+    const killed = await startWorkerProcess(bench, { HOME_NAME: 'east' });
+    await until('its start', async () => ((await read()).vmMs.get('east') ?? 0) > settledMs);
+    const seenMs = ((await read()).vmMs.get('east') ?? 0) - settledMs;
+    await crash(killed);
+    const [again, started] = [await startWorkerProcess(bench, { HOME_NAME: 'east' }), Date.now()];
+    const lastMs = Date.now() - started;
+    await again.stop();
+    const after = await read();
+    // The killed one has settled nothing; it was awake for as long as was seen, at least.
+    expect(after.unsettled.vmMs).toBeGreaterThanOrEqual(seenMs);
+    expect(after.unsettled.vmMs).toBeLessThanOrEqual(Math.min(Date.now() - ended, vmNoteMs));
+    expect(after.vmMs.get('east')).toBeGreaterThanOrEqual(settledMs + lastMs);
+    const all = (after.vmMs.get('east') ?? 0) + after.unsettled.vmMs;
+    expect(all).toBeLessThanOrEqual(Date.now() - spawned);
   });
 });
 
@@ -141,6 +156,8 @@ test('a VM counts from its start to its end; what a kill leaves open is not sett
     expect((await read()).vmMs.get('east')).toBe(152_500);
     now += 7200_000;
     expect((await read()).vmMs.get('east')).toBe(92_500);
+    // Also before it is started again, if it ever is.
+    expect((await read()).unsettled.vmMs).toBe(vmNoteMs);
     const next = await meters.startVm('w', 'east', now);
     expect((await read()).unsettled.vmMs).toBe(vmNoteMs);
     await killed.end();

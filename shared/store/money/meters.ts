@@ -118,9 +118,11 @@ function parseSums(
   }
   for (const [worker, value] of Object.entries(open)) {
     const [, home = '', since] = /^(\S*) (\d+)$/.exec(value) ?? [];
-    // What was killed is not awake any more: its start is settled by the next one.
-    if (worker === 'redis' || since === undefined || now - Number(since) > 2 * vmNoteMs) continue;
-    add(home, now - Math.max(Number(since), begins));
+    if (worker === 'redis' || since === undefined) continue;
+    // What was killed is not awake any more: how long it was is not known, and its next start notes
+    // as much.
+    if (now - Number(since) > 2 * vmNoteMs) openMs += Number(since) >= begins ? vmNoteMs : 0;
+    else add(home, now - Math.max(Number(since), begins));
   }
   return {
     messages: Object.fromEntries(
