@@ -63,6 +63,12 @@ test('a link leads out by its target, by way of other links, and not when it lea
   // By its words alone the second stays within.
   expect(out({ 'a/b': '..', c: 'a/b/../x' })).toEqual(['c']);
   expect(out({ a: 'b', b: 'a', c: `${home}/../x` })).toEqual(['c']);
+  // Each is followed once: forty of these alone would otherwise take minutes.
+  const far = Array.from({ length: 500 }, (_, index) => [
+    `l${index}`,
+    `l${index + 1}/${'a/'.repeat(2000)}`,
+  ]);
+  expect(out(Object.fromEntries([...far, ['l500', '..']]))).toHaveLength(501);
 });
 
 test('only a complete snapshot counts, and the newest of those before a moment', async () => {
@@ -246,6 +252,16 @@ const hostile: Record<string, Member[]> = {
   'a hard link within': [{ name: 'a' }, { name: 'b', type: '1', link: 'a' }],
   'a pipe': [{ name: 'a', type: '6' }],
   'a device': [{ name: 'a', type: '3' }],
+  'a block device': [{ name: 'a', type: '4' }],
+  'an absolute name in an extended header': [
+    { name: 'x', type: 'x', content: '33 path=/tmp/sidepocket-hostile\n' },
+    { name: 'a' },
+  ],
+  'a way up in an extended header': [
+    { name: 'x', type: 'x', content: '17 path=../../up\n' },
+    { name: 'a' },
+  ],
+  'a link in place of the home itself': [{ name: '.', type: '2', link: '/etc' }],
 };
 
 test.skipIf(noLinux !== '')(
@@ -274,9 +290,21 @@ test.skipIf(noLinux !== '')(
       expect(await beside(disk)).toEqual([]);
       expect(await readFile('/tmp/sidepocket-hostile').catch(() => 'none')).toBe('none');
 
-      await plain.plant('p-1', whole, noon + second);
-      await restore(plain, disk, home);
-      expect(await disk.sh(home, 'cat home/*')).toBe('new');
+      // The home is its person's alone, whatever mode the archive has for it; what links are called
+      // does not matter, nor that the earlier home has what its person may not read.
+      const odd = makeTar([
+        { name: './', type: '5', mode: '0000777' },
+        { name: 'home', type: '5' },
+        { name: 'home/a', content: 'new' },
+        { name: '-rf', type: '2', link: '/etc' },
+        { name: 'a\n/etc', type: '2', link: '/etc' },
+      ]);
+      await disk.sh(home, 'mkdir home/closed; touch home/closed/in; chmod 000 home/closed');
+      await plain.plant('p-1', odd, noon + second);
+      expect((await restore(plain, disk, home)).toSorted()).toEqual(['-rf', 'a\n/etc']);
+      expect(await disk.sh(home, 'cat home/a; stat -c " %a" .; ls -Aq')).toBe('new 700\na?\nhome');
+      const [aside = ''] = await beside(disk);
+      expect(await disk.sh(home, `cd ../${aside}/home; chmod 700 closed; ls closed`)).toBe('in');
     });
   },
 );
@@ -353,6 +381,12 @@ test.skipIf(noLinux !== '')(
       expect(await other.sh(there, 'cat claude/a; find . -type f | sort')).toBe(
         'said\n./claude/a\n./home/b\n./zoo/c',
       );
+      // The worker holds names and targets: there is room for one of these.
+      await disk.sh(home, 'long=$(printf %04000d 0); for to in 1 2; do ln -s $long zoo/$to; done');
+      const linked = await take(plain, home, noon + 2 * second, {
+        limits: { bytes: 100, files: 30 },
+      });
+      expect(linked.snapshot?.leftOut).toMatch(/^zoo\/large, zoo\/[12]$/);
     });
   },
 );

@@ -19,6 +19,8 @@ const Note = z.object({
   tidiedAt: z.number().optional(),
   /** How often the person had moved when these files became theirs here. */
   epoch: z.number().optional(),
+  /** The name that the files get when they are set aside, once the owner knows it. */
+  left: z.string().optional(),
 });
 export type Note = z.output<typeof Note>;
 

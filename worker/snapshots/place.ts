@@ -58,7 +58,9 @@ export function createPlace(homes: Pick<Homes, 'users' | 'dataDir'>): Place {
       await run(placer(home), '[ ! -e "$2" ] && exec mv -T -- "$1" "$2"', [at(from), at(to)]);
     },
     async hasFiles(home, name) {
-      const script = '[ ! -d "$1" ] || find "$1" -mindepth 1 ! -type d -print -quit';
+      // A directory that its owner may not read has files as far as can be known.
+      const script =
+        '[ ! -d "$1" ] || find "$1" -mindepth 1 ! -type d -print -quit 2> /dev/null || echo closed';
       return (await run(home.user, script, [at(name)])) !== '';
     },
   };

@@ -132,8 +132,9 @@ async function unpack(
 }
 
 async function refuseSpecial({ user }: Home, directory: string): Promise<void> {
+  // An archive may say what the mode of the home itself is, which is its person's alone.
   const script =
-    'cd "$1" && find . ! -type f ! -type d ! -type l -print -quit && find . -type f -links +1 -print -quit';
+    'chmod 700 "$1" && cd "$1" && find . ! -type f ! -type d ! -type l -print -quit && find . -type f -links +1 -print -quit';
   const { code, output } = await runAsAgentOrOwn(user, script, [directory], longPatience);
   const found = output.toString('utf8').trim();
   if (code !== 0 || found !== '') throw new RefusedSnapshot('it has a special file or a hard link');

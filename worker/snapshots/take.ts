@@ -49,7 +49,7 @@ export async function takeSnapshot(
       at,
       files: inventory.taken.length,
       bytes: inventory.taken.reduce((sum, { bytes }) => sum + bytes, 0),
-      leftOut: nameLeftOut([...inventory.leftOut, ...unread]),
+      leftOut: nameLeftOut([...new Set([...inventory.leftOut, ...unread])]),
     },
   };
 }

@@ -58,7 +58,18 @@ export const snapshots = [
     ],
   ]),
   ...mutationsOf('worker/snapshots/inventory.ts', taken, [
-    ['entries beyond the limit are left out', 'if (entries.length < most) {', 'if (true) {', limit],
+    [
+      'entries beyond the limit are left out',
+      'if (entries.length < most && text <= room) {',
+      'if (text <= room) {',
+      limit,
+    ],
+    [
+      'names and targets beyond the room for them are left out',
+      'if (entries.length < most && text <= room) {',
+      'if (entries.length < most) {',
+      limit,
+    ],
     ['the largest files make room', 'other.bytes - one.bytes', 'one.bytes - other.bytes', fit],
     [
       'bytes beyond the limit are left out',
@@ -78,6 +89,7 @@ export const snapshots = [
   ]),
   ...mutationsOf('worker/snapshots/restore.ts', taken, [
     ['special files are refused', 'await refuseSpecial(home, directory);', '', refused],
+    ['a home is its person’s alone', 'chmod 700 "$1" && cd "$1"', 'cd "$1"', refused],
     ['hard links are refused', ' && find . -type f -links +1 -print -quit', '', refused],
     [
       'names that lead out are refused',
@@ -111,14 +123,15 @@ export const snapshots = [
     ],
   ]),
   ...mutationsOf('worker/snapshots/leads-out.ts', taken, [
-    ['a way up leads out', 'if (at.pop() === undefined) return true;', 'at.pop();', leads],
+    ['a way up leads out', "if (below === 0 && entry.up === undefined) return 'out';", '', leads],
     ['a neighbour’s home is outside', '`${directory}${path.sep}`', 'directory', leads],
     [
       'a loop ends',
-      'if (hops > mostHops) return false;',
-      'if (hops > mostHops) return true;',
+      "open.has(link) ? 'nowhere' : ends.get(link)",
+      "ends.get(link) ?? (open.has(link) ? 'out' : undefined)",
       leads,
     ],
+    ['a link is followed once', 'ends.has(first) ? [] :', '', leads],
   ]),
   ...mutationsOf('worker/snapshots/restores.ts', restored, [
     ['a home behind its snapshot is restored', 'onDisk < inRedis', 'false', needs],
