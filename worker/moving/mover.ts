@@ -15,9 +15,13 @@ export type Mover = {
    * Returns how long their turn is put off before the next look (ms).
    */
   see(conversation: string): Promise<number>;
-  /** Sets aside what this disk has of people who have another home by now. Never throws. */
+  /**
+   * Sets aside what this disk has of people who have another home by now, once the owner knows
+   * under which names. Never throws.
+   */
   fence(): Promise<void>;
-  stop(): void;
+  /** Takes nothing on any more; what is being set aside is waited for. */
+  stop(): Promise<void>;
 };
 
 /** How long a turn is put off at first, and at most (ms): the end of the move calls it at once. */
@@ -86,6 +90,28 @@ export function createMover(parts: MovingDeps): Mover {
         await stores.turns.promote(conversation);
   };
 
+  const fence = async (): Promise<void> => {
+    try {
+      const moved: { id: string; epoch: number; left: string }[] = [];
+      for (const home of await boot.homes.list()) {
+        const person = await people.get(home.person);
+        if (!person || person.epoch === 0 || person.home === boot.place.name) continue;
+        for (const conversation of person.conversations) await boot.agent.release(conversation);
+        const left = await aside.nameLeft(person.id, person.epoch);
+        if (left !== undefined) moved.push({ id: person.id, epoch: person.epoch, left });
+      }
+      if (moved.length === 0) return;
+      const names = moved.map(({ left }) => left);
+      // First: a process that ends in between does this again, with the same names.
+      await tellOwner(`left${boot.place.suffix}`, setAsideWords(boot.place.name, names));
+      for (const { id, epoch } of moved) await aside.setAside(id, epoch);
+      log.warn({ left: names }, 'set aside files of people who have another home by now');
+    } catch (error) {
+      log.warn({ err: error }, 'could not look for people who have another home by now');
+    }
+  };
+  let fencing: Promise<void> = Promise.resolve();
+
   return {
     async see(conversation) {
       const { id } = await people.of(conversation);
@@ -99,25 +125,13 @@ export function createMover(parts: MovingDeps): Mover {
       }
       return Math.min(firstMs * 4 ** (failures.get(id) ?? 0), lastMs);
     },
-    async fence() {
-      try {
-        const left: string[] = [];
-        for (const home of await boot.homes.list()) {
-          const person = await people.get(home.person);
-          if (!person || person.epoch === 0 || person.home === boot.place.name) continue;
-          for (const conversation of person.conversations) await boot.agent.release(conversation);
-          const name = await aside.setAside(person.id, person.epoch);
-          if (name !== undefined) left.push(name);
-        }
-        if (left.length === 0) return;
-        log.warn({ left }, 'set aside files of people who have another home by now');
-        await tellOwner(`left${boot.place.suffix}`, setAsideWords(boot.place.name, left));
-      } catch (error) {
-        log.warn({ err: error }, 'could not look for people who have another home by now');
-      }
+    fence() {
+      fencing = fencing.then(fence);
+      return fencing;
     },
-    stop() {
+    async stop() {
       isStopped = true;
+      await fencing;
     },
   };
 }

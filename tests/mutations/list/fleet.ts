@@ -258,7 +258,7 @@ export const fleet = [
   ...mutationsOf('worker/moving/aside.ts', steps, [
     [
       'files of this stay are not set aside',
-      'if (own >= epoch) return undefined;',
+      'if ((note.epoch ?? 0) >= epoch) return false;',
       '',
       {
         why: 'it is looked before the lock as well, and two processes seldom come between',
@@ -270,6 +270,15 @@ export const fleet = [
       '',
       { named: 'dead home' },
     ],
+  ]),
+  ...mutationsOf('worker/moving/mover.ts', steps, [
+    [
+      'the owner knows what is set aside before it is',
+      'await tellOwner(`left${boot.place.suffix}`, setAsideWords(boot.place.name, names));',
+      '',
+      { named: 'dead home' },
+    ],
+    ['a worker that stops sets aside to the end', 'await fencing;', '', { named: 'dead home' }],
   ]),
   ...mutationsOf('worker/moving/arriving.ts', steps, [
     [
