@@ -272,8 +272,8 @@ export const agent = [
     ],
   ]),
   ...mutationsOf('worker/agent/claude/local-command.ts', 'tests/worker/local-command.test.ts', [
-    ['a sentence with a slash is kept one', 'name === undefined || isCommand', 'true'],
-    ['an alias is a command', " || one.aliases?.includes(name ?? '')", ''],
+    ['a sentence with a slash is kept one', 'isKnown && !ofTheChat.has(name)', 'true'],
+    ['an alias is a command', ' || one.aliases?.includes(name)', ''],
     [
       'the text beside a picture is kept, too',
       '{ ...block, text: keepSentence',
