@@ -13,6 +13,74 @@ const mendScript = loadScript(new URL('lua/mend-job.lua', import.meta.url), {
   rest: 'changes',
 });
 
+/** BullMQ's names for the keys of a queue. */
+const placeNames = {
+  meta: 'meta',
+  counter: 'id',
+  waiting: 'wait',
+  paused: 'paused',
+  active: 'active',
+  delayed: 'delayed',
+  prioritized: 'prioritized',
+  marker: 'marker',
+  completed: 'completed',
+  failed: 'failed',
+  stalled: 'stalled',
+  schedulers: 'repeat',
+  events: 'events',
+  limiter: 'limiter',
+  byPriority: 'pc',
+} as const;
+
+const mendPlacesScript = loadScript(new URL('lua/mend-places.lua', import.meta.url), {
+  keys: [
+    'meta',
+    'counter',
+    'waiting',
+    'paused',
+    'active',
+    'delayed',
+    'prioritized',
+    'marker',
+    'completed',
+    'failed',
+    'stalled',
+    'schedulers',
+    'events',
+    'limiter',
+    'byPriority',
+  ],
+  args: [],
+});
+
+/**
+ * Moves those keys of a queue aside that are of another type than BullMQ's: every step of BullMQ
+ * fails at them. What they held is found again by what waits without a job.
+ */
+export async function mendPlaces(redis: Redis, queue: string): Promise<void> {
+  const key = (name: keyof typeof placeNames): string => keys.job(queue, placeNames[name]);
+  await runScript(redis, mendPlacesScript, {
+    keys: {
+      meta: key('meta'),
+      counter: key('counter'),
+      waiting: key('waiting'),
+      paused: key('paused'),
+      active: key('active'),
+      delayed: key('delayed'),
+      prioritized: key('prioritized'),
+      marker: key('marker'),
+      completed: key('completed'),
+      failed: key('failed'),
+      stalled: key('stalled'),
+      schedulers: key('schedulers'),
+      events: key('events'),
+      limiter: key('limiter'),
+      byPriority: key('byPriority'),
+    },
+    args: {},
+  });
+}
+
 /** What BullMQ parses of a job or counts on with. */
 const json = ['data', 'opts', 'progress', 'parent'] as const;
 const counts = ['ats', 'atm', 'stc', 'ic'] as const;
@@ -53,6 +121,7 @@ export async function mendJobs(
   queue: string,
   where: 'everywhere' | 'active' = 'everywhere',
 ): Promise<number> {
+  await mendPlaces(redis, queue);
   const conversationsByJob = lazy(() => readConversations(redis, queue));
   let count = 0;
   const mend = async (

@@ -8,6 +8,7 @@ import { keys, prefix } from './redis/keys.ts';
 import type { HomeSuffix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, usualRetentionDays } from './redis/retention.ts';
+import { isUnreadableJob, mendPlaces } from './mend-jobs.ts';
 import { untilKnown } from './redis/script.ts';
 import type { ScriptCall } from './redis/script.ts';
 import { callScript, callsToAdd, runTransaction } from './redis/transaction.ts';
@@ -154,7 +155,14 @@ function createConversationQueue<Data extends { conversation: string }>(
   ): Promise<string> => {
     const client = await queue.getBackend().client;
     const add = (job: Job<Data>): Promise<string> => untilKnown(() => job.addJob(client));
-    return await withJob(queue, conversation, id, add, delay);
+    const addOnce = (): Promise<string> => withJob(queue, conversation, id, add, delay);
+    try {
+      return await addOnce();
+    } catch (error) {
+      if (!isUnreadableJob(error)) throw error;
+      await mendPlaces(redis, queue.name);
+      return await addOnce();
+    }
   };
   const attempt = async (
     home: HomeSuffix,
@@ -180,6 +188,7 @@ function createConversationQueue<Data extends { conversation: string }>(
     if (failure) throw failure;
     const reply = scriptReply[1];
     if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
+    if (isUnreadableJob(jobReply[0])) await mendPlaces(redis, queue.name);
     const isWanted = wantsJob(reply) && homeNamedBy(reply) === undefined;
     return { reply, job: isWanted ? await addTo(queue, conversation, id) : '' };
   };

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
-import { keys } from '../../shared/store/redis/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
@@ -85,6 +85,43 @@ test('whatever is left of a job, its turn is worked and its replies are sent, an
       );
     // The two jobs that were no hash.
     expect(await redis.llen(keys.dead)).toBe(2);
+  });
+});
+
+/** BullMQ's keys of a queue, beside its jobs. */
+const places =
+  'meta id wait paused active delayed prioritized marker completed failed stalled events'.split(
+    ' ',
+  );
+
+test('a key of BullMQ’s that is of another type holds nothing up: it is moved aside, also where a worker sleeps', async () => {
+  await withPipeline({}, async ({ redis, say, replies, startWorker }) => {
+    const answered = async (text: string): Promise<unknown> =>
+      await until(`the answer to ${text}`, () =>
+        replies().some((reply) => reply.text === `answer to ${text}`),
+      );
+    const spoil = async (place: string): Promise<void> => {
+      for (const queue of ['turns', 'deliveries']) {
+        const key = keys.job(queue, place);
+        const isHash = (await redis.type(key)) === 'hash';
+        await redis.multi().del(key).exec();
+        await (isHash ? redis.set(key, 'x') : redis.hset(key, 'x', 'x'));
+      }
+    };
+    await spoil('events');
+    await say('asleep');
+    await startWorker();
+    await answered('asleep');
+    for (const place of places) {
+      await spoil(place);
+      await say(place);
+      await answered(place);
+    }
+    const texts = replies().map(({ text }) => text);
+    expect(texts).toEqual(['asleep', ...places].map((text) => `answer to ${text}`));
+    expect(await redis.type(`${prefix}:unreadable:turns:meta`)).toBe('string');
+    // A job's number is in the names of its replies: none is given out again.
+    expect(Number(await redis.get(keys.job('turns', 'id')))).toBeGreaterThan(1e9);
   });
 });
 

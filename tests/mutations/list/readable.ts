@@ -331,6 +331,30 @@ export const readable = [
       { named: 'schedule' },
     ],
   ]),
+  ...mutationsOf('shared/store/queues.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'a message is taken in where a key of BullMQ is of another type',
+      'if (isUnreadableJob(jobReply[0])) await mendPlaces(redis, queue.name);',
+      '',
+      { named: 'key of BullMQ' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/mend-jobs.ts', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'a worker mends the keys of BullMQ as well',
+      'await mendPlaces(redis, queue);',
+      '',
+      { named: 'key of BullMQ' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/mend-places.lua', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'no number of a job is given out again',
+      `redis.call('SET', counter, redis.call('TIME')[1])`,
+      `redis.call('SET', counter, 0)`,
+      { named: 'key of BullMQ' },
+    ],
+  ]),
   ...mutationsOf('shared/store/lua/mend-job.lua', 'tests/worker/unreadable-jobs.test.ts', [
     ['a key that is no hash leaves the queue', `redis.call('LREM', active, 0, id)`, ''],
     ['a key that is no hash is removed', `return redis.call('DEL', job)`, 'return 1'],
