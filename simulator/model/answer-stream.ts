@@ -31,7 +31,7 @@ function* streamEvents(message: AssistantMessage): Generator<StreamEvent> {
 /**
  * Writes a streamed answer.
  * @param deltaMs milliseconds before each piece of content
- * @param cut closes the connection in the middle of the content
+ * @param cut closes the connection in the middle of the last block
  * @param onWritten gets each event once it is written
  * @throws AbortError when `signal` fires
  */
@@ -54,8 +54,9 @@ export async function writeStream(
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
   });
+  const last = message.content.length - 1;
   for (const event of streamEvents(message)) {
-    if (cut && event.type === 'content_block_stop') {
+    if (cut && event.type === 'content_block_stop' && event['index'] === last) {
       // Ending the socket lets the written data arrive; the missing last chunk shows the reader
       // that the answer is incomplete.
       response.socket?.end();

@@ -35,6 +35,15 @@ const find: Story = {
   ],
 };
 
+/** `look once`: says something beside a command that ends at once. */
+const look: Story = {
+  matches: (asked) => asked === 'look once',
+  next: ({ results }) =>
+    results.length > 0
+      ? text('All done.')
+      : [...text('Found: a typo.'), ...callTool('Bash', { command: 'true' })],
+};
+
 /** `unsafe`: the safeguards stop the answer, also when Claude Code asks once more. */
 const unsafe: Story = {
   matches: (asked) => asked === 'unsafe' || asked.startsWith('Your response above was stopped'),
@@ -60,7 +69,7 @@ let last: RunningTurn | undefined;
 beforeAll(async () => {
   bench = await openClaudeAgent({
     modelPatienceMs: patienceMs,
-    model: { stories: [goesOn, gate, find, unsafe] },
+    model: { stories: [goesOn, gate, find, look, unsafe] },
   });
   workspace = await bench.workspace('15551230001');
 });
@@ -245,6 +254,14 @@ test('a passing trouble is told as such and does not end the turn', async () => 
   expect(await turn.ended).toBeUndefined();
   expect(turn.events).toContainEqual({ kind: 'retrying', reason: 'overloaded' });
   expect(turn.answers().map((answer) => answer.text)).toEqual(['it worked']);
+  // A stream that is cut behind a whole text: Claude Code asks again, with that text or without it.
+  bench.model.faults.cut = 1;
+  const cut = goOn('look once');
+  expect(await cut.ended).toBeUndefined();
+  const said = cut
+    .answers()
+    .flatMap(({ text: words, earlier = [] }) => [...earlier.map((part) => part.text), words]);
+  expect(said.join('\n').split('Found: a typo.')).toHaveLength(2);
 });
 
 test(
