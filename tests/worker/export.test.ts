@@ -81,7 +81,7 @@ test('an export holds what was said by both sides, in order, with pictures, behi
 test('pictures for which there is no room, and what was not delivered, are named', async () => {
   const at = Date.UTC(2026, 10, 30, 14, 2);
   const base = { at, text: 'words', choices: ['Yes', '[No]'], files: [], isUndelivered: false };
-  const missing = { name: 'big].png', type: 'image/png', missing: 'left out: too large' };
+  const missing = { name: 'big]"><b>.png', type: 'image/png', missing: 'left out: too large' };
   const whole = {
     timezone: 'Europe/Berlin',
     entries: [
@@ -97,7 +97,7 @@ words
 
 ### Sidepocket, 30 Nov 2026, 15:02 Europe/Berlin (not delivered)
 
-[big .png] (left out: too large)
+[big "><b>.png] (left out: too large)
 
 words
 
@@ -105,7 +105,7 @@ words
 
 # All
 `);
-  expect(exportHtml(whole)).toContain('big].png (left out: too large)');
+  expect(exportHtml(whole)).toContain('big]&quot;&gt;&lt;b&gt;.png (left out: too large)');
 });
 
 test('a picture that does not fit, or is gone, is left out of an export and counted', async () => {
@@ -151,6 +151,12 @@ test('a picture that does not fit, or is gone, is left out of an export and coun
     expect(await exporter.make(phone, 'UTC', signal)).toBeUndefined();
     await deliveries.close();
   });
+});
+
+test('an export of nothing is a document without messages', () => {
+  const nothing = { entries: [], timezone: 'UTC' };
+  expect(exportMarkdown(nothing)).toBe('# Sidepocket: our conversation\n\n\n');
+  expect(exportHtml(nothing)).toContain('<h1>Our conversation</h1>');
 });
 
 test('an export is never too large: texts come before pictures, and the newest before the oldest', async () => {

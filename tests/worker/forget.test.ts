@@ -35,7 +35,7 @@ import { createSecrets } from '../../worker/secrets/secrets.ts';
 import { createHidden } from '../../worker/secrets/hidden.ts';
 import { createRestic } from '../../worker/snapshots/restic.ts';
 import { createPlace } from '../../worker/snapshots/place.ts';
-import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
 import { noRestic } from '../support/snapshot-bench.ts';
@@ -329,7 +329,14 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
     expect(await bench.forgetting().run({ ...yes, token: 'ffffffffffff' })).toBeUndefined();
     expect(await redis.zcard(keys.thread(phone))).toBeGreaterThan(0);
     const killed: string[] = [];
+    // A backfill that runs meanwhile finds what no webhook has brought.
+    const accept = createIntake(stores.turns);
+    const sender = { address: phone, conversation: phone, proven: [], rivals: [], missed: true };
+    const missed: ReturnType<typeof accept>[] = [];
     const kill: OnStep = (step, moment) => {
+      const id = `SM${String(missed.length).padStart(32, '0')}`;
+      const message = { id, conversation: phone, at: by.at, text: marker(90_010), media: [] };
+      if (step !== 'since') missed.push(accept(message, sender));
       const name = `${step} ${moment}`;
       if (killed.includes(name)) return;
       killed.push(name);
@@ -344,6 +351,9 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
         .run(yes)
         .catch(() => undefined);
     expect(killed).toHaveLength(20);
+    expect(new Set((await Promise.all(missed)).map(({ outcome }) => outcome))).toEqual(
+      new Set(['refused']),
+    );
     expect(outcomes?.get('home')).toEqual({ done: '' });
     expect([...(outcomes ?? [])].flatMap(([step, one]) => ('failed' in one ? [step] : []))).toEqual(
       [],
@@ -356,6 +366,15 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
     const other = { ...yes, by: { ...by, id: `SM${'b'.repeat(32)}` } };
     expect(await bench.forgetting().run(other)).toBeUndefined();
     expect(await stores.people.idOf(phone)).toMatch(/^p-/);
+    // A person of whom nothing is known has nothing to forget, and a second question takes the
+    // place of the first.
+    const first = await bench.forgetting().ask(stranger);
+    const empty = { conversation: stranger, by, turn: 'now' };
+    const second = await bench.forgetting().ask(stranger);
+    expect(await bench.forgetting().run({ ...empty, token: first })).toBeUndefined();
+    const nothing = await bench.forgetting().run({ ...empty, token: second });
+    expect([...(nothing?.values() ?? [])].filter((one) => 'failed' in one)).toEqual([]);
+    expect(nothing?.get('said')).toEqual({ done: '0' });
   });
 });
 

@@ -34,6 +34,31 @@ export const forgettingList = [
     ['the jobs of forgotten turns go', 'queue.remove(id), ', ''],
     ['the records of forgotten turns go', ', records.drop(id)', ''],
   ]),
+  ...mutationsOf('shared/twilio/erase-copies.ts', forgetting, [
+    [
+      'the contents with a person’s words are deleted',
+      'sids: await contents.withWordsTo(address),',
+      'sids: [],',
+    ],
+  ]),
+  ...mutationsOf('shared/twilio/messenger.ts', forgetting, [
+    [
+      'a content with words is noted for its person',
+      'if (form.hasWords) await contents.noteWords(message.to, form.digest, contentSid);',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/export/export.ts', 'tests/worker/export.test.ts', [
+    ['what is too old for an export is left out', 'if (size > room) break;', ''],
+    ['what is too large for an export is left out', 'if (bytes && size <= room) {', 'if (bytes) {'],
+  ]),
+  ...mutationsOf('shared/store/money/meters.ts', meters, [
+    [
+      'a killed computer’s time is not settled',
+      'openMs += Number(since) >= begins ? vmNoteMs : 0;',
+      'openMs += 0;',
+    ],
+  ]),
   ...mutationsOf('worker/forget/home-files.ts', forgetting, [
     [
       'what a move has set aside is forgotten',
