@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import { durationWords } from '../../relay/admin/frame/format-measures.ts';
 import { createMeters } from '../../shared/store/money/meters.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import type { AdminClient } from '../support/admin-client.ts';
-import { comparePages, compareTurn } from '../support/owner-pages.ts';
+import { scaled } from '../support/machine-speed.ts';
+import { comparePages, compareTurn, valuesOf } from '../support/owner-pages.ts';
 import type { Known } from '../support/owner-pages.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
@@ -42,6 +44,34 @@ test('every number and state on the pages is that of the store, over varied turn
     const { turns } = await comparePages(admin, redis, [phone, otherPhone]);
     expect(turns.size).toBeGreaterThan(4);
     for (const id of turns.keys()) await compareTurn(admin, redis, id);
+    expectTimes(bench, await timesOf(bench));
+  });
+});
+
+test('what the send rate has held back is on the turn’s page, as long as Twilio’s side has waited for it', async () => {
+  await withRelay({}, async (bench) => {
+    const { say, startWorker, replies, redis, twin } = bench;
+    // Two messages, which are put at once.
+    await startWorker({
+      answer: async () => 'words '.repeat(400),
+      sendRate: { intervalMs: scaled(2000), burst: 1 },
+    });
+    const turn = await say('one');
+    await until('both', () => replies().length === 2);
+    await allSettled(bench, [phone]);
+    const attempts = twin.memory.attempts.map(({ at }) => Date.parse(at));
+    const ids = await redis.lrange(keys.turnReplies(turn), 0, -1);
+    const stored = await Promise.all(ids.map((id) => redis.hgetall(keys.reply(id))));
+    const [first, second] = stored.map(({ pacedMs }) => Number(pacedMs ?? 0));
+    expect([ids.length, attempts.length, first]).toEqual([2, 2, 0]);
+    expect(second).toBeGreaterThan(0);
+    expect(second).toBeLessThanOrEqual((attempts[1] ?? 0) - Date.parse(stored[1]?.['at'] ?? ''));
+    const admin = await signIn(bench);
+    await compareTurn(admin, redis, turn);
+    const page = (await admin.get(`/admin/turns/${turn}`)).text;
+    const words = durationWords(second ?? 0);
+    expect(valuesOf(page).get('Held back by the send rate')).toBe(words);
+    expect(page.match(/held back by the send rate/g)).toHaveLength(1);
     expectTimes(bench, await timesOf(bench));
   });
 });
