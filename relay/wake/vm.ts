@@ -117,11 +117,20 @@ export function createVmKeeper(parts: VmKeeperDeps): VmKeeper {
     for (const home of await homes.list()) if (!stopped) keep(targetOf(home));
   };
   let refreshing: Promise<void> | undefined;
+  /** What waits for a reading that has not begun: of many homes that register at once, one is enough. */
+  let waiting: (() => void)[] | undefined;
   /** Rereads the homes, then acts on them. */
   const refreshed = (then: () => void): void => {
+    if (waiting) return void waiting.push(then);
+    const acts = [then];
+    waiting = acts;
+    const reread = async (): Promise<void> => {
+      waiting = undefined;
+      await refresh();
+      for (const act of acts) act();
+    };
     refreshing = (refreshing ?? Promise.resolve())
-      .then(refresh)
-      .then(then)
+      .then(reread)
       .catch((error: unknown) => log.warn({ err: error }, 'reading the homes failed'));
   };
   const lookAtAll = (): void => {

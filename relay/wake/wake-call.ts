@@ -11,7 +11,8 @@ export type WakeCall = (wake: number) => Promise<void>;
 const patience = 30_000;
 
 /**
- * Calls `POST <url>/wake` with the secret. A machine that is just stopping refuses or resets the
+ * Calls `POST <url>/wake` with the secret. A redirect is followed once, on the same host, such as to
+ * https: what a home answers must lead the relay nowhere else. A machine that is just stopping refuses or resets the
  * connection; this is logged and counted, and the waker retries. At most one call is open.
  */
 export function createWakeCall(
@@ -21,15 +22,25 @@ export function createWakeCall(
   log: Log,
 ): WakeCall {
   let calling = false;
+  const post = async (address: string): Promise<Response> => {
+    const response = await fetch(address, {
+      method: 'POST',
+      headers: secret ? { Authorization: `Bearer ${secret}` } : {},
+      redirect: 'manual',
+      signal: AbortSignal.timeout(patience),
+    });
+    // Nothing is read of what may have no end.
+    await response.body?.cancel();
+    return response;
+  };
   return async (wake) => {
     if (calling) return;
     calling = true;
     try {
-      const response = await fetch(`${url}/wake`, {
-        method: 'POST',
-        headers: secret ? { Authorization: `Bearer ${secret}` } : {},
-        signal: AbortSignal.timeout(patience),
-      });
+      const address = `${url}/wake`;
+      const first = await post(address);
+      const onward = redirectOf(first, address);
+      const response = onward === undefined ? first : await post(onward);
       count(response.ok ? 'ok' : String(response.status));
       if (!response.ok) log.warn({ wake, status: response.status }, 'the wake address refused');
     } catch (error) {
@@ -41,4 +52,11 @@ export function createWakeCall(
       calling = false;
     }
   };
+}
+
+/** The address on the same host that a response redirects to. */
+function redirectOf({ status, headers }: Response, address: string): string | undefined {
+  const location = status >= 300 && status < 400 ? headers.get('location') : null;
+  const onward = location === null ? null : URL.parse(location, address);
+  return onward?.hostname === URL.parse(address)?.hostname ? onward?.href : undefined;
 }

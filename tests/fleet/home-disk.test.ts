@@ -91,6 +91,29 @@ test('a second live disk of a home does not start; a first home is one that has 
   });
 });
 
+test('a home whose record cannot be read, or with a name that no computer writes, holds up no other', async () => {
+  await withDisks(async (boot, redis) => {
+    const registry = createHomeRegistry(redis);
+    for (const asked of ['home', 'east']) await boot(asked, { asked });
+    await redis.hset(keys.home('east'), { takes: 'many', people: 'some' });
+    for (const odd of ['', '@east', 'a:b', 'a\nb', 'East', '../home', 'x'.repeat(33)]) {
+      await redis.sadd(keys.homes, odd);
+      await redis.hset(keys.home(odd), { address: 'http://east.flycast', takes: '1' });
+    }
+    const known = (await registry.list()).map(({ name, suffix, takes, people }) => ({
+      name,
+      suffix,
+      takes,
+      people,
+    }));
+    expect(known).toEqual([
+      { name: 'home', suffix: '', takes: undefined, people: 0 },
+      { name: 'east', suffix: '@east', takes: undefined, people: 0 },
+    ]);
+    expect(await registry.suffixes()).toEqual(['', '@east']);
+  });
+});
+
 test('who writes before the first computer of a new system has started does not keep it from starting', async () => {
   await withDisks(async (boot, redis) => {
     await redis.sadd(keys.conversations, '+15551230001');
@@ -209,7 +232,19 @@ test('a wake address leads to the hosts of WAKE_HOSTS only', () => {
   expect(fits('http://east.flycast')).toBe(true);
   expect(fits('http://vm.internal:9000')).toBe(true);
   expect(
-    ['http://flycast', 'http://xflycast', 'http://a.internal', 'nothing'].map((at) => fits(at)),
-  ).toEqual([false, false, false, false]);
+    [
+      'http://flycast',
+      'http://xflycast',
+      'http://a.internal',
+      'nothing',
+      'http://a.flycast@evil.example',
+      'http://evil.example/a.flycast',
+      'http://evil.example#.flycast',
+      'http://evil.example\\.flycast',
+      'file:///x.flycast',
+      'http://169.254.169.254',
+      'http://a.flycast.evil.example',
+    ].filter((at) => fits(at)),
+  ).toEqual([]);
   expect(fits('http://east.flycast', wakeHostsOf(['vm'], undefined))).toBe(false);
 });

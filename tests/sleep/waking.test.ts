@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createWakeCall } from '../../relay/wake/wake-call.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { createVmState } from '../../shared/store/vm-state.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
@@ -8,7 +10,7 @@ import { impatient, wakeSecret, withSleep } from '../support/sleep-bench.ts';
 import type { SleepBench } from '../support/sleep-bench.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
-import { accept, refuse, reset } from '../support/wake-address.ts';
+import { accept, refuse, reset, runWakeAddress } from '../support/wake-address.ts';
 
 const texts = ({ replies }: SleepBench, from = phone): string[] =>
   replies(from).map((reply) => reply.text);
@@ -109,6 +111,30 @@ test.each([
     );
     expect(counted.filter((count) => count > 0).reduce((sum, count) => sum + count, 0)).toBe(4);
   });
+});
+
+test('a redirect is followed once, on the same host, with the secret, and nowhere else', async () => {
+  const elsewhere = await runWakeAddress((_call, response) => accept(response));
+  const onward = ['/moved', '/again', elsewhere.url.replace('127.0.0.1', 'localhost')];
+  const wake = await runWakeAddress((call, response) => {
+    const location = onward[call - 1];
+    if (location === undefined) accept(response);
+    else response.writeHead(307, { location }).end();
+  });
+  try {
+    const outcomes: string[] = [];
+    const log = createLog('test', 'silent');
+    const call = createWakeCall(wake.url, 's', (outcome) => outcomes.push(outcome), log);
+    for (let count = 1; count <= 3; count += 1) await call(count);
+    expect(outcomes).toEqual(['307', '307', 'ok']);
+    const seen = wake.calls.map(({ method, path, authorization }) => [method, path, authorization]);
+    expect(seen).toEqual(
+      ['/wake', '/moved', '/wake', '/wake'].map((path) => ['POST', path, 'Bearer s']),
+    );
+    expect(elsewhere.calls).toEqual([]);
+  } finally {
+    await Promise.all([wake.stop(), elsewhere.stop()]);
+  }
 });
 
 test('a slow wake is told once, with the time that past wakes took', async () => {

@@ -6,6 +6,7 @@ import { fieldsOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import { readBeats } from './beats.ts';
 import type { Beat } from './beats.ts';
+import { homeNamePattern } from './home-name.ts';
 import { suffixOf } from './routes.ts';
 
 /**
@@ -117,10 +118,10 @@ const Stored = z
   .object({
     address: text,
     secret: text,
-    takes: z.coerce.number().optional(),
+    takes: z.coerce.number().optional().catch(undefined),
     version: text,
     since: z.string().default(''),
-    people: z.coerce.number().default(0),
+    people: z.coerce.number().default(0).catch(0),
     dead: text,
     helper: text,
     draining: text,
@@ -208,7 +209,7 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
           args: { prefix },
         }),
       );
-      const records = found.map(([name, flat]): HomeRecord => ({
+      const records = found.filter(isHome).map(([name, flat]): HomeRecord => ({
         name,
         suffix: name === known ? '' : suffixOf(name),
         ...Stored.parse(fieldsOf(flat)),
@@ -219,9 +220,15 @@ export function createHomeRegistry(redis: Redis, now: () => Date = () => new Dat
     },
     async suffixes() {
       const [known, names] = await Promise.all([first(), redis.smembers(keys.homes)]);
-      return ['', ...names.filter((name) => name !== known).map(suffixOf)];
+      const others = names.filter((name) => name !== known && homeNamePattern.test(name));
+      return ['', ...others.map(suffixOf)];
     },
   };
+}
+
+/** No computer writes another name; keys and queues of such a one could be those of another home. */
+function isHome([name]: readonly [string, ...unknown[]]): boolean {
+  return homeNamePattern.test(name);
 }
 
 /** The home of a name. Throws for an unknown name. */

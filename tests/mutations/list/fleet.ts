@@ -138,6 +138,28 @@ export const fleet = [
       'if false then',
     ],
   ]),
+  ...mutationsOf('shared/store/homes/registry.ts', disk, [
+    [
+      'a home with an odd name is none',
+      'found.filter(isHome).map(',
+      'found.map(',
+      { named: 'holds up no other' },
+    ],
+    [
+      'a home whose record cannot be read holds up no other',
+      'z.coerce.number().optional().catch(undefined)',
+      'z.coerce.number().optional()',
+      { named: 'holds up no other' },
+    ],
+  ]),
+  ...mutationsOf('relay/wake/wake-call.ts', 'tests/sleep/waking.test.ts', [
+    [
+      'a redirect leads to no other host',
+      'return onward?.hostname === URL.parse(address)?.hostname ? onward?.href : undefined;',
+      'return onward?.href;',
+      { named: 'a redirect is followed' },
+    ],
+  ]),
   ...mutationsOf('relay/wake/wake-hosts.ts', disk, [
     [
       'a wake address leads nowhere else',

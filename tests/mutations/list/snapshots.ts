@@ -131,7 +131,6 @@ export const snapshots = [
       "ends.get(link) ?? (open.has(link) ? 'out' : undefined)",
       leads,
     ],
-    ['a link is followed once', 'ends.has(first) ? [] :', '', leads],
   ]),
   ...mutationsOf('worker/snapshots/restores.ts', restored, [
     ['a home behind its snapshot is restored', 'onDisk < inRedis', 'false', needs],
