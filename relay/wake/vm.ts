@@ -92,9 +92,11 @@ export function createVmKeeper(parts: VmKeeperDeps): VmKeeper {
       const isNew = told.get(home) !== death.since;
       told.set(home, death.since);
       if (isNew) log.error({ home: known.name, helper: death.name }, 'a home is taken for dead');
+      // Of two relays that find a home dead at once, one may move its people, and both say so.
+      const first = rescued.moved.length > 0 ? 'dead-moved' : 'dead';
       if (isNew || rescued.moved.length > 0)
         await tellOwner(
-          isNew ? `dead${home}` : `moved${home}`,
+          `${isNew ? first : 'moved'}${home}`,
           deadWords(known.name, death.name, wake.deadMs, rescued),
         );
     };
