@@ -116,7 +116,7 @@ function lastMoment({ items }: TurnRecord): number | undefined {
 
 function questionPart({ question }: TurnStory): Html {
   if (question === undefined) return html`<section id="w-question" hidden></section>`;
-  return html`<section id="w-question" class="card asks"><h2>I am waiting for you</h2><p class="whole" dir="auto">${chatText(question)}</p><p class="soft small">Answer in the chat.</p></section>`;
+  return html`<section id="w-question" class="card asks"><h2>I am waiting for you</h2><p class="whole" dir="auto">${chatText(revealed(question))}</p><p class="soft small">Answer in the chat.</p></section>`;
 }
 
 function askedPart({ turn: { messages } }: TurnStory, { zone }: TurnLook): Html {
@@ -134,7 +134,7 @@ function waitRow({ text, at, until }: ShownWait, id: string, { now }: TurnLook):
     until === undefined
       ? html`<time data-since="${at}">${durationWords(Math.max(now - at, 0))}</time>`
       : html`${durationWords(Math.max(until - at, 0))}`;
-  return html`<li id="${id}" class="step wait${until === undefined && ' running'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words">Asked you: <bdi>${text.split('\n', 1)[0] ?? ''}</bdi></span><span class="took">${time}</span></div></li>`;
+  return html`<li id="${id}" class="step wait${until === undefined && ' running'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words">Asked you: <bdi>${revealed(text.split('\n', 1)[0] ?? '')}</bdi></span><span class="took">${time}</span></div></li>`;
 }
 
 function morePart(story: TurnStory, { items, isFull }: TurnRecord): Html {
@@ -177,6 +177,6 @@ function repliesPart(story: TurnStory, { zone, owner }: TurnLook): Html {
   if (replies.length === 0) return html`<section id="w-replies" hidden></section>`;
   return html`<section id="w-replies" class="card"><h2>What I wrote</h2><ul class="said-list">${replies.map(
     ({ text, file, at }) =>
-      html`<li>${text && html`<p class="whole" dir="auto">${chatText(text)}</p>`}${file && html`<p><span class="tag"><bdi>${file.name}</bdi></span></p>`}<p class="soft small">${clockWords(Date.parse(at), zone)}</p></li>`,
+      html`<li>${text && html`<p class="whole" dir="auto">${chatText(text)}</p>`}${file && html`<p><span class="tag"><bdi>${revealed(file.name)}</bdi></span></p>`}<p class="soft small">${clockWords(Date.parse(at), zone)}</p></li>`,
   )}</ul></section>`;
 }

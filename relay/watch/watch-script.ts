@@ -51,7 +51,7 @@ export const watchScript = `(() => {
     };
     source.onerror = () => {
       state.textContent = 'Not connected. Trying again …';
-      if (source && source.readyState === 2) { source = undefined; setTimeout(again, 10000); }
+      if (source && source.readyState === 2) { source = undefined; state.textContent = 'Not connected. This page loads itself again in a few seconds.'; setTimeout(again, 10000); }
     };
   };
   const close = () => { if (source) source.close(); source = undefined; };

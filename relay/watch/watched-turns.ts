@@ -253,9 +253,10 @@ function message(of: Watched, parts: Part[]): string {
   return `id: ${of.reader.record.length}\ndata: ${data}\n\n`;
 }
 
-/** The pieces that a page lacks which stands at this entry. */
-function since({ parts }: Watched, from: number): Part[] {
-  return parts.filter(({ touched }) => touched === undefined || touched > from);
+/** The pieces that a page lacks which stands at this entry; all if the record is not so long. */
+function since({ parts, reader }: Watched, from: number): Part[] {
+  const has = from > reader.record.length ? 0 : from;
+  return parts.filter(({ touched }) => touched === undefined || touched > has);
 }
 
 const collect = createYoungCollector(collectBytes);

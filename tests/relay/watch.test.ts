@@ -79,7 +79,7 @@ async function opened(url: string): Promise<LinkBrowser> {
 /** What a stream has sent so far: the number of each event, and the pieces in it. */
 type Stream = { events: { id: number; ids: string[]; html: string }[]; close(): void };
 
-async function listen(browser: LinkBrowser, url: string, from: number): Promise<Stream> {
+async function listen(browser: LinkBrowser, url: string, from: number | string): Promise<Stream> {
   const response = await browser.get(`${url}?live=${from}`);
   expect(response.status).toBe(200);
   const events: Stream['events'] = [];
@@ -143,6 +143,12 @@ test('a page follows its turn, from where a lost connection stood, and Redis has
     const [missed] = resumed.events;
     expect(missed?.html).toContain('found it');
     expect(missed?.html).not.toContain('12 tests pass');
+    // A number that no record of this turn had, and what is none.
+    for (const odd of ['999999999', '9'.repeat(3000), '-1', '0x9', '1e3']) {
+      const stream = await listen(browser, url, odd);
+      await until('everything', () => stream.events[0]?.html.includes('12 tests pass'));
+      stream.close();
+    }
     finish();
     await until('the answer', () =>
       resumed.events.some(({ html }) => html.includes('done with mend the login')),
@@ -267,7 +273,7 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
       begin('a" onclick="x', turned, undefined, turned),
       end('a" onclick="x', turned),
       begin('b', all, 'a" onclick="x'),
-      { kind: 'asks', at, text: all },
+      { kind: 'asks', at, text: turned },
       { kind: 'asked', at },
       { kind: 'task', at, id: all, words: turned, isHelper: true },
     );
@@ -282,7 +288,7 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
     // While a question waits, with a person of an odd name, and a computer of one.
     const id = (await redis.hget(keys.people, phone)) ?? '';
     await redis.hset(keys.person(id), 'name', all);
-    const asks = { turn, open: { text: all, labels: [all] } };
+    const asks = { turn, open: { text: turned, labels: [all] } };
     await redis.hset(keys.conversation(phone), 'questions', JSON.stringify(asks));
     const waiting = await both();
     for (const page of waiting) expect(page).toContain('I am waiting for you');
@@ -291,7 +297,7 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
     await until('the answer', () => bench.replies().length === 1);
     // A file, and a reason of a failure.
     const [reply = ''] = await redis.lrange(keys.turnReplies(turn), 0, -1);
-    const file = { token: 'a', type: all, name: all, size: 1 };
+    const file = { token: 'a', type: all, name: turned, size: 1 };
     await redis.hset(keys.reply(reply), 'file', JSON.stringify(file));
     await redis.hset(keys.message(turn), 'state', 'failed');
     await redis.hset(keys.turn(turn), 'failure', all);

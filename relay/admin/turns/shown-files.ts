@@ -3,6 +3,7 @@ import type { ReplyFile } from '../../../shared/store/reply.ts';
 import { html } from '../frame/html.ts';
 import type { Html } from '../frame/html.ts';
 import { fileKind } from './message-title.ts';
+import { revealed } from '../../watch/step-view.ts';
 
 /** The kinds of pictures that a page shows; anything else is only named. */
 export const shownPictures: ReadonlySet<string> = new Set([
@@ -28,7 +29,7 @@ export function messageFiles({ id, media }: Pick<Message, 'id' | 'media'>): Html
 export function replyFile({ token, type, name }: ReplyFile): Html {
   return html`<span class="shots wide">${
     shownPictures.has(type)
-      ? html`<img loading="lazy" src="/admin/sent/${encodeURIComponent(token)}" alt="${name}">`
-      : html`<a class="tag" href="/admin/sent/${encodeURIComponent(token)}"><bdi>${name}</bdi></a>`
+      ? html`<img loading="lazy" src="/admin/sent/${encodeURIComponent(token)}" alt="${revealed(name)}">`
+      : html`<a class="tag" href="/admin/sent/${encodeURIComponent(token)}"><bdi>${revealed(name)}</bdi></a>`
   }</span>`;
 }

@@ -131,9 +131,31 @@ export const watch = [
     ],
     [
       'what the page has is not sent again',
-      'touched === undefined || touched > from',
+      'touched === undefined || touched > has',
       'true',
       { test: page, named: 'follows its turn' },
+    ],
+  ]),
+  ...mutationsOf('relay/watch/watched-turns.ts', page, [
+    [
+      'a page that says it has more than there is gets everything',
+      'from > reader.record.length ? 0 : from',
+      'from',
+      { named: 'follows its turn' },
+    ],
+  ]),
+  ...mutationsOf('relay/watch/turn-view.ts', page, [
+    [
+      'a question does not read as something else',
+      "<bdi>${revealed(text.split('\\n', 1)[0] ?? '')}</bdi>",
+      "<bdi>${text.split('\\n', 1)[0] ?? ''}</bdi>",
+      { named: 'hostile words' },
+    ],
+    [
+      'the name of a file does not read as something else',
+      '<bdi>${revealed(file.name)}</bdi>',
+      '<bdi>${file.name}</bdi>',
+      { named: 'hostile words' },
     ],
   ]),
   ...mutationsOf('relay/watch/turn-news.ts', page, [
