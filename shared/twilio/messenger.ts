@@ -1,6 +1,4 @@
 import { withoutHeading } from '../delivery/about-heading.ts';
-import type { Twilio } from 'twilio';
-import type { MessageInstance } from 'twilio/lib/rest/api/v2010/account/message.js';
 import { numberedText } from '../store/choices.ts';
 import { defineContent } from './content.ts';
 import { createContentSender } from './content-sender.ts';
@@ -14,6 +12,7 @@ import { refusalAction } from './error-codes.ts';
 import { createTwilioRest, filterTime } from './rest.ts';
 import type { ListedMessage, ListedPage, TwilioRest } from './rest.ts';
 import { toSendFailure } from './send-failure.ts';
+import type { MessageInstance, TwilioSdk } from './sdk.ts';
 import { lazy } from '../runtime/lazy.ts';
 
 export type TwilioAccount = {
@@ -32,8 +31,8 @@ export type TwilioAccount = {
 export const requestTimeoutMs = 15_000;
 
 /**
- * The Messenger for Twilio's REST API: uses its large SDK, loaded when first needed, except for the
- * two requests in `rest.ts`. `contents` stores the contents of questions; by default in memory only.
+ * The Messenger for Twilio's REST API: uses its SDK, loaded when first needed, except for the two
+ * requests in `rest.ts`. `contents` stores the contents of questions; by default in memory only.
  */
 export function createTwilioMessenger(
   account: TwilioAccount,
@@ -42,7 +41,7 @@ export function createTwilioMessenger(
   contents: Contents = createMemoryContents(),
 ): Messenger {
   const rest = createTwilioRest(account, timeoutMs);
-  const connect = lazy(() => loadClients(account, timeoutMs, rest));
+  const connect = lazy(async () => (await import('./sdk.ts')).createTwilioSdk(account, rest));
 
   const asked = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -51,8 +50,8 @@ export function createTwilioMessenger(
       throw toSendFailure(error);
     }
   };
-  const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> =>
-    asked(async () => await work((await connect()).client));
+  const guarded = <T>(work: (twilio: TwilioSdk) => Promise<T>): Promise<T> =>
+    asked(async () => await work(await connect()));
 
   const post = (message: Outgoing, payload: Payload, notAfter: number): Promise<{ sid: string }> =>
     asked(async () => {
@@ -71,7 +70,7 @@ export function createTwilioMessenger(
     create: (definition) =>
       guarded(async (twilio) => {
         // The SDK sends the keys unchanged, contrary to its types.
-        const { sid } = await twilio.content.v1.contents.create(definition as never);
+        const { sid } = await twilio.contents.create(definition as never);
         if (!sid) throw new SyntaxError('Twilio answered without a content id');
         return sid;
       }),
@@ -135,10 +134,9 @@ export function createTwilioMessenger(
     ...createListings(account, rest, log, {
       asked,
       listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
-      remove: async (sid) => await (await connect()).client.messages(sid).remove(),
+      remove: async (sid) => await (await connect()).messages(sid).remove(),
       contents,
-      removeContent: async (sid) =>
-        await (await connect()).client.content.v1.contents(sid).remove(),
+      removeContent: async (sid) => await (await connect()).contents(sid).remove(),
     }),
   };
 }
@@ -257,30 +255,6 @@ function createListings(
   };
 }
 
-/**
- * The SDK's client, and a second client for sending: nothing is written after `notAfter` (ms since
- * 1970), which the SDK's own HTTP client cannot promise. A client is made in 0.1 ms.
- */
-type Clients = { client: Twilio; sender(notAfter: number): Twilio };
-
-async function loadClients(
-  { accountSid, authToken, apiUrl }: TwilioAccount,
-  timeout: number,
-  rest: TwilioRest,
-): Promise<Clients> {
-  const { default: twilio } = await import('twilio');
-  const connect = (options: object): Twilio => {
-    const client = twilio(accountSid, authToken, options);
-    if (apiUrl)
-      for (const domain of [client.api, client.messaging, client.content]) domain.baseUrl = apiUrl;
-    return client;
-  };
-  return {
-    client: connect({ timeout }),
-    sender: (notAfter) => connect({ httpClient: rest.httpClient(notAfter) }),
-  };
-}
-
 /** Twilio refuses a body or a file beside a content. */
 type Payload =
   { contentSid: string; contentVariables?: string } | { body?: string; mediaUrl?: string[] };
@@ -343,10 +317,10 @@ function remember(entry: ListedMessage, media: Remembered['media']): Remembered 
   };
 }
 
-async function listMedia(twilio: Twilio, sid: string): Promise<{ url: string; type: string }[]> {
+async function listMedia(twilio: TwilioSdk, sid: string): Promise<{ url: string; type: string }[]> {
   const media = await twilio.messages(sid).media.list({ limit: 10 });
   return media.map((file) => ({
-    url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href,
+    url: new URL(file.uri.replace(/\.json$/, ''), twilio.api).href,
     type: file.contentType,
   }));
 }

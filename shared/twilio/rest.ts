@@ -33,8 +33,21 @@ const Page = z.object({
   next_page_uri: z.string().nullable().optional(),
 });
 
-/** The fields of a form, as the SDK gives them. */
-const Form = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
+/** The fields of a form or a query, as the SDK gives them. */
+const Field = z.union([z.string(), z.number()]);
+const Form = z.record(z.string(), z.union([Field, z.array(Field)]));
+
+/** A request as the SDK makes it of its own client, and the answer that it expects. */
+type SdkRequest = {
+  method: string;
+  uri: string;
+  headers?: Record<string, string>;
+  params?: unknown;
+  data?: unknown;
+};
+export type SdkTransport = {
+  request(options: SdkRequest): Promise<{ statusCode: number; body: unknown }>;
+};
 
 /**
  * One page of a list. `unreadable` is the number of entries in an unknown form; `uri` requests the
@@ -44,21 +57,18 @@ export type ListedPage = { uri: string; messages: ListedMessage[]; unreadable: n
 
 /**
  * The relay's two frequent requests (the list and “typing…”), and the SDK's way to the network. The
- * two go without Twilio's SDK, which takes 36 MB and 0.25 s of CPU to load: four seconds on the
- * relay's sixteenth of a core, and more than the 120 MB that the relay may have under load. Each
- * throws: TwilioRefusal, or Node's error without an answer.
+ * two go without Twilio's SDK: “typing…” comes within a second on the relay's sixteenth of a core,
+ * where the SDK's parts alone take 0.3 s to load, and a list goes on past an entry in an unknown
+ * form. Each throws: TwilioRefusal, or Node's error without an answer.
  */
 export type TwilioRest = {
+  /** Makes the SDK's requests, and returns each answer as it is, also an unsuccessful one. */
+  transport: SdkTransport;
   /**
-   * The SDK's HTTP client for a POST of a form. After `notAfter` (ms since 1970) nothing is written
-   * to the connection: it throws LateRequest.
+   * Makes the SDK's POST of a form. After `notAfter` (ms since 1970) nothing is written to the
+   * connection: it throws LateRequest.
    */
-  httpClient(notAfter: number): {
-    request(options: {
-      uri: string;
-      data?: unknown;
-    }): Promise<{ statusCode: number; body: unknown }>;
-  };
+  sendBefore(notAfter: number): SdkTransport;
   /**
    * The account's messages that match the query, in Twilio's order: newest first. Loads the next
    * page on demand.
@@ -97,6 +107,9 @@ class LateRequest extends Error {
  */
 const pageSize = 200;
 
+/** Where the messages of every account are. */
+export const apiAddress = 'https://api.twilio.com';
+
 type FoundPage = { page: ListedPage; next: string | null | undefined };
 
 /** `apiUrl` replaces api. and messaging.twilio.com; `timeoutMs` applies to each request. */
@@ -109,27 +122,36 @@ export function createTwilioRest(
   timeoutMs: number,
 ): TwilioRest {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
-  const ask = async (
-    url: string,
-    form?: z.infer<typeof Form>,
-    notAfter?: number,
-  ): Promise<unknown> => {
-    const fields = Object.entries(form ?? {}).flatMap(([name, values]) =>
-      [values].flat().map((value) => [name, value]),
-    );
-    const body = form && new URLSearchParams(fields).toString();
+  const ask = async (url: string, form?: unknown, notAfter?: number): Promise<unknown> => {
+    const body = form === undefined ? undefined : encodeForm(form);
     const { status, text } = await exchange({ url, authorization, body, timeoutMs, notAfter });
     if (status < 200 || status > 299) throw new TwilioRefusal(status, codeOf(text));
     return JSON.parse(text);
   };
-  const api = apiUrl ?? 'https://api.twilio.com';
+  const api = apiUrl ?? apiAddress;
   const read = async (uri: string): Promise<FoundPage> => {
     const { messages, next_page_uri: next } = Page.parse(await ask(api + uri));
     const known = messages.flatMap((message) => Listed.safeParse(message).data ?? []);
     return { page: { uri, messages: known, unreadable: messages.length - known.length }, next };
   };
   return {
-    httpClient: (notAfter) => ({
+    transport: {
+      async request({ method, uri, headers, params, data }) {
+        const url = params === undefined ? uri : `${uri}?${encodeForm(params)}`;
+        const type = headers?.['Content-Type'] ?? formType;
+        const encode = type === jsonType ? JSON.stringify : encodeForm;
+        const { status, text } = await exchange({
+          url,
+          method: method.toUpperCase(),
+          authorization,
+          body: data === undefined ? undefined : encode(data),
+          type,
+          timeoutMs,
+        });
+        return { statusCode: status, body: text };
+      },
+    },
+    sendBefore: (notAfter) => ({
       request: async ({ uri, data }) => ({
         statusCode: 201,
         body: await ask(uri, Form.parse(data), notAfter),
@@ -154,35 +176,41 @@ export function createTwilioRest(
   };
 }
 
+/** Throws when it is no form. */
+function encodeForm(form: unknown): string {
+  const fields = Object.entries(Form.parse(form)).flatMap(([name, values]) =>
+    [values].flat().map((value) => [name, String(value)]),
+  );
+  return new URLSearchParams(fields).toString();
+}
+
+const formType = 'application/x-www-form-urlencoded';
+const jsonType = 'application/json';
+
+/** `type` is that of the body, a form unless given. */
 type Exchange = {
   url: string;
+  method?: string;
   authorization: string;
-  body: string | undefined;
+  body?: string | undefined;
+  type?: string;
   timeoutMs: number;
-  notAfter: number | undefined;
+  notAfter?: number | undefined;
 };
 
 /**
- * One request: a GET, or a POST of a form. Uses Node's own client, since `fetch` takes three times
- * its CPU. Throws without an answer in time. A process can be halted at any point (SIGSTOP, a
- * suspended machine), so the deadline is checked when the connection is ready, in the same step
- * that writes the request, without waiting in between.
+ * One request: a GET, or a POST where it has a body, unless `method` is given. Uses Node's own
+ * client, since `fetch` takes three times its CPU. Throws without an answer in time. A process can
+ * be halted at any point (SIGSTOP, a suspended machine), so the deadline is checked when the
+ * connection is ready, in the same step that writes the request, without waiting in between.
  */
-function exchange({
-  url,
-  authorization,
-  body,
-  timeoutMs,
-  notAfter = Infinity,
-}: Exchange): Promise<{ status: number; text: string }> {
+function exchange(asked: Exchange): Promise<{ status: number; text: string }> {
+  const { url, authorization, body, timeoutMs, type = formType, notAfter = Infinity } = asked;
   return new Promise((resolve, reject) => {
-    const form = {
-      'Content-Type': 'application/x-www-form-urlencoded',
-      'Content-Length': Buffer.byteLength(body ?? ''),
-    };
-    const headers = { Authorization: authorization, ...(body === undefined ? {} : form) };
+    const ofBody = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body ?? '') };
+    const headers = { Authorization: authorization, ...(body === undefined ? {} : ofBody) };
     const isSecure = url.startsWith('https:');
-    const method = body === undefined ? 'GET' : 'POST';
+    const method = asked.method ?? (body === undefined ? 'GET' : 'POST');
     const sent = (isSecure ? requestSecurely : request)(
       url,
       { method, headers, signal: AbortSignal.timeout(timeoutMs) },

@@ -266,7 +266,8 @@ async function forgetsAll(
     // Without its claim, as after those days, the backfill takes nothing in that is older.
     await redis.del(keys.message(first));
     const accept = createIntake(bench.stores.turns);
-    const sender = { address: phone, conversation: phone, proven: [], rivals: [], missed: true };
+    const numbers = { address: phone, conversation: phone, proven: [], rivals: [] };
+    const sender = { ...numbers, missed: true as const };
     const old = { id: first, conversation: phone, at: before, text: 'again', media: [] };
     expect((await accept(old, { ...sender, missed: true })).outcome).toBe('refused');
     const got = replies().length;
