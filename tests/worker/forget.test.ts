@@ -332,7 +332,8 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
     const killed: string[] = [];
     // A backfill that runs meanwhile finds what no webhook has brought.
     const accept = createIntake(stores.turns);
-    const sender = { address: phone, conversation: phone, proven: [], rivals: [], missed: true };
+    const numbers = { address: phone, conversation: phone, proven: [], rivals: [] };
+    const sender = { ...numbers, missed: true as const };
     const missed: ReturnType<typeof accept>[] = [];
     const kill: OnStep = (step, moment) => {
       const id = `SM${String(missed.length).padStart(32, '0')}`;
