@@ -266,8 +266,7 @@ async function forgetsAll(
     // Without its claim, as after those days, the backfill takes nothing in that is older.
     await redis.del(keys.message(first));
     const accept = createIntake(bench.stores.turns);
-    const numbers = { address: phone, conversation: phone, proven: [], rivals: [] };
-    const sender = { ...numbers, missed: true as const };
+    const sender = { address: phone, conversation: phone, proven: [], rivals: [], missed: true };
     const old = { id: first, conversation: phone, at: before, text: 'again', media: [] };
     expect((await accept(old, { ...sender, missed: true })).outcome).toBe('refused');
     const got = replies().length;
@@ -332,8 +331,8 @@ test('forgetting goes on where it was killed, whichever step that was, and says 
     const killed: string[] = [];
     // A backfill that runs meanwhile finds what no webhook has brought.
     const accept = createIntake(stores.turns);
-    const numbers = { address: phone, conversation: phone, proven: [], rivals: [] };
-    const sender = { ...numbers, missed: true as const };
+    const of = { address: phone, conversation: phone, proven: [], rivals: [] };
+    const sender = { ...of, missed: true as const };
     const missed: ReturnType<typeof accept>[] = [];
     const kill: OnStep = (step, moment) => {
       const id = `SM${String(missed.length).padStart(32, '0')}`;
