@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { durationWords } from '../../relay/admin/frame/format-measures.ts';
-import { createMeters } from '../../shared/store/money/meters.ts';
+import { createMeters, vmNoteMs } from '../../shared/store/money/meters.ts';
 import { dayOf } from '../../shared/store/money/spend.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import type { Child } from '../../simulator/child-process.ts';
 import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { signIn } from '../support/admin-client.ts';
 import type { AdminClient } from '../support/admin-client.ts';
@@ -152,27 +153,47 @@ async function withProcesses(use: (bench: Pipeline & Restarts) => Promise<void>)
   const environment = { SENDER_LIMIT_PER_MINUTE: '5000', ALLOWED_SENDERS: people.join(',') };
   await withPipeline({ relay: false, environment }, async (pipeline) => {
     let relay = await startRelayProcess(pipeline);
-    let worker = await startWorkerProcess(pipeline);
+    const lives: Life[] = [];
+    const begin = async (): Promise<Child> => {
+      const life: Life = { spawnedAt: Date.now(), readyAt: 0, endedAt: undefined };
+      lives.push(life);
+      const child = await startWorkerProcess(pipeline);
+      life.readyAt = Date.now();
+      return child;
+    };
+    let worker = await begin();
+    const end = async (by: (child: Child) => Promise<void>): Promise<void> => {
+      await by(worker);
+      const life = lives.at(-1);
+      if (life) life.endedAt = Date.now();
+    };
     await use({
       ...pipeline,
+      lives,
       async killRelay(change) {
         await crash(relay);
         relay = await startRelayProcess(pipeline, change);
       },
       async killWorker() {
-        await crash(worker);
-        worker = await startWorkerProcess(pipeline);
+        await end(crash);
+        worker = await begin();
       },
       async withoutWorker(meanwhile) {
-        await crash(worker);
+        await end(crash);
         await meanwhile();
-        worker = await startWorkerProcess(pipeline);
+        worker = await begin();
       },
+      stopWorker: () => end((child) => child.stop()),
     });
   });
 }
 
+/** A worker's process: when it was begun, was ready, and had ended (ms since 1970). */
+type Life = { spawnedAt: number; readyAt: number; endedAt: number | undefined };
+
 type Restarts = {
+  lives: readonly Life[];
+  stopWorker(): Promise<void>;
   /** Kills the relay and starts it again, with these variables. */
   killRelay(change?: Record<string, string>): Promise<void>;
   killWorker(): Promise<void>;
@@ -301,19 +322,39 @@ test(
       ]);
       for (const id of known.turns.keys()) await compareTurn(admin, redis, id);
       expectTimes(bench, await timesOf(bench));
+      await bench.stopWorker();
       await expectMeters(bench);
     });
   },
 );
 
-/** The meters are what Twilio's side has; what a kill has left open is not settled. */
-async function expectMeters({ redis, twin }: Pipeline): Promise<void> {
+/**
+ * The meters are what Twilio's side has, and the clocks of the processes; what a kill has left open
+ * is not settled.
+ */
+async function expectMeters({ redis, twin, lives }: Pipeline & Restarts): Promise<void> {
   const { month } = await createMeters(redis).read(dayOf(Date.now()));
   const { received, ...sent } = month.messages;
   const inbound = twin.messages().filter(({ direction }) => direction === 'inbound').length;
-  const taken = twin.memory.attempts.filter(({ sid }) => sid !== undefined).length;
-  const counted = Object.values(sent).reduce((sum, count) => sum + count, 0);
+  const taken = { text: 0, file: 0, buttons: 0, template: 0 };
+  for (const { params, sid } of twin.memory.attempts) {
+    if (sid === undefined) continue;
+    if (params['ContentSid'] !== undefined) taken.buttons += 1;
+    else taken[params['MediaUrl'] === undefined ? 'text' : 'file'] += 1;
+  }
   expect(received).toBe(inbound);
-  expect(counted).toBeLessThanOrEqual(taken);
-  expect(counted + month.unsettled.messages).toBeGreaterThanOrEqual(taken);
+  let open = 0;
+  for (const kind of ['text', 'file', 'buttons', 'template'] as const) {
+    expect(sent[kind], `of ${kind}`).toBeLessThanOrEqual(taken[kind]);
+    open += taken[kind] - sent[kind];
+  }
+  expect(open).toBeLessThanOrEqual(month.unsettled.messages);
+  const [, ...homes] = [...month.vmMs.values()];
+  expect(homes).toEqual([]);
+  const [settledMs = 0] = [...month.vmMs.values()];
+  const ofLives = (from: 'spawnedAt' | 'readyAt'): number =>
+    lives.reduce((sum, life) => sum + (life.endedAt ?? Date.now()) - life[from], 0);
+  expect(settledMs).toBeLessThanOrEqual(ofLives('spawnedAt'));
+  expect(settledMs + month.unsettled.vmMs).toBeGreaterThanOrEqual(ofLives('readyAt'));
+  expect(month.unsettled.vmMs).toBeLessThanOrEqual(lives.length * vmNoteMs);
 }
