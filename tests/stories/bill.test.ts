@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { createSpend, dayOf } from '../../shared/store/money/spend.ts';
+import { createSpend, dayOf, monthOf } from '../../shared/store/money/spend.ts';
 import type { ModelUse } from '../../shared/store/money/spend.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { BillEntry } from '../../simulator/model/bill.ts';
@@ -100,6 +100,12 @@ test(
         ]);
       }
       expect(model.bill.find(({ session }) => session === undefined)).toBeDefined();
+      // The one home has sent them all.
+      const month = monthOf(dayOf(Date.now()));
+      const homes = [...(await createSpend(bench.redis).homes(month)).values()];
+      expect(homes.map((home) => [sumOf([home]), home.requests])).toEqual([
+        [sumOf(model.bill), model.bill.length],
+      ]);
       // Each turn has its own part of it, the stopped one as well.
       const turns = (await bench.jobs('completed')).filter(
         (job) => job.returnvalue.inputTokens > 0,
