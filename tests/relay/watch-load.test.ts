@@ -4,9 +4,14 @@ import path from 'node:path';
 import type { ClientRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { mostFollowed } from '../../relay/watch/watched-turns.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createTurnRecords } from '../../shared/store/turns/records.ts';
+import { findViolations } from '../support/axe.ts';
+import { findFaintTexts } from '../support/contrast.ts';
+import { scaled } from '../support/machine-speed.ts';
+import { launchBrowser } from '../support/phone-page.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { startRelayProcess } from '../support/processes.ts';
@@ -34,11 +39,12 @@ async function seedTurn({ redis }: Pipeline): Promise<string> {
 /** A stream from an address of its own; `steps` counts the pieces that have come. */
 type Watcher = { request: ClientRequest; steps: number; isOpen: boolean };
 
-async function watch(
-  { redis, relayUrl }: Pipeline,
+/** A link to the page of a turn, and the cookie of the browser that has opened it. */
+async function openLink(
+  { redis }: Pipeline,
   turn: string,
   number: number,
-): Promise<Watcher> {
+): Promise<{ token: string; cookie: string }> {
   const links = createLinks(redis);
   const { token } = await links.add({
     purpose: 'watch',
@@ -50,6 +56,11 @@ async function watch(
   });
   const cookie = String(number).padStart(22, 'c');
   expect(await links.use(token, cookie)).toBe('ok');
+  return { token, cookie };
+}
+
+async function watch(bench: Pipeline, turn: string, number: number): Promise<Watcher> {
+  const { token, cookie } = await openLink(bench, turn, number);
   const headers = {
     Cookie: `link=${cookie}`,
     'X-Forwarded-For': `10.1.${Math.floor(number / 200)}.${1 + (number % 200)}`,
@@ -57,7 +68,7 @@ async function watch(
   const watcher: Watcher = {
     steps: 0,
     isOpen: false,
-    request: http.get(`${relayUrl}/link/${token}?live=0`, { headers, agent: false }),
+    request: http.get(`${bench.relayUrl}/link/${token}?live=0`, { headers, agent: false }),
   };
   watcher.request.on('error', () => undefined);
   watcher.request.on('response', (response) => {
@@ -110,9 +121,11 @@ test(
   async () => {
     const environment = { TRUST_PROXY: '1', SENDER_LIMIT_PER_MINUTE: '100000' };
     await withPipeline({ relay: false, environment }, async (bench) => {
-      // As in the image: with a small young space, and with the code compiled by an earlier start.
+      // As in the image: with a small young space, with one arena, and with the code compiled by an
+      // earlier start.
       const flags = {
         NODE_OPTIONS: '--max-semi-space-size=2',
+        MALLOC_ARENA_MAX: '1',
         NODE_COMPILE_CACHE: path.join(bench.dataDir, 'compiled'),
       };
       const earlier = await startRelayProcess(bench, flags);
@@ -189,6 +202,73 @@ test(
           })}\n`,
         );
       expect(most - loaded).toBeLessThan(40);
+    });
+  },
+);
+
+/** Where pictures of the pages go; none are taken without it. */
+const shots = process.env['SHOTS_DIR'];
+
+test(
+  'the page after the most that are followed shows the turn and loads itself again until there is room',
+  { tags: 'long' },
+  async () => {
+    const browser = await launchBrowser();
+    const environment = { TRUST_PROXY: '1' };
+    await withPipeline({ environment }, async (bench) => {
+      bench.atEnd(() => browser.close());
+      const turn = await seedTurn(bench);
+      const records = createTurnRecords(bench.redis, 1, { hasRoom: async () => true });
+      const step = async (words: string): Promise<void> =>
+        await records.append({ lock: keys.jobLock('turns', turn), token: 'mine' }, turn, [
+          { kind: 'begin', at: Date.now(), id: words, words, raw: '' },
+        ]);
+      await step('Reading the files');
+      const watchers: Watcher[] = [];
+      for (let number = 0; number < mostFollowed; number += 1)
+        watchers.push(await watch(bench, turn, number));
+      await until('all streams', () => watchers.every(({ isOpen }) => isOpen));
+
+      for (const [index, colorScheme] of (['light', 'dark'] as const).entries()) {
+        const { token, cookie } = await openLink(bench, turn, mostFollowed + index);
+        const url = `${bench.relayUrl}/link/${token}`;
+        const page = await browser.newPage({ viewport: { width: 390, height: 844 }, colorScheme });
+        page.setDefaultTimeout(scaled(15_000));
+        await page.context().addCookies([{ name: 'link', value: cookie, url }]);
+        // The seconds until it loads itself again are not waited for.
+        await page.clock.install();
+        await page.goto(url);
+        const state = page.locator('#w-live');
+        await state.getByText('This page loads itself again').waitFor();
+        await page.locator('.step', { hasText: 'Reading the files' }).waitFor();
+        expect(await page.evaluate(findFaintTexts), `${colorScheme}`).toEqual([]);
+        expect(await findViolations(page), `${colorScheme}`).toEqual([]);
+        expect(await page.locator('html').evaluate((html) => html.scrollWidth)).toBe(390);
+        if (shots !== undefined)
+          await page.screenshot({
+            path: path.join(shots, `watch-full-${colorScheme}.png`),
+            fullPage: true,
+          });
+        // There is still no room: it shows what has happened meanwhile.
+        await step(`Running the tests, ${colorScheme}`);
+        await page.clock.fastForward(10_000);
+        await page.locator('.step', { hasText: `Running the tests, ${colorScheme}` }).waitFor();
+        await state.getByText('This page loads itself again').waitFor();
+        // With room it follows.
+        let isFollowing = false;
+        page.on('response', (response) => {
+          isFollowing ||= response.url().includes('?live=') && response.status() === 200;
+        });
+        watchers.pop()?.request.destroy();
+        await until('room', async () => {
+          await page.clock.fastForward(10_000);
+          return isFollowing;
+        });
+        await step(`Writing it down, ${colorScheme}`);
+        await page.locator('.step', { hasText: `Writing it down, ${colorScheme}` }).waitFor();
+        await page.locator('#w-live:empty').waitFor({ state: 'attached' });
+      }
+      for (const { request } of watchers) request.destroy();
     });
   },
 );
