@@ -196,6 +196,22 @@ test('a page is of one browser and one conversation: for all others there is non
     expect(await shown.text()).toBe('a picture');
     expect(shown.headers.get('content-security-policy')).toContain('sandbox');
     expect((await mine.get(`${url}?picture=0`)).status).toBe(404);
+    // HEAD opens no stream; a form of another kind and one of another site do nothing.
+    const head = await mine.get(`${url}?live=0`, 'HEAD');
+    expect([head.status, await followed(bench, turn)]).toEqual([404, 0]);
+    expect((await mine.post(url, { do: 'run' })).status).toBe(400);
+    const foreign = { 'Sec-Fetch-Site': 'cross-site' };
+    expect((await mine.post(url, { do: 'stop' }, foreign)).status).toBe(400);
+    for (const odd of ['-1', '1e9', '9'.repeat(3000), '..%2f1', `${picture.slice(9)}&picture=1`])
+      expect((await mine.get(`${url}?picture=${odd}`)).status).toBe(404);
+    // A link that was not opened in time.
+    const late = await linkTo(bench, turn);
+    const slow = createLinkBrowser();
+    await slow.get(late);
+    const { id = '' } = (await createLinks(bench.redis).find(late.split('/').at(-1) ?? '')) ?? {};
+    await bench.redis.hset(keys.link(id), 'expires', Date.now() - 1);
+    expect(await statuses(slow, late)).toEqual([410, 410, 410]);
+    expect((await slow.post(late, {})).status).toBe(410);
 
     // A link of another conversation, whatever turn it names.
     const wrong = await linkTo(bench, turn, otherPhone);

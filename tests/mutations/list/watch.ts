@@ -93,6 +93,12 @@ export const watch = [
       { named: 'of one browser' },
     ],
     [
+      'a look at the headers opens no stream',
+      "turn === undefined || request.method !== 'GET'",
+      'turn === undefined',
+      { named: 'of one browser' },
+    ],
+    [
       'a removed person sees nothing',
       'if (!asked || !(await allowed.has(asked.conversation))) return undefined;',
       'if (!asked) return undefined;',
