@@ -42,16 +42,17 @@ test('whatever is left of a job, its turn is worked and its replies are sent, an
     const accept = createIntake(turns);
     const outbox = createOutbox(redis, deliveries);
     const sids: string[] = [];
+    const jobs: string[] = [];
     for (const [at, [, spoil]] of spoiled.entries()) {
       const [conversation, id] = [numberOf(at), newSid()];
       const now = new Date().toISOString();
       await accept({ id, conversation, at: now, text: 'hello', media: [], human: true });
       await outbox.put([{ id: `before-${at}`, conversation, turn: id, text: 'before' }]);
-      for (const queue of ['turns', 'deliveries'])
-        await spoil(
-          redis,
-          keys.job(queue, (await redis.get(keys.deduplication(queue, conversation))) ?? ''),
-        );
+      for (const queue of ['turns', 'deliveries']) {
+        const name = (await redis.get(keys.deduplication(queue, conversation))) ?? '';
+        jobs.push(keys.job(queue, name));
+        await spoil(redis, keys.job(queue, name));
+      }
       sids.push(id);
     }
     await pipeline.say('and me?');
@@ -85,6 +86,8 @@ test('whatever is left of a job, its turn is worked and its replies are sent, an
       );
     // The two jobs that were no hash.
     expect(await redis.llen(keys.dead)).toBe(2);
+    const types = await Promise.all(jobs.map((job) => redis.type(job)));
+    expect(types.filter((type) => type === 'string')).toEqual([]);
   });
 });
 
@@ -117,6 +120,12 @@ test('a key of BullMQ’s that is of another type holds nothing up: it is moved 
       await say(place);
       await answered(place);
     }
+    // A list of schedules adds no job.
+    await redis.multi().del(keys.job('schedules', 'repeat')).exec();
+    await redis.set(keys.job('schedules', 'repeat'), 'x');
+    const schedules = createSchedules(redis);
+    expect(await schedules.list(phone)).toEqual([]);
+    await schedules.close();
     const texts = replies().map(({ text }) => text);
     expect(texts).toEqual(['asleep', ...places].map((text) => `answer to ${text}`));
     expect(await redis.type(`${prefix}:unreadable:turns:meta`)).toBe('string');

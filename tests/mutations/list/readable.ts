@@ -341,7 +341,7 @@ export const readable = [
   ]),
   ...mutationsOf('shared/store/mend-jobs.ts', 'tests/worker/unreadable-jobs.test.ts', [
     [
-      'a worker mends the keys of BullMQ as well',
+      'a list is read where a key of BullMQ is of another type',
       'await mendPlaces(redis, queue);',
       '',
       { named: 'key of BullMQ' },
@@ -356,7 +356,12 @@ export const readable = [
     ],
   ]),
   ...mutationsOf('shared/store/lua/mend-job.lua', 'tests/worker/unreadable-jobs.test.ts', [
-    ['a key that is no hash leaves the queue', `redis.call('LREM', active, 0, id)`, ''],
+    [
+      'a key that is no hash leaves the queue',
+      `redis.call('LREM', active, 0, id)`,
+      '',
+      { why: 'BullMQ’s recovery of stalled jobs takes its name out as well, later' },
+    ],
     ['a key that is no hash is removed', `return redis.call('DEL', job)`, 'return 1'],
   ]),
   ...mutationsOf('worker/process/queue-worker.ts', 'tests/worker/unreadable-jobs.test.ts', [
