@@ -256,8 +256,14 @@ test('a passing trouble is told as such and does not end the turn', async () => 
   expect(turn.answers().map((answer) => answer.text)).toEqual(['it worked']);
   // A stream that is cut behind a whole text: Claude Code asks again, with that text or without it.
   bench.model.faults.cut = 1;
+  let asked = '';
+  bench.model.faults.refuse = (request) => void (asked += JSON.stringify(request));
   const cut = goOn('look once');
   expect(await cut.ended).toBeUndefined();
+  bench.model.faults.refuse = undefined;
+  // A timer of its own would end with the process.
+  expect(asked).toContain('Bash');
+  expect(asked).not.toMatch(/ScheduleWakeup|CronCreate/);
   const said = cut
     .answers()
     .flatMap(({ text: words, earlier = [] }) => [...earlier.map((part) => part.text), words]);

@@ -204,10 +204,16 @@ test('a refusal of the model proxy is the budget’s, another 402 is the credit�
   ]);
 });
 
-test('an answer to nobody names no prompt', () => {
+test('an answer to nobody names no prompt, and an end that is told with another is none', () => {
+  const own = { user_message_uuids: undefined };
   expect(
-    translateAll([said('a', words('It is done.')), result({ user_message_uuids: undefined })]),
-  ).toMatchObject([{ kind: 'result', uuids: [] }]);
+    translateAll([said('a', words('It is done.')), result({ ...own, num_turns: 1 })]),
+  ).toMatchObject([{ kind: 'result', uuids: [], isSelfBegun: true }]);
+  expect(translateAll([result({ ...own, num_turns: 0 })])).toMatchObject([{ isSelfBegun: false }]);
+  // A prompt that came meanwhile is answered with it.
+  expect(translateAll([result({ origin: { kind: 'task-notification' } })])).toMatchObject([
+    { uuids: ['p'], isSelfBegun: false },
+  ]);
   expect(
     translateAll([result({ user_message_uuids: undefined, user_message_uuid: 'p1' })]),
   ).toMatchObject([{ uuids: ['p1'] }]);
@@ -327,6 +333,31 @@ test('a refusal keeps its status and its request’s id, and the date in its wor
   ]);
   expect(refused('words', { api_error: 'tool_history_mismatch' })).toMatchObject([
     { failure: { kind: 'history' } },
+  ]);
+});
+
+test('what runs in the background is a helper or a command, and what only watches is none', () => {
+  const task = (task_id: string, more: Record<string, unknown> = {}) => ({
+    task_id,
+    task_type: 'local_bash',
+    description: `task ${task_id}`,
+    ...more,
+  });
+  const tasks = [
+    task('a', { task_type: 'local_agent' }),
+    task('b', { description: ' ' }),
+    task('c', { ambient: true }),
+  ];
+  expect(
+    translateAll([message({ type: 'system', subtype: 'background_tasks_changed', tasks })]),
+  ).toEqual([
+    {
+      kind: 'background',
+      tasks: [
+        { id: 'a', kind: 'helper', description: 'task a' },
+        { id: 'b', kind: 'command', description: 'a command' },
+      ],
+    },
   ]);
 });
 

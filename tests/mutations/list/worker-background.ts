@@ -75,6 +75,18 @@ export const backgroundWork = [
     ['the computer stays awake for it', 'if (isBusy()) return arm(againMs);', ''],
   ]),
   ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
+    ['a session that waits to speak asks once', 'if (wanted.has(key)) return;', ''],
+    ['what is held back for the hour stays noted', 'held.set(key, ended);', 'held.set(key, []);'],
+    [
+      'what could not be saved is told once',
+      "put(conversation, digest(['unsaved', session]),",
+      'put(conversation, randomUUID(),',
+    ],
+    [
+      'a loss is told once, whoever finds it',
+      'put(conversation, name, {',
+      'put(conversation, randomUUID(), {',
+    ],
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
     ['reports count by person', 'spoken.get(person) ??', 'spoken.get(conversation) ??'],
     ['tasks count by the person that is learned', 'persons.set(conversation, person);', ''],
@@ -110,6 +122,12 @@ export const backgroundWork = [
     ['a progress line says what is news', '!isNews || ', ''],
   ]),
   ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
+    [
+      'a task has a longest time',
+      'timers.set(key, setTimeout(stop, left(longestMs)).unref());',
+      '',
+    ],
+    ['too many is said once in a while', '?? -Infinity) > quietMs', '?? -Infinity) > -1'],
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
     [
       'tasks count by person',
@@ -173,12 +191,40 @@ export const backgroundWork = [
   ]),
   ...mutationsOf('worker/agent/claude/translate.ts', 'tests/worker/agent-translate.test.ts', [
     [
+      'an end that is told with another has no answer of its own',
+      'uuids.length === 0 && message.num_turns > 0',
+      'uuids.length === 0',
+    ],
+    [
+      'what is said a second time arrives once',
+      "if (said.has(message.uuid)) return [{ kind: 'alive' }];",
+      '',
+    ],
+    [
+      'a helper speaks with Claude, not with the person',
+      'if (message.parent_tool_use_id !== null)',
+      'if (false)',
+    ],
+    ['what only watches is no work', 'if (task.ambient) return [];', ''],
+    [
+      'what stands before a tool arrives',
+      'earlier.push(...blocks.splice(0));',
+      'blocks.splice(0);',
+    ],
+    ['filler is left out', '[withoutFiller(earlier), blocks]', '[earlier, blocks]'],
+    [
       'what was sent is not repeated as the answer',
       'before.length > 0 || wasSaid',
       'before.length > 0',
     ],
   ]),
   ...mutationsOf('worker/commands/turn-commands.ts', 'tests/worker/stop-asked.test.ts', [
+    [
+      'of several, none is ended unasked',
+      'if (tasks.length > 1) return whichTask(tasks);',
+      '',
+      { named: 'number that is meant' },
+    ],
     [
       'a line of the list means its task',
       'id: `/stop-task ${id}`',
@@ -191,6 +237,12 @@ export const backgroundWork = [
   ]),
   ...mutationsOf('worker/agent/claude/session.ts', 'tests/worker/claude-turn.test.ts', [
     [
+      'only a lost part of the conversation is told',
+      "if (message.lost.includes('transcript'))",
+      '',
+      { test: 'tests/worker/idle-sessions.test.ts' },
+    ],
+    [
       'what was said before a stop is not in the next answer',
       'if (wasMuted && !background.isMuted()) takeWords();',
       '',
@@ -201,6 +253,12 @@ export const backgroundWork = [
     'tests/worker/agent-parts.test.ts',
     [
       ['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"],
+      [
+        'what was said behind an interruption belongs to something else',
+        "kind === 'words' && !broken",
+        "kind === 'words'",
+      ],
+      ['work that was cut off has no outcome', "&& !text.includes('<status>stopped</status>')", ''],
       [
         'each end that a dead process has spoken of is told',
         'first < 0 ? [] : notices.slice(first)',
@@ -215,6 +273,11 @@ export const backgroundWork = [
     ],
   ),
   ...mutationsOf('worker/agent/claude/refusals.ts', 'tests/worker/agent-translate.test.ts', [
+    [
+      'a history without a tool’s result is refused for ever',
+      "{ kind: 'history', apiError: ['tool_history_mismatch'] },",
+      '',
+    ],
     [
       'safeguards are no refusal of the request',
       "{ kind: 'declined', stopReason: 'refusal' },",
@@ -243,6 +306,34 @@ export const backgroundWork = [
     ['Claude Code sets no model by itself', ' && !ofTheChat.has(name)', ''],
   ]),
   ...mutationsOf('worker/turn/suggestions.ts', 'tests/worker/suggestions.test.ts', [
+    ['a long text is no suggestion', '|| text.length > longest', ''],
+    ['a suggestion comes when the turn has ended', '!hasEnded || ', ''],
     ['a tap enters what was shown', 'visibleText(suggestion)', 'suggestion.trim()'],
+  ]),
+  ...mutationsOf('worker/agent/claude/options.ts', 'tests/worker/agent-claude-faults.test.ts', [
+    [
+      'a timer of Claude Code’s own would end with its process',
+      "['ScheduleWakeup', 'CronCreate', 'CronDelete', 'CronList']",
+      '[]',
+      { named: 'passing trouble' },
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/prompt-tracker.ts', 'tests/worker/agent-asked.test.ts', [
+    ['an answer to nobody is told once', 'if (isSelfBegun) answerWith(', 'answerWith('],
+  ]),
+  ...mutationsOf('worker/turn/ending/retry-plan.ts', 'tests/worker/failure-sentence.test.ts', [
+    [
+      'a limit that has outlived its end has no end',
+      'resetsAt && resetsAt.getTime() > now',
+      'resetsAt',
+    ],
+  ]),
+  ...mutationsOf('worker/commands/model-command.ts', 'tests/worker/unknown-model.test.ts', [
+    [
+      'a model that there is not is not set',
+      'if (lookup && model === undefined) return unknownModel(argument, lookup);',
+      '',
+    ],
+    ['what is no name is not looked up', 'if (!modelName.test(argument))', 'if (false)'],
   ]),
 ];
