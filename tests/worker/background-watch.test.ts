@@ -145,6 +145,36 @@ test('a person’s tasks and answers count in all of their conversations togethe
   expect(messages.filter(({ work }) => work?.about !== undefined)).toHaveLength(10);
 });
 
+test('each of two homes counts a person’s tasks and answers from when they came, and what the old one holds is said once', async () => {
+  const [old, next] = [open(), open()];
+  const tasks = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => task(`${name}${index}`));
+  const wish = async ({ listener }: ReturnType<typeof open>, times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) {
+      listener.onWanted(person, 's');
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+  };
+  const answers = ({ messages }: ReturnType<typeof open>): number =>
+    messages.filter(({ work }) => work?.about !== undefined).length;
+  old.listener.onChange(person, 's', tasks('a', 8));
+  await wish(old, 11);
+  expect(answers(old)).toBe(10);
+  // A move ends what runs first: never more than eight on both.
+  old.listener.onLost(person, 's', tasks('a', 8));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(old.messages.at(-1)?.work?.tasks).toHaveLength(8);
+  next.listener.onChange(person, 's', tasks('b', 9));
+  await vi.advanceTimersByTimeAsync(0);
+  expect([old.ended, next.ended]).toEqual([[], ['b8']]);
+  await wish(next, 12);
+  expect([answers(old), answers(next)]).toEqual([10, 10]);
+  // The rest comes in one answer, of each once.
+  await vi.advanceTimersByTimeAsync(3600_000);
+  expect([answers(old), answers(next)]).toEqual([11, 11]);
+  await Promise.all([old.watch.stop(), next.watch.stop()]);
+});
+
 test('what runs, or waits to be said, for a person who may not write any more is ended within seconds, and nothing of others', async () => {
   const { listener, gone, busy, dismissed, messages, watch } = open();
   busy.push(person, person, '+15551230002');
