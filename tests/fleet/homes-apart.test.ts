@@ -30,7 +30,8 @@ test('each person has a home of their own, which answers, sleeps and is woken by
     expect(await redis.hget(keys.conversation(ann), 'home')).toBeNull();
     expect(await redis.hget(keys.conversation(bob), 'home')).toBe('two');
     // The VM that wrote a reply posts it: its own queue has the delivery.
-    expect(await redis.zcard('{sidepocket}:deliveries@two:completed')).toBeGreaterThan(0);
+    const completed = '{sidepocket}:deliveries@two:completed';
+    await until('its delivery', async () => (await redis.zcard(completed)) > 0);
     await until('all sleep', () => homes.every((home) => !home.isAwake()));
     for (const home of ['', '@two', '@three'] as const)
       expect(await redis.hget(ofHome(keys.vm, home), 'state')).toBe('asleep');

@@ -61,7 +61,7 @@ test(
       );
       for (const text of texts) expect(textsOf(fleet, ann).join(' ').split(text)).toHaveLength(2);
       expect(balancer.counts.every((count) => count > 2)).toBe(true);
-      expect(await fleet.redis.exists(keys.waking)).toBe(0);
+      await until('no wake is open', async () => !(await fleet.redis.exists(keys.waking)));
 
       // A computer that does not come up: one message to its person, and one to the owner.
       await until('it sleeps', () => !two.isAwake());
@@ -75,19 +75,21 @@ test(
       await fleet.say('hello?', cid);
       await until('no computer is free', () => countOf(fleet, cid, 'no computer free') > 0);
       // More than both relays take together, of what no computer is there for; within a minute.
+      const earlier = await fleet.redis.llen(keys.inbox(bob));
       const minute = Math.floor(Date.now() / 60_000);
       for (let count = 0; count < 2 * perMinute + 20; count += 20)
         await Promise.all(
           Array.from({ length: 20 }, async (_, index) => await fleet.say(`n${count + index}`, bob)),
         );
       await until('the limit', () => countOf(fleet, bob, 'more than I can take in') > 0);
-      const taken = await fleet.redis.llen(keys.inbox(bob));
+      const taken = (await fleet.redis.llen(keys.inbox(bob))) - earlier;
       const isOneMinute = Math.floor(Date.now() / 60_000) === minute;
       expect(isOneMinute ? taken : 0).toBeLessThanOrEqual(2 * perMinute);
+      // Of this wake; on a busy machine a later one may take as long.
+      expect(countOf(fleet, bob, 'does not wake up')).toBe(1);
       isStuck = false;
       await until('all is answered', () => countOf(fleet, bob, 'n0') > 0);
       for (const [phone, part] of [
-        [bob, 'does not wake up'],
         [ann, '“two” does not wake up'],
         [cid, 'no computer free'],
         ...(isOneMinute ? ([[bob, 'more than I can take in']] as const) : []),
@@ -95,6 +97,8 @@ test(
         expect([part, countOf(fleet, phone, part)]).toEqual([part, 1]);
 
       // The younger list stands, also for the two that have started before.
+      const boxes = [keys.inbox(bob), keys.outbox(bob)];
+      await until('nothing is on its way', async () => !(await fleet.redis.exists(...boxes)));
       await start({ ALLOWED_SENDERS: ann });
       await until('the list', async () =>
         (await fleet.redis.hget(keys.allowed, bob))?.startsWith('removed'),
@@ -103,7 +107,10 @@ test(
       const sids = [await fleet.say('still me', bob), await fleet.say('and again', bob)];
       await answered(fleet, ann, 'and me', 'one: and me');
       for (const sid of sids)
-        expect(await fleet.redis.hget(keys.message(sid), 'state')).toBe('refused');
+        await until(
+          'it is refused',
+          async () => (await fleet.redis.hget(keys.message(sid), 'state')) === 'refused',
+        );
       expect(textsOf(fleet, bob)).toHaveLength(before);
     });
   },

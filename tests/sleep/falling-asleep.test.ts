@@ -183,10 +183,11 @@ describe.concurrent('a worker', () => {
 
   test('a worker with a turn at work stays', async () => {
     await withPipeline({}, async (pipeline) => {
+      // Before it starts, as everything here that is to keep it awake.
+      await pipeline.say('hang on');
       await untilAsleep(
         pipeline,
         async (bench) => {
-          await pipeline.say('hang on');
           await outstay(bench);
           expect(await pipeline.redis.llen(keys.active('turns'))).toBe(1);
           await bench.stop();
@@ -202,9 +203,9 @@ describe.concurrent('a worker', () => {
     async () => {
       await withPipeline({}, async (pipeline) => {
         const { twin, say, redis } = pipeline;
+        twin.faults.set('create-500-before');
+        await say('hello');
         const { ms } = await untilAsleep(pipeline, async (bench) => {
-          twin.faults.set('create-500-before');
-          await say('hello');
           await until(
             'a reply that waits',
             async () => (await redis.llen(keys.outbox(phone))) === 1,
@@ -215,9 +216,9 @@ describe.concurrent('a worker', () => {
         });
         expect(ms).toBeLessThan(idleMs + windowMs);
 
+        twin.faults.set('late-failure', { code: 63_016 });
+        await say('are you there');
         const parked = await untilAsleep(pipeline, async () => {
-          twin.faults.set('late-failure', { code: 63_016 });
-          await say('are you there');
           await until('it is parked', async () => (await redis.llen(keys.parked(phone))) === 1);
         });
         expect(parked.ms).toBeLessThan(idleMs + windowMs);

@@ -23,6 +23,7 @@ import { scaled } from '../../support/machine-speed.ts';
 import { noRestic } from '../../support/snapshot-bench.ts';
 import { createScriptedClaude, modelKey } from '../../support/story-bench.ts';
 import { until } from '../../support/until.ts';
+import { accept, refuse } from '../../support/wake-address.ts';
 
 const [ann, bob, cid] = fleetPhones;
 
@@ -109,7 +110,8 @@ test.skipIf(noRestic !== '')(
   async () => {
     await withThree(
       {},
-      () => ({}),
+      // Longer than the pauses between the tries of a move, in which a computer would fall asleep.
+      () => ({ environment: { IDLE_MINUTES: '0.15' } }),
       async (fleet, [one, two, three]) => {
         await answered(fleet, ann, 'hello', 'one: hello');
         await answered(fleet, bob, 'hello', 'two: hello');
@@ -149,14 +151,16 @@ test.skipIf(noRestic !== '')(
   `a person who is removed in the middle of a move arrives all the same, hears nothing, and goes on there when they are back${noRestic}`,
   { tags: 'long' },
   async () => {
-    const gate = Promise.withResolvers<void>();
-    const slow = (name: string): HomeChange => ({
-      answer: async (text) => {
-        if (text === 'slow') await gate.promise;
-        return `${name}: ${text}`;
+    // The move waits for the old computer, until nobody may write to the person any more.
+    let isHeld = false;
+    const held = (): HomeChange => ({
+      onCall: async (home, _call, response) => {
+        if (isHeld) return refuse(response);
+        await home.boot();
+        accept(response);
       },
     });
-    await withThree({}, slow, async (fleet, [, two, three]) => {
+    await withThree({}, held, async (fleet, [, two, three]) => {
       await answered(fleet, ann, 'hello', 'one: hello');
       await answered(fleet, bob, 'hello', 'two: hello');
       const id = await personOf(fleet, bob);
@@ -164,9 +168,14 @@ test.skipIf(noRestic !== '')(
       await writeFile(fileOf(two, id, 'kept'), 'of two');
       await until('it sleeps', () => !two.isAwake());
       const heard = textsOf(fleet, bob).length;
+      isHeld = true;
       const moving = runPeople(fleet, { action: 'move', address: bob, to: 'three' });
       await until('the move', async () => (await fleet.redis.exists(keys.move(id))) === 1);
       await fleet.startRelay({ ALLOWED_SENDERS: [ann, cid].join(',') });
+      await until('they are removed', async () =>
+        (await fleet.redis.hget(keys.allowed, bob))?.startsWith('removed'),
+      );
+      isHeld = false;
       expect((await moving).at(-1)).toMatch(/: done\.$/);
       expect(await readFile(fileOf(three, id, 'kept'), 'utf8')).toBe('of two');
       await until('all sleep', () => !two.isAwake() && !three.isAwake());
@@ -219,7 +228,8 @@ test.skipIf(noRestic !== '')(
         const session = await fleet.redis.hget(keys.conversation(bob), 'session');
         await runPeople(fleet, { action: 'move', address: bob, to: 'three' });
         await has('ended with it: “Watch the build”')();
-        expect(await runningOn(two)).toBe(0);
+        // A process that was started in advance ends with its computer.
+        await until('nothing runs there', async () => (await runningOn(two)) === 0);
         expect(await fleet.redis.hget(keys.conversation(bob), 'session')).toBe(session);
         await fleet.say('/schedules', bob);
         expect(await has('good morning')()).toBeDefined();
@@ -244,12 +254,12 @@ test.skipIf(noRestic !== '')(
   async () => {
     await withThree(
       {},
-      () => ({}),
+      // An original that sleeps would keep no other from starting.
+      () => ({ environment: { IDLE_MINUTES: '30' } }),
       async (fleet, [, two]) => {
         await answered(fleet, ann, 'hello', 'one: hello');
         await answered(fleet, bob, 'hello', 'two: hello');
         const taken = async (name: string, isForked: boolean): Promise<void> => {
-          await two.boot();
           const environment = { HOME_NAME: 'two', WORKER_ID: name };
           const other = await fleet.addHome(name, withStore(fleet, { environment }));
           if (isForked) await cp(two.dataDir, other.dataDir, { recursive: true, force: true });

@@ -112,7 +112,8 @@ test.skipIf(noRestic !== '')(
       await answered(fleet, cid, 'woken', 'two: woken');
       const told = textsOf(fleet, cid).filter((text) => text.includes('another computer now'));
       expect(told).toHaveLength(1);
-      expect(await fleet.redis.exists(keys.inbox(cid), keys.outbox(cid))).toBe(0);
+      const boxes = [keys.inbox(cid), keys.outbox(cid)];
+      await until('nothing is left', async () => !(await fleet.redis.exists(...boxes)));
     });
   },
 );

@@ -4,6 +4,7 @@ import { createSchedules } from '../../../shared/store/schedules.ts';
 import { signIn } from '../../support/admin-client.ts';
 import { withFleet, fleetPhones } from '../../support/fleet-bench.ts';
 import type { Fleet } from '../../support/fleet-bench.ts';
+import { scaled } from '../../support/machine-speed.ts';
 import { until } from '../../support/until.ts';
 
 const [ann, bob, cid] = fleetPhones;
@@ -37,7 +38,14 @@ test(
       const page = (await admin.get('/admin')).text;
       expect(page).toContain('2 of 2 people');
       expect(page).toContain('1 person');
-      const [done = ''] = await fleet.redis.zrange(`${prefix}:turns@two:completed`, '0', '-1');
+      // An answer is there before its turn has ended.
+      const ended = async (home: string): Promise<string[]> =>
+        await fleet.redis.zrange(`${prefix}:turns${home}:completed`, '0', '-1');
+      await until('two turns of the first home', async () => (await ended('')).length >= 2);
+      const [done = ''] = await until('that of the second', async () => {
+        const turns = await ended('@two');
+        return turns.length > 0 && turns;
+      });
       expect((await admin.get(`/admin/turns/${done}`)).status).toBe(200);
       const metrics = await (
         await fetch(`${fleet.relayUrl}/metrics`, {
@@ -113,7 +121,7 @@ test('a schedule of a person wakes their home alone', { tags: 'long' }, async ()
     await redis.set(keys.jobLock('turns@two', 'T'), 'mine');
     // Far enough that the computer sleeps meanwhile: within the idle time it would stay awake.
     await schedules.add(
-      { conversation: bob, prompt: 'call Cid', timezone: 'UTC', at: Date.now() + 8000 },
+      { conversation: bob, prompt: 'call Cid', timezone: 'UTC', at: Date.now() + scaled(8000) },
       { lock: keys.jobLock('turns@two', 'T'), token: 'mine' },
     );
     expect(await redis.zcard(`${prefix}:schedules@two:delayed`)).toBe(1);
@@ -147,7 +155,10 @@ test(
       );
       await until('all sleep', () => homes.every((home) => !home.isAwake()));
       for (const phone of fleetPhones) expect(texts(fleet, phone)).toHaveLength(2);
-      expect(await fleet.redis.keys(`${prefix}:waking*`)).toEqual([]);
+      await until(
+        'no wake is open',
+        async () => (await fleet.redis.keys(`${prefix}:waking*`)).length === 0,
+      );
     });
   },
 );
