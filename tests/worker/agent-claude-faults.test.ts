@@ -15,7 +15,7 @@ import { atGate, gate, openGate, gatePlace } from '../support/gate-story.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-const patienceMs = 2000;
+const patienceMs = scaled(2000);
 
 /** Says what it was told in the note that asks it to go on; work at the gate goes on there. */
 const goesOn: Story = {
