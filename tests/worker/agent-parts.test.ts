@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
 import { browserCommand, findChromium } from '../../worker/agent/mcp/browser.ts';
 import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
@@ -18,6 +19,7 @@ import {
   findUnspoken,
   joinBlocks,
   readEntry,
+  readTranscript,
 } from '../../worker/agent/claude/transcript/transcript.ts';
 import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 
@@ -238,6 +240,45 @@ test('an entry is what Claude Code wrote it as', () => {
   expect(readEntry('system', { content: 'hello' })).toMatchObject({ kind: 'other' });
   for (const broken of [undefined, null, 7, {}, { content: 7 }])
     expect(readEntry('assistant', broken)).toEqual({ kind: 'other', text: '' });
+});
+
+test('an answer whose stream was cut off behind a whole text is complete when it has gone on', async () => {
+  const entry = (
+    uuid: string,
+    parentUuid: string | null,
+    type: string,
+    content: string,
+    isMeta = false,
+  ) => ({
+    type,
+    uuid,
+    parentUuid,
+    isMeta,
+    message: {
+      role: type,
+      content,
+      ...(type === 'assistant' ? { model: 'm', stop_reason: 'end_turn', id: `m-${uuid}` } : {}),
+    },
+  });
+  const note = 'Your response above was cut off mid-stream. Resume directly from where it stops.';
+  const half = [
+    entry('p', null, 'user', 'look'),
+    entry('a', 'p', 'assistant', 'One half.'),
+    entry('n', 'a', 'user', note, true),
+  ];
+  const stateOf = async (entries: SessionStoreEntry[]): Promise<object> => {
+    const store = { load: async () => entries, append: async () => undefined };
+    const session = '00000000-0000-4000-8000-000000000000';
+    return findPrompt(await readTranscript(session, '/nowhere', store), 'p');
+  };
+  const earlier = [{ id: 'a', text: 'One half.' }];
+  expect(await stateOf(half)).toEqual({ state: 'unanswered', overtaken: false, earlier });
+  expect(await stateOf([...half, entry('b', 'n', 'assistant', 'The other.')])).toEqual({
+    state: 'answered',
+    id: 'b',
+    text: 'The other.',
+    earlier,
+  });
 });
 
 test('blocks are joined as paragraphs, empty ones left out', () => {

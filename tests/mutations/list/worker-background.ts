@@ -258,6 +258,7 @@ export const backgroundWork = [
         "kind === 'words' && !broken",
         "kind === 'words'",
       ],
+      ['an answer that was cut off goes on', 'calls || cutOff.has(uuid)', 'calls'],
       ['work that was cut off has no outcome', "&& !text.includes('<status>stopped</status>')", ''],
       [
         'each end that a dead process has spoken of is told',

@@ -48,8 +48,26 @@ const TranscriptMessage = z.object({
  */
 const Merged = z.object({ uuid: z.string(), mergedSendUuids: z.array(z.string()).min(1) });
 
-/** The same store, which also notes in `merged` which prompts share an entry. */
-function notingMerged(store: SessionStore, merged: Map<string, string[]>): SessionStore {
+/**
+ * What Claude Code asks the model when a stream was cut off behind a whole block: it writes that
+ * block down as if the answer ended with it.
+ */
+const CutOff = z.object({
+  type: z.literal('user'),
+  isMeta: z.literal(true),
+  parentUuid: z.string(),
+  message: z.object({ content: z.string().startsWith('Your response above was cut off') }),
+});
+
+/**
+ * The same store, which also notes in `merged` which prompts share an entry, and in `cutOff` which
+ * entries an answer goes on behind.
+ */
+function noting(
+  store: SessionStore,
+  merged: Map<string, string[]>,
+  cutOff: Set<string>,
+): SessionStore {
   return {
     ...store,
     async load(key) {
@@ -57,6 +75,8 @@ function notingMerged(store: SessionStore, merged: Map<string, string[]>): Sessi
       for (const entry of entries ?? []) {
         const { data } = Merged.safeParse(entry);
         if (data) merged.set(data.uuid, data.mergedSendUuids);
+        const cut = CutOff.safeParse(entry).data;
+        if (cut) cutOff.add(cut.parentUuid);
       }
       return entries;
     },
@@ -73,11 +93,13 @@ export async function readTranscript(
   store?: SessionStore,
 ): Promise<TranscriptEntry[]> {
   const merged = new Map<string, string[]>();
+  const cutOff = new Set<string>();
   const messages = await getSessionMessages(session, {
     dir: workspace,
-    ...(store ? { sessionStore: notingMerged(store, merged) } : {}),
+    ...(store ? { sessionStore: noting(store, merged, cutOff) } : {}),
   });
-  // A model's message may continue after a tool call in it: text before the call is not an answer.
+  // A model's message may continue after a tool call in it, and after its stream was cut off: text
+  // before that is not an answer.
   const calling = new Set<string>();
   return messages
     .toReversed()
@@ -90,8 +112,8 @@ export async function readTranscript(
       };
       const { id, content = '' } = TranscriptMessage.safeParse(message).data ?? {};
       if (id === undefined) return entry;
-      if (Array.isArray(content) && content.some((block) => block.type === 'tool_use'))
-        calling.add(id);
+      const calls = Array.isArray(content) && content.some((block) => block.type === 'tool_use');
+      if (calls || cutOff.has(uuid)) calling.add(id);
       return entry.kind === 'answer' && calling.has(id)
         ? { ...entry, kind: 'words' as const }
         : entry;
