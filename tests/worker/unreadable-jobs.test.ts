@@ -131,6 +131,11 @@ test('a key of BullMQ’s that is of another type holds nothing up: it is moved 
     expect(await redis.type(`${prefix}:unreadable:turns:meta`)).toBe('string');
     // A job's number is in the names of its replies: none is given out again.
     expect(Number(await redis.get(keys.job('turns', 'id')))).toBeGreaterThan(1e9);
+    for (const odd of ['-0', '007']) {
+      for (const queue of ['turns', 'deliveries']) await redis.set(keys.job(queue, 'id'), odd);
+      await say(odd);
+      await answered(odd);
+    }
   });
 });
 

@@ -15,7 +15,7 @@ export const readable = [
     ],
   ]),
   ...mutationsOf('shared/store/redis/functions/entry.lua', nextDeliveries, [
-    ['a number has no fraction', `'^%-?%d+$'`, `'^%-?[%d.]+$'`],
+    ['a number has no fraction', `'^%-?[1-9]%d*$'`, `'^%-?[%d.]+$'`],
     ['a number has at most 15 digits', '#text < 17 and ', ''],
   ]),
   ...mutationsOf('shared/store/redis/functions/outbox-order.lua', nextDeliveries, [
@@ -352,6 +352,14 @@ export const readable = [
       'no number of a job is given out again',
       `redis.call('SET', counter, redis.call('TIME')[1])`,
       `redis.call('SET', counter, 0)`,
+      { named: 'key of BullMQ' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/entry.lua', 'tests/worker/unreadable-jobs.test.ts', [
+    [
+      'a number that Redis counts on has no leading 0',
+      `'^%-?[1-9]%d*$'`,
+      `'^%-?%d+$'`,
       { named: 'key of BullMQ' },
     ],
   ]),

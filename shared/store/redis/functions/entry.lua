@@ -15,5 +15,6 @@ end
 local function atOf(raw)
   return string.match(raw, '^{"id":"[%w%-]+","conversation":"[^"]+","at":"([%w%-:.]+)"') or textOf(decode(raw).at)
 end
--- Whether a stored text is a whole number that Redis can count on with, of at most 15 digits.
-local function isWhole(text) return #text < 17 and string.match(text, '^%-?%d+$') ~= nil end
+-- Whether a stored text is a whole number that Redis can count on with, of at most 15 digits: none
+-- with a leading 0 or a sign before 0.
+local function isWhole(text) return text == '0' or #text < 17 and string.match(text, '^%-?[1-9]%d*$') ~= nil end
