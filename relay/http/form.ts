@@ -131,7 +131,10 @@ export function createBodies(most: number = mostHeld): Bodies {
         clearTimeout(timer);
         resolve(reading);
       });
-      request.on('close', () => reading.fail(new BadRequest(400, 'the request broke off')));
+      request.on('close', () => {
+        // Each request ends with this event, and an error takes as long as parsing a form.
+        if (unfinished.has(reading)) reading.fail(new BadRequest(400, 'the request broke off'));
+      });
     });
   return {
     async read(request, { keep, within }) {
