@@ -262,7 +262,13 @@ test.skipIf(noRestic !== '')(
         const taken = async (name: string, isForked: boolean): Promise<void> => {
           const environment = { HOME_NAME: 'two', WORKER_ID: name };
           const other = await fleet.addHome(name, withStore(fleet, { environment }));
-          if (isForked) await cp(two.dataDir, other.dataDir, { recursive: true, force: true });
+          if (isForked) {
+            await cp(two.dataDir, other.dataDir, { recursive: true, force: true });
+            // The copy has every mark until now.
+            const mark = async () => await fleet.redis.hget(keys.beats('two'), 'two');
+            const copied = await mark();
+            await until('a newer mark', async () => (await mark()) !== copied);
+          }
           await expect(other.boot()).rejects.toThrow(
             'The home “two” is running from another disk, as after a volume was forked',
           );
