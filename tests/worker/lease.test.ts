@@ -8,7 +8,7 @@ import { countBoot } from '../../worker/process/boot-number.ts';
 import { createLease } from '../../worker/process/lease.ts';
 import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import type { RunningJobs } from '../../worker/process/running-jobs.ts';
-import type { Lease } from '../../worker/process/lease.ts';
+import type { Lease, LeaseDeps } from '../../worker/process/lease.ts';
 import { withRedis } from '../support/redis.ts';
 
 const log = createLog('test', 'silent');
@@ -24,7 +24,12 @@ type Boot = Lease & {
 };
 
 /** The next boot of a worker, with the queues whose jobs it took back. */
-async function boot(redis: Redis, worker: string, running: string[] = []): Promise<Boot> {
+async function boot(
+  redis: Redis,
+  worker: string,
+  running: string[] = [],
+  disk?: LeaseDeps['disk'],
+): Promise<Boot> {
   const number = await countBoot(redis, worker);
   const jobs = createRunningJobs();
   for (const id of running) jobs.begin('turns', id, `${worker}#${number}:1`);
@@ -36,6 +41,7 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
     worker,
     boot: number,
     times,
+    ...(disk ? { disk } : {}),
     running: jobs,
     log,
     listener: {
@@ -60,6 +66,23 @@ const takeJob = async (
   await redis.set(keys.jobLock('turns', id), 'token');
 };
 const stalled = (redis: Redis): Promise<string[]> => redis.smembers(`${prefix}:turns:stalled`);
+
+test('a renewal that waits for the disk while the worker stops does not bring it back', async () => {
+  await withRedis(async (redis) => {
+    const marked = Promise.withResolvers<string>();
+    const lease = await boot(redis, 'vm', [], {
+      since: 1,
+      freshMs: 1000,
+      renew: () => marked.promise,
+      strangerAmong: async () => undefined,
+    });
+    const renewing = lease.renew();
+    await lease.stop();
+    marked.resolve('a mark');
+    await renewing;
+    expect(await redis.exists(keys.heartbeat, keys.lease('vm'))).toBe(0);
+  });
+});
 
 test('an old boot that ends after the new one has begun takes neither its lease nor its sign of life, and says nothing', async () => {
   await withRedis(async (redis) => {

@@ -165,6 +165,8 @@ export function createLease(parts: LeaseDeps): Lease {
   let timer: NodeJS.Timeout | undefined;
   let later: NodeJS.Timeout | undefined;
   let fenced = false;
+  /** From when the worker falls asleep or stops: a renewal that has begun must not come after that. */
+  let isPaused = false;
   let first = true;
   /** In ms of the monotonic clock. */
   let renewedAt = -Infinity;
@@ -179,6 +181,7 @@ export function createLease(parts: LeaseDeps): Lease {
   };
   const renew = async (): Promise<void> => {
     const marked = await disk?.mark();
+    if (isPaused) return;
     const found = await runScript(redis, renewScript, {
       keys: {
         lease: keys.lease(worker),
@@ -266,15 +269,18 @@ export function createLease(parts: LeaseDeps): Lease {
     renew,
     renewSoon: renewSafely,
     start() {
+      isPaused = false;
       timer ??= setInterval(renewSafely, times.renewMs);
       // Many short pauses in a row must not postpone the renewal forever.
       if (performance.now() - renewedAt >= times.renewMs) renewSafely();
     },
     pause() {
+      isPaused = true;
       clearInterval(timer);
       timer = undefined;
     },
     async stop() {
+      isPaused = true;
       redis.off('ready', onReady);
       clearInterval(timer);
       timer = undefined;

@@ -117,6 +117,7 @@ export const backgroundWork = [
   ]),
   ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [
     ['a living worker learns of lost work', 'if (hasLostWork === 1) listener.onLostWork();', ''],
+    ['a worker that stops is not brought back', 'if (isPaused) return;', ''],
   ]),
   ...mutationsOf('worker/background/describe.ts', 'tests/worker/progress.test.ts', [
     ['a progress line says what is news', '!isNews || ', ''],
