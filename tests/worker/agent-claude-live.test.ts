@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callTool, cutOff, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import type { AgentFailure } from '../../worker/agent/agent-failure.ts';
+import { AgentFailure } from '../../worker/agent/agent-failure.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { Asking, ClaudeAgentBench, RunningTurn, Sent } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';
@@ -55,6 +55,10 @@ const stories: Story[] = [
       results.length > 0
         ? text('Looked.')
         : callTool('mcp__playwright__browser_tabs', { action: 'list' }),
+  },
+  {
+    matches: (asked) => asked === 'hold on',
+    next: () => callTool('Bash', { command: 'sleep 60', description: 'Hold on' }),
   },
   {
     matches: (asked) => asked === 'in the background',
@@ -109,6 +113,18 @@ async function converse(conversation: string, own: ClaudeAgentBench = bench) {
     sent,
     turn,
     say,
+    /** Ends a turn at work for this reason. */
+    async halt(reason: Error): Promise<void> {
+      const halted = startTurn(own.agent, workspace, {
+        conversation,
+        session,
+        prompts: ['hold on'],
+      });
+      await until('the command', () => halted.events.some(({ kind }) => kind === 'tool'));
+      halted.abort(reason);
+      await halted.ended;
+    },
+    processes: () => own.processes(session),
     release: () => own.agent.release(conversation),
   };
 }
@@ -171,9 +187,10 @@ test('commands of Claude Code get an answer of their own each, and the conversat
   );
 });
 
-test('what ends in the background is an answer of its own, about what led to it', async () => {
-  const { say, turn } = main;
+test('what ends in the background is an answer of its own, about what led to it, also behind a turn that was stopped', async () => {
+  const { say, turn, halt, processes } = main;
   expect(await say('in the background')).toBe('Started.');
+  await halt(new Error('as the person wants it'));
   const asked = bench.model.requests.length;
   await writeFile(backgroundGate, '');
   await until('Claude Code to be told of the end', () => bench.model.requests.length > asked);
@@ -182,6 +199,10 @@ test('what ends in the background is an answer of its own, about what led to it'
   expect(answers[0]?.about).toEqual(['in the background']);
   expect(answers[1]?.text).toBe('I am heard');
   await rm(backgroundGate);
+  // A process that shows no sign of life ends with all that it has.
+  expect(await say('in the background')).toBe('Started.');
+  await halt(new AgentFailure('silent', 'no sign of life'));
+  await until('its end', async () => (await processes()).length === 0);
 });
 
 test('an answer is all that was said, with all its blocks and halves, live and from the transcript', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
+import { applyEffort } from '../../worker/agent/claude/effort.ts';
 import { browserCommand, findChromium } from '../../worker/agent/mcp/browser.ts';
 import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
 import {
@@ -381,4 +382,13 @@ test('a worker ends what its own earlier boots left, and nothing of another syst
   expect(isOfWorker(mark, 'v', '/data')).toBe(false);
   expect(isOfSession(createMark('other#1', 'session-1', '/data'), 'session-1', '/data')).toBe(true);
   expect(isOfSession(mark, 'session-2', '/data')).toBe(false);
+});
+
+test('another effort is told to the open process, and the same one is not', async () => {
+  const told: unknown[] = [];
+  const claude = { applyFlagSettings: async (settings: unknown) => void told.push(settings) };
+  await applyEffort(claude, 'low', undefined);
+  await applyEffort(claude, 'low', 'low');
+  await applyEffort(claude, undefined, 'low');
+  expect(told).toEqual([{ effortLevel: 'low' }, { effortLevel: null }]);
 });

@@ -113,3 +113,26 @@ test('a turn whose answer the store has lost begins anew at the head of the inbo
     ]);
   });
 });
+
+test('what was said on the way is not said again with the answer, and silence about work that ran on needs no word', async () => {
+  await withPipeline({}, async ({ startWorker, say, replies }) => {
+    await startWorker({
+      createAgent: async (): Promise<Agent> => ({
+        async *work({ prompts, tools }): AsyncGenerator<AgentEvent> {
+          for await (const { id } of prompts) {
+            yield { kind: 'answer', id: 'of the work', text: '', prompts: [], usage };
+            const said = { id: 'said', text: 'I will look.' };
+            await tools.say(said);
+            const earlier = [said, { id: 'unsaid', text: 'I see it.' }];
+            yield { kind: 'answer', id: 'a', text: 'It is done.', earlier, prompts: [id], usage };
+          }
+        },
+        release: async () => undefined,
+        stop: async () => undefined,
+      }),
+    });
+    await say('look');
+    await until('the answer', () => replies().some(({ text }) => text.endsWith('It is done.')));
+    expect(replies().map(({ text }) => text)).toEqual(['I will look.', 'I see it.\n\nIt is done.']);
+  });
+});

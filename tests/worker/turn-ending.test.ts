@@ -160,6 +160,16 @@ test('a stop names the last step, and none that waited for the person’s answer
   expect(await said(true)).toBe('Stopped. I was waiting for your answer, and have not gone on.');
 });
 
+test('a stop names what goes on in the background, and how it ends', async () => {
+  const { parts, context, stand, puts } = bench(['a', 'stop'], {}, ['a']);
+  const task = { description: 'npm run dev', startedAt: Date.now() - 5 * 60_000 };
+  Object.assign(parts.stores.background, { list: async () => [task] });
+  await settleStopped(parts, context, { by: message('stop'), isAsked: false }, stand);
+  expect(puts[0]?.replies[0]?.text).toMatch(
+    /\nThis goes on in the background:\n1\. npm run dev \(for 5 min\)\nText “stop 1” to end number 1\.$/,
+  );
+});
+
 test('a stop is such words alone, of a person', () => {
   const said = (text: string): Message => ({ ...message('a'), text });
   expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([

@@ -304,6 +304,35 @@ export const backgroundWork = [
       { test: 'tests/worker/refusals.test.ts' },
     ],
   ]),
+  ...mutationsOf('worker/agent/claude/effort.ts', 'tests/worker/agent-parts.test.ts', [
+    ['the same effort costs nothing', 'if (next !== present) ', ''],
+    ['an effort is taken off again', 'next ?? null', 'next ?? present'],
+  ]),
+  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-claude-live.test.ts', [
+    [
+      'a stop leaves what runs in the background',
+      'const isKept = await keepBackground(live, turn);',
+      'const isKept = false;',
+      { named: 'what ends in the background' },
+    ],
+    [
+      'a process without a sign of life ends',
+      'if (signal.reason instanceof AgentFailure) return false;',
+      '',
+      { named: 'what ends in the background' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/events.ts', 'tests/worker/remembered-answer.test.ts', [
+    ['what was said is not said again', '!wasSaid[index]', 'true'],
+    ['silence about work needs no word', ' || !isAsked ?', ' ?'],
+  ]),
+  ...mutationsOf('worker/turn/ending/outcome.ts', 'tests/worker/turn-ending.test.ts', [
+    [
+      'a stop names what goes on',
+      'const tasks = await background.list(conversation);',
+      'const tasks: Awaited<ReturnType<typeof background.list>> = [];',
+    ],
+  ]),
   ...mutationsOf('worker/agent/claude/local-command.ts', 'tests/worker/local-command.test.ts', [
     ['Claude Code sets no model by itself', ' && !ofTheChat.has(name)', ''],
   ]),
