@@ -12,8 +12,9 @@ const patience = 30_000;
 
 /**
  * Calls `POST <url>/wake` with the secret. A redirect is followed once, on the same host, such as to
- * https: what a home answers must lead the relay nowhere else. A machine that is just stopping refuses or resets the
- * connection; this is logged and counted, and the waker retries. At most one call is open.
+ * https: what a home answers must lead the relay nowhere else. A machine that is just stopping
+ * refuses or resets the connection; this is logged and counted, and the waker retries. At most one
+ * call is open.
  */
 export function createWakeCall(
   url: string,

@@ -32,24 +32,11 @@ const placeNames = {
   byPriority: 'pc',
 } as const;
 
+type Place = keyof typeof placeNames;
+const allPlaces = Object.keys(placeNames) as Place[];
+
 const mendPlacesScript = loadScript(new URL('lua/mend-places.lua', import.meta.url), {
-  keys: [
-    'meta',
-    'counter',
-    'waiting',
-    'paused',
-    'active',
-    'delayed',
-    'prioritized',
-    'marker',
-    'completed',
-    'failed',
-    'stalled',
-    'schedulers',
-    'events',
-    'limiter',
-    'byPriority',
-  ],
+  keys: allPlaces,
   args: [],
 });
 
@@ -58,25 +45,9 @@ const mendPlacesScript = loadScript(new URL('lua/mend-places.lua', import.meta.u
  * fails at them. What they held is found again by what waits without a job.
  */
 export async function mendPlaces(redis: Redis, queue: string): Promise<void> {
-  const key = (name: keyof typeof placeNames): string => keys.job(queue, placeNames[name]);
+  const entries = allPlaces.map((name) => [name, keys.job(queue, placeNames[name])]);
   await runScript(redis, mendPlacesScript, {
-    keys: {
-      meta: key('meta'),
-      counter: key('counter'),
-      waiting: key('waiting'),
-      paused: key('paused'),
-      active: key('active'),
-      delayed: key('delayed'),
-      prioritized: key('prioritized'),
-      marker: key('marker'),
-      completed: key('completed'),
-      failed: key('failed'),
-      stalled: key('stalled'),
-      schedulers: key('schedulers'),
-      events: key('events'),
-      limiter: key('limiter'),
-      byPriority: key('byPriority'),
-    },
+    keys: Object.fromEntries(entries) as Record<Place, string>,
     args: {},
   });
 }

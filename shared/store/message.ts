@@ -158,7 +158,8 @@ export function isRequest({ text, choice, id, human }: Message): boolean {
 
 /**
  * The state of a message; kept in the hash that also claims its id. `refused`: the sender was over
- * the rate limit, or new without a free home, and was asked to send it again. `forgotten`: nothing else of it is kept.
+ * the rate limit, or new without a free home, and was asked to send it again. `forgotten`: nothing
+ * else of it is kept.
  */
 export type MessageState =
   'waiting' | 'working' | 'answered' | 'failed' | 'set aside' | 'refused' | 'forgotten';

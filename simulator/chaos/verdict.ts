@@ -139,7 +139,7 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
 
 /**
  * Work in the background that a message has started ends in one word of its end, in one sentence
- * that it was lost, or in one that names its request and says that its report was given up.
+ * that it was lost, or in a sentence that names its request and gives its report up.
  */
 function judgeBackground(
   verdict: Verdict,

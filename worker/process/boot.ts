@@ -44,8 +44,8 @@ import type { SessionLock } from './session-lock.ts';
 
 /**
  * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
- * connection; `secretsOf` are those of a conversation's person, for their commands; `home` is the name
- * of the worker's home, for which its requests to the model are counted.
+ * connection; `secretsOf` are those of a conversation's person, for their commands; `home` is the
+ * name of the worker's home, for which its requests to the model are counted.
  */
 export type CreateAgent = (
   owner: string,

@@ -165,7 +165,7 @@ export function createLease(parts: LeaseDeps): Lease {
   let timer: NodeJS.Timeout | undefined;
   let later: NodeJS.Timeout | undefined;
   let fenced = false;
-  /** From when the worker falls asleep or stops: a renewal that has begun must not come after that. */
+  /** The worker falls asleep or stops: a renewal that has begun is not sent any more. */
   let isPaused = false;
   let first = true;
   /** In ms of the monotonic clock. */

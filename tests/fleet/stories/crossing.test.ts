@@ -151,7 +151,7 @@ test.skipIf(noRestic !== '')(
   `a person who is removed in the middle of a move arrives all the same, hears nothing, and goes on there when they are back${noRestic}`,
   { tags: 'long' },
   async () => {
-    // The move waits for the old computer, until nobody may write to the person any more.
+    // The move waits for the old computer, until no worker may write to the person any more.
     let isHeld = false;
     const held = (): HomeChange => ({
       onCall: async (home, _call, response) => {

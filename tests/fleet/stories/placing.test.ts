@@ -59,7 +59,7 @@ test(
 );
 
 test(
-  'a person without a free home is told, and so is the owner; what they write again is taken in once there is room',
+  'without a free home the person and the owner hear so, and the next message is taken in once there is room',
   { tags: 'long' },
   async () => {
     await withFleet({ PLACEMENT: 'own' }, async (fleet) => {

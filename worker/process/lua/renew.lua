@@ -9,12 +9,12 @@
 -- without a marker. A job running here whose lock is another's is reported as lost; a lock that
 -- expired while this worker was halted, and that no other has taken, is taken again. A renewal
 -- also ends the wake that started this worker: the relay may have died during it, and a restored
--- copy may have an old one, from which the next wake would count. Each renewal checks a batch of conversations for items that wait without a job, whatever the cause,
--- and Redis's memory, which some servers do not report to a script; and whether a dead worker has
--- left work in the background. A job of a conversation, or the next attempt of a schedule, that is
+-- copy may have an old one, from which the next wake would count. Each renewal checks a batch of
+-- conversations for items that wait without a job, whatever the cause, and Redis's memory, which
+-- some servers do not report to a script; and whether a dead worker has left work in the background. A job of a conversation, or the next attempt of a schedule, that is
 -- further in the future than its own delay and `slackMs` is due: the clock was set back meanwhile. A
--- turn that waits for a date looks at the date and waits on. The channel is '' except at the first renewal; the running `jobs`
--- are JSON of `queue:id=token`; the `cursor` is the position among the conversations, of which a
+-- turn that waits for a date looks at the date and waits on. The channel is '' except at the first
+-- renewal; the running `jobs` are JSON of `queue:id=token`; the `cursor` is the position among the conversations, of which a
 -- `batch` is checked; `home` is what the names of the home's queues end in. A home that was noted
 -- as dead is back with this. `mark` is what this worker has left last on its disk, '' for none, and
 -- `since` when it began: the other workers of the home get it and return theirs.

@@ -226,7 +226,7 @@ export async function giveUp(
  */
 function failedText({ work }: Message, sentence: string): string {
   if (work?.say !== undefined) return work.say;
-  const requests = [work?.about ?? [], work?.tasks?.flatMap(({ request = [] }) => request) ?? []];
+  const requests = [work?.about ?? [], work?.tasks?.flatMap(({ request }) => request ?? []) ?? []];
   return [aboutHeading([...new Set(requests.flat())]), sentence].filter(Boolean).join('\n\n');
 }
 
