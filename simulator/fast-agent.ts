@@ -87,9 +87,11 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
           return 'answered';
         return entries.some((entry) => 'prompt' in entry && entry.prompt === id)
           ? 'unanswered'
-          : began === undefined || Date.parse(at) < began.birthtimeMs
-            ? 'before'
-            : 'absent';
+          : began === undefined
+            ? 'lost'
+            : Date.parse(at) < began.birthtimeMs
+              ? 'before'
+              : 'absent';
       };
       return new Map(messages.map((message) => [message.id, stateOf(message)]));
     },

@@ -39,7 +39,7 @@ type Conversation = {
   release(): Promise<void>;
   /** What its session's transcript says of messages. */
   /** What the transcript says of messages of now, or of that time (ISO 8601). */
-  states(ids: string[], at?: string): Promise<unknown[]>;
+  states(ids: string[], at?: string, session?: string): Promise<unknown[]>;
   /** How many prompts with this text its session's transcript holds. */
   told(text: string): Promise<number>;
 };
@@ -63,8 +63,8 @@ async function converse(under: AgentUnderTest, conversation: string): Promise<Co
     },
     openGate: () => openGate(workspace),
     release: () => under.agent.release(conversation),
-    async states(ids, at = new Date().toISOString()) {
-      const [session = '', home] = [last?.session(), homeAround(workspace)];
+    async states(ids, at = new Date().toISOString(), session = last?.session() ?? '') {
+      const home = homeAround(workspace);
       const place = { conversation, home, workspace, session };
       const asked = ids.map((id) => ({ id, at }));
       const known = await under.agent.lookUpMessages?.(place, asked);
@@ -193,6 +193,7 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
       'answered',
       'before',
     ]);
+    expect(await talk.states([known], undefined, randomUUID())).toEqual(['lost']);
     expect(under.asked()).toBe(asked);
   });
 

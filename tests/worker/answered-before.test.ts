@@ -43,7 +43,17 @@ async function look(
     session,
     epoch = since,
     exhausted = [],
-  }: { known?: string[]; session?: string; epoch?: string; exhausted?: string[] } = {},
+    lost = [],
+    sessions = {},
+  }: {
+    known?: string[];
+    session?: string;
+    epoch?: string;
+    exhausted?: string[];
+    lost?: string[];
+    /** The sessions of replies that the ledger has, by Twilio's ids. */
+    sessions?: Record<string, string>;
+  } = {},
 ) {
   const puts: { replies: NewReply[]; settlement: Settlement | undefined }[] = [];
   let asked = 0;
@@ -52,7 +62,10 @@ async function look(
       put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
         void puts.push({ replies, settlement }),
     },
-    ledger: { isClaimed: async (sid: string) => known.includes(sid) },
+    ledger: {
+      isClaimed: async (sid: string) => known.includes(sid),
+      findSent: async (sid: string) => ({ session: sessions[sid] }),
+    },
     messenger: {
       async sentTo() {
         asked += 1;
@@ -70,7 +83,7 @@ async function look(
     deps,
     context,
     { messages, since: epoch, conversation: { session } as never },
-    ({ id }) => exhausted.includes(id),
+    ({ id }) => (lost.includes(id) ? 'lost' : exhausted.includes(id) ? 'unknown' : undefined),
   );
   return { left: left.map(({ id }) => id), puts, asked };
 }
@@ -220,6 +233,18 @@ test('the sentence of a given-up message is no answer to another one that is giv
   expect((await look([message('a', 10)], sent)).left).toEqual([]);
   const answer = [{ sid: 'SM2', text: 'an answer', at: 12 }];
   expect((await look([message('a', 10)], answer, { session: 's', exhausted })).left).toEqual([]);
+});
+
+test('a message that is given up counts as answered by an answer of its session, whose transcript is lost with the disk', async () => {
+  const sent = [{ sid: 'SM1', text: 'an answer to both', at: 12 }];
+  const leftBy = async (change: Parameters<typeof look>[2], at = 10): Promise<string[]> =>
+    (await look([message('a', at)], sent, { session: 's', known: ['SM1'], ...change })).left;
+  const sessions = { SM1: 's' };
+  expect(await leftBy({ sessions, lost: ['a'] })).toEqual([]);
+  expect(await leftBy({ sessions, lost: ['a'] }, 13)).toEqual(['a']);
+  expect(await leftBy({ sessions: { SM1: 'another' }, lost: ['a'] })).toEqual(['a']);
+  expect(await leftBy({ sessions: {}, lost: ['a'] })).toEqual(['a']);
+  expect(await leftBy({ sessions, exhausted: ['a'] })).toEqual(['a']);
 });
 
 test('a message gets an earlier time that Twilio’s list has, and keeps its own when the list does not say or cannot be read', async () => {

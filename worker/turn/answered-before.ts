@@ -191,10 +191,12 @@ export async function askTranscript(
  * message of ours to this person that is in Twilio's list and not in the ledger, sent after theirs
  * and before the store changed, counts as their answer, and the person is informed. With a session
  * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
- * answer is looked up before it is sent. Messages that satisfy `isUnknown` are looked up anyway,
+ * answer is looked up before it is sent. Messages with a doubt are looked up anyway: `unknown` ones,
  * since the agent does not see them again and the transcript does not know them; for them the
- * sentence of a given-up message does not count. Returns the messages to work on. Throws
- * LookUpFailure when the list cannot be read.
+ * sentence of a given-up message does not count. `lost` ones are about to be given up, and their
+ * session's transcript is gone with its disk: another message of that session may have been
+ * answered together with them, so its answer counts although the ledger has it. Returns the
+ * messages to work on. Throws LookUpFailure when the list cannot be read.
  */
 export async function leaveAnswered(
   { outbox, ledger, messenger }: AnsweredBeforeDeps,
@@ -204,13 +206,14 @@ export async function leaveAnswered(
     since,
     conversation: { address, session },
   }: Pick<Snapshot, 'messages' | 'since' | 'conversation'>,
-  isUnknown: (message: Message) => boolean,
+  doubtOf: (message: Message) => 'unknown' | 'lost' | undefined,
 ): Promise<Message[]> {
   const old =
     since === ''
       ? []
       : messages.filter(
-          (message) => message.at < since && (session === undefined || isUnknown(message)),
+          (message) =>
+            message.at < since && (session === undefined || doubtOf(message) !== undefined),
         );
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || !messenger.sentTo) return messages;
@@ -219,21 +222,23 @@ export async function leaveAnswered(
     .catch((error: unknown) => {
       throw new LookUpFailure('Twilio’s list cannot be read', { cause: error });
     });
-  const forgotten: { time: number; isGivenUp: boolean }[] = [];
+  const isAnyLost = old.some((message) => doubtOf(message) === 'lost');
+  const found: { time: number; isGivenUp: boolean; isKnown: boolean }[] = [];
   for (const { sid, text, at } of sent) {
-    const isOld = at.getTime() < Date.parse(since);
-    if (isOld && !beside.test(text.trim()) && !(await ledger.isClaimed(sid)))
-      forgotten.push({ time: at.getTime(), isGivenUp: givenUp.test(withoutHeading(text)) });
+    if (at.getTime() >= Date.parse(since) || beside.test(text.trim())) continue;
+    const isKnown = await ledger.isClaimed(sid);
+    if (isKnown && !(isAnyLost && (await ledger.findSent(sid))?.session === session)) continue;
+    const isGivenUp = givenUp.test(withoutHeading(text));
+    found.push({ time: at.getTime(), isGivenUp, isKnown });
   }
-  const answered = new Set(
-    old
-      .filter((message) =>
-        forgotten.some(
-          ({ time, isGivenUp }) => time >= second(message.at) && !(isGivenUp && isUnknown(message)),
-        ),
-      )
-      .map(({ id }) => id),
-  );
+  const isAnswered = (message: Message): boolean => {
+    const doubt = doubtOf(message);
+    return found.some(
+      ({ time, isGivenUp, isKnown }) =>
+        time >= second(message.at) && !(isGivenUp && doubt) && (!isKnown || doubt === 'lost'),
+    );
+  };
+  const answered = new Set(old.filter(isAnswered).map(({ id }) => id));
   if (answered.size === 0) return messages;
   log.warn(
     { conversation, messages: answered.size },

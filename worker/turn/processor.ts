@@ -228,7 +228,9 @@ async function workInbox(
       { ...snapshot, messages: waiting },
       (message) => {
         const state = known.get(message.id);
-        return state === 'before' || (isOver(message) && state !== 'unanswered');
+        if (isOver(message) && state === 'lost') return 'lost';
+        const isOlder = state === 'before' || state === 'lost';
+        return isOlder || (isOver(message) && state !== 'unanswered') ? 'unknown' : undefined;
       },
     );
     const messages = await giveUpExhausted(own, context, unanswered, stand(), isOver);

@@ -215,26 +215,38 @@ export const recovery = [
       'return messages.filter(({ id }) => !answered.has(id));',
       'return messages;',
     ],
-    ['what the ledger knows is no forgotten answer', ' && !(await ledger.isClaimed(sid))', ''],
+    [
+      'what the ledger knows is no forgotten answer',
+      'const isKnown = await ledger.isClaimed(sid);',
+      'const isKnown = false;',
+    ],
+    [
+      'an answer of a lost session counts for what is given up',
+      " || doubt === 'lost'",
+      '',
+      { named: 'transcript is lost' },
+    ],
+    [
+      'the answer of another session does not',
+      '?.session === session',
+      ' !== undefined',
+      { named: 'transcript is lost' },
+    ],
     [
       'what was said after the change is no forgotten answer',
-      'if (isOld && !beside',
-      'if (!beside',
-    ],
-    ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
-    [
-      'a given-up message’s sentence is no answer to another',
-      ' && !(isGivenUp && isUnknown(message))',
+      'at.getTime() >= Date.parse(since) || ',
       '',
     ],
+    ['a line about long work is no answer', ' || beside.test(text.trim())', ''],
+    ['a given-up message’s sentence is no answer to another', ' && !(isGivenUp && doubt)', ''],
     [
       'the transcript knows better than the list',
-      '(session === undefined || isUnknown(message))',
+      '(session === undefined || doubtOf(message) !== undefined)',
       'true',
     ],
     [
       'what the agent does not see again is asked of the list',
-      '(session === undefined || isUnknown(message))',
+      '(session === undefined || doubtOf(message) !== undefined)',
       'session === undefined',
     ],
     [
@@ -266,17 +278,20 @@ export const recovery = [
     ],
     [
       'another session may have answered an old message',
-      "state === 'before' || ",
-      '',
+      "const isOlder = state === 'before' || state === 'lost';",
+      'const isOlder = false;',
       { named: 'older than its session' },
     ],
   ]),
   ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-claude-contract.test.ts', [
     [
       'a session does not speak for the time before it',
-      "state === 'absent' && isOlder ? 'before' : state",
+      "began === undefined || Date.parse(at) < began ? 'before' : state",
       'state',
     ],
+  ]),
+  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-claude-contract.test.ts', [
+    ['a session without a transcript is lost', "return [id, 'lost']", "return [id, 'before']"],
   ]),
   ...mutationsOf('shared/store/boxes/ledger.ts', 'tests/shared/ledger-states.test.ts', [
     [

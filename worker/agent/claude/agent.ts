@@ -266,8 +266,9 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       return new Map(
         messages.map(({ id, at }) => {
           const { state } = findPrompt(entries, promptId(id));
-          const isOlder = began === undefined || Date.parse(at) < began;
-          return [id, state === 'absent' && isOlder ? 'before' : state];
+          if (state !== 'absent') return [id, state];
+          if (entries.length === 0) return [id, 'lost'];
+          return [id, began === undefined || Date.parse(at) < began ? 'before' : state];
         }),
       );
     },
