@@ -120,6 +120,8 @@ export const Message = z.object({
   stops: z.string().optional(),
   /** What the owner has added for Claude when the message was tried again. */
   note: z.string().optional(),
+  /** It was given up and brought back. */
+  again: z.literal(true).optional(),
   /**
    * The kind of the inbox entry. A later version may store other kinds: an unknown kind must not be
    * read as a message.

@@ -41,7 +41,8 @@ test('messages that are brought back come first, in their order, and wait again;
     for (const entry of [a, retry, d]) await redis.hset(keys.message(entry.id), 'state', 'failed');
     await redis.rpush(keys.inbox(conversation), JSON.stringify(retry), JSON.stringify(d));
     expect(await inbox.requeue(fence, conversation, retry.id, [a.id, b.id])).toBe(2);
-    expect(await inbox.read(conversation)).toEqual([a, b, d]);
+    const again = true;
+    expect(await inbox.read(conversation)).toEqual([{ ...a, again }, { ...b, again }, d]);
     expect(await redis.hget(keys.message(a.id), 'state')).toBe('waiting');
     expect(await redis.hget(keys.message(retry.id), 'state')).toBe('answered');
     // Whose claim has expired does not get a new one that never would.
@@ -58,7 +59,7 @@ test('bringing back a second time, or when nothing failed, changes nothing', asy
     await inbox.requeue(fence, conversation, retry.id, [a.id]);
     await redis.rpush(keys.inbox(conversation), JSON.stringify(retry));
     expect(await inbox.requeue(fence, conversation, retry.id, [a.id])).toBe(0);
-    expect(await inbox.read(conversation)).toEqual([a, retry]);
+    expect(await inbox.read(conversation)).toEqual([{ ...a, again: true }, retry]);
   });
 });
 

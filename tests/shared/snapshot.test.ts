@@ -204,7 +204,12 @@ test('a message with half an emoji, which cjson does not take, is counted, settl
     await outbox.put([], fence, { conversation, ids: [id], kept: [id], state: 'failed' });
     expect(await inbox.read(conversation)).toEqual([retry]);
     expect(await inbox.requeue(fence, conversation, retry.id, [id])).toBe(1);
-    expect(await redis.lrange(keys.inbox(conversation), 0, -1)).toEqual([half]);
+    const again = half.replace(/}$/, ',"again":true}');
+    expect(await redis.lrange(keys.inbox(conversation), 0, -1)).toEqual([again]);
+    // It says so once, however often it is brought back.
+    await outbox.put([], fence, { conversation, ids: [id], kept: [id], state: 'failed' });
+    expect(await inbox.requeue(fence, conversation, retry.id, [id])).toBe(1);
+    expect(await redis.lrange(keys.inbox(conversation), 0, -1)).toEqual([again]);
   });
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
 import { createPromptTracker } from '../../worker/agent/claude/prompt-tracker.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
+import { createOpenPrompts } from '../../worker/agent/claude/open-prompts.ts';
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
 import { raisedNote, resumeNote } from '../../worker/agent/claude/instructions.ts';
 import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
@@ -32,7 +33,12 @@ function openAccount(...texts: string[]) {
 function openAccountOf(
   asking: Prompt[],
   transcript?: TranscriptEntry[],
-  had: readonly string[] = [],
+  {
+    had = [],
+    ...process
+  }: Partial<Pick<LiveSession, 'isOpen' | 'isSpeaking'>> & {
+    had?: readonly string[];
+  } = {},
 ) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
@@ -52,6 +58,8 @@ function openAccountOf(
     isBusy: false,
     goesOn: false,
     isSpeaking: false,
+    isOpen: () => false,
+    ...process,
     hasHad: (ids) => ids.length === 0 || ids.some((id) => had.includes(id)),
     takeEnded: () => [],
     endTask: async () => undefined,
@@ -102,7 +110,7 @@ function openAccountOf(
     for await (const event of events) if (event.kind === 'answer') all.push(event.prompts);
     return all;
   };
-  const answer = (...uuids: string[]): void =>
+  const say = (uuids: string[], isSelfBegun: boolean): void =>
     asked.answer({
       kind: 'result',
       id: 'a',
@@ -110,9 +118,10 @@ function openAccountOf(
       earlier: [],
       uuids,
       toldUsd: undefined,
-      isSelfBegun: false,
+      isSelfBegun,
     });
-  return { asked, given, fed, uuidOf, answers, answer, events };
+  const answer = (...uuids: string[]): void => say(uuids, false);
+  return { asked, given, sent, fed, uuidOf, answers, answer, say, events };
 }
 
 test("no two texts ever wait in Claude Code's queue", async () => {
@@ -241,7 +250,7 @@ test('a process with work of its own looks up what another has left, and leaves 
       about('own', { ended: ['b3'] }),
     ],
     transcript,
-    ['b3'],
+    { had: ['b3'] },
   );
   const told: AgentEvent[] = [];
   for await (const event of events) told.push(event);
@@ -268,4 +277,80 @@ test('two messages about an end that has no answer ask Claude once', async () =>
   answer(note);
   expect(await answers()).toEqual([['other'], ['lost', 'wanted']]);
   expect(given).toHaveLength(1);
+});
+
+test('what the process goes on with from an ended turn is waited for, and not asked again', async () => {
+  const { given, fed, answers, answer } = openAccountOf(
+    [{ id: 'one', text: 'one' }],
+    [entry(promptId('one'), 'other', 'one')],
+    { isOpen: (uuid) => uuid === promptId('one') },
+  );
+  await fed;
+  answer(promptId('one'));
+  expect([given, await answers()]).toEqual([[], [['one']]]);
+});
+
+/** A prompt whose request has failed, and behind it the end of work in the background. */
+const failedPrompt = [
+  entry(promptId('one'), 'other', 'one'),
+  entry('x', 'failed', 'API Error'),
+  entry('n', 'notice', '<task-notification>b1'),
+];
+
+test('a prompt whose request failed is answered by what Claude says by itself at the moment', async () => {
+  const { given, sent, fed, answers, say } = openAccountOf(
+    [{ id: 'one', text: 'one' }],
+    failedPrompt,
+    { isSpeaking: true },
+  );
+  sent.add(promptId('one'));
+  await fed;
+  say([], true);
+  expect([given, await answers()]).toEqual([[], [['one']]]);
+});
+
+test('a prompt whose request failed is answered by what Claude has just said by itself, before the transcript has it', async () => {
+  const { given, sent, fed, answers, say } = openAccountOf(
+    [{ id: 'one', text: 'one' }],
+    failedPrompt,
+  );
+  sent.add(promptId('one'));
+  say([], true);
+  await fed;
+  expect([given, await answers()]).toEqual([[], [[], ['one']]]);
+});
+
+test('a prompt whose request failed and that is wanted again is asked, whatever Claude has said', async () => {
+  const { given, sent, uuidOf, answers, answer, say } = openAccountOf(
+    [{ id: 'one', text: 'one', isAskedAgain: true }],
+    [...failedPrompt, entry('a', 'answer', 'an answer')],
+  );
+  sent.add(promptId('one'));
+  say([], true);
+  answer(await uuidOf(0));
+  expect(await answers()).toEqual([[], ['one']]);
+  expect(given[0]?.text).toContain('an earlier message of the person');
+});
+
+test('a process goes on with a prompt until its result, its failure or its interruption; what waits in its queue outlasts those', () => {
+  const open = createOpenPrompts();
+  const of = (): string[] => ['a', 'b', 'c'].filter(open.has);
+  for (const uuid of ['a', 'b', 'c']) open.send(uuid);
+  open.note({ kind: 'taken', uuid: 'a' });
+  open.note({ kind: 'taken', uuid: 'of another process' });
+  expect(of()).toEqual(['a', 'b', 'c']);
+  open.note({ kind: 'interrupted' });
+  expect(of()).toEqual(['b', 'c']);
+  open.note({ kind: 'passed-over', uuid: 'b' });
+  expect(of()).toEqual(['c']);
+  open.note({
+    kind: 'result',
+    id: 'r',
+    text: '',
+    earlier: [],
+    uuids: ['c'],
+    toldUsd: undefined,
+    isSelfBegun: false,
+  });
+  expect(of()).toEqual([]);
 });

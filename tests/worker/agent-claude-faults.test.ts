@@ -11,7 +11,7 @@ import type { Prompt } from '../../worker/agent/agent.ts';
 import type { FailureKind } from '../../worker/agent/agent-failure.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench, RunningTurn } from '../support/agent-bench.ts';
-import { atGate, gate, openGate, gatePlace } from '../support/gate-story.ts';
+import { atGate, gate, gatePlace, openGate, waitAtGate } from '../support/gate-story.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
@@ -69,7 +69,7 @@ let last: RunningTurn | undefined;
 beforeAll(async () => {
   bench = await openClaudeAgent({
     modelPatienceMs: patienceMs,
-    model: { stories: [goesOn, gate, find, look, unsafe] },
+    model: { stories: [goesOn, gate, find, look, unsafe, watch] },
   });
   workspace = await bench.workspace('15551230001');
 });
@@ -311,6 +311,40 @@ test('a prompt that failed and comes back behind another one is named, since it 
     expect.stringContaining(named),
   ]);
   expect(both.answers()[1]?.prompts).toEqual([failing.id]);
+  await bench.agent.release(conversation);
+});
+
+/** `watch`: leaves a command running; a prompt beside it and its end are answered as they come. */
+const watch: Story = {
+  matches: (asked) => /^(watch|Background work ended)/.test(asked),
+  next: ({ results, texts }, asked) =>
+    asked === 'watch' && results.length === 0
+      ? callTool('Bash', { command: waitAtGate, description: 'Watch', run_in_background: true })
+      : text(texts.map((said) => said.text).join('; ')),
+};
+
+test('a prompt that failed beside work in the background is answered once, with the end of that work', async () => {
+  const conversation = '+15550000006';
+  const workspace = await bench.workspace('beside');
+  const first = startTurn(bench.agent, workspace, { conversation, prompts: ['watch'] });
+  expect(await first.ended).toBeUndefined();
+  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'watch me' };
+  const asking = { conversation, prompts: [prompt], session: first.session() };
+  bench.model.faults.creditTooLow = Infinity;
+  expect(await startTurn(bench.agent, workspace, asking).ended).toMatchObject({
+    kind: 'no-credit',
+  });
+  bench.model.faults.creditTooLow = 0;
+  const asked = bench.model.requests.length;
+  await openGate(workspace);
+  await until('Claude to speak by itself', () => bench.model.requests.length > asked);
+  const again = startTurn(bench.agent, workspace, asking);
+  expect(await again.ended).toBeUndefined();
+  const answers = again.answers();
+  expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+  expect(answers[0]?.text).toMatch(/^watch me/);
+  expect(answers.flatMap(({ prompts }) => prompts)).toEqual([prompt.id]);
+  expect(bench.model.requests.slice(asked)).toHaveLength(1);
   await bench.agent.release(conversation);
 });
 

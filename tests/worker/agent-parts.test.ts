@@ -28,7 +28,8 @@ import type { TranscriptEntry } from '../../worker/agent/claude/transcript/trans
 function transcript(...lines: string[]): TranscriptEntry[] {
   return lines.map((line) => {
     const [id = '', kind = 'other', ...words] = line.split(' ');
-    return { id, kind: kind as TranscriptEntry['kind'], text: words.join(' ') };
+    const mark = kind === 'notice' ? '<task-notification>' : '';
+    return { id, kind: kind as TranscriptEntry['kind'], text: `${mark}${words.join(' ')}` };
   });
 }
 
@@ -136,6 +137,31 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
     expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
   },
   {
+    name: 'a request failed, and Claude has begun by itself to tell of work that had ended',
+    entries: transcript('A other', 'x failed', 'N notice', 'y failed', 'M notice', 'm answer both'),
+    expected: { state: 'answered', id: 'm', text: 'both', earlier: [] },
+  },
+  {
+    name: 'a request failed, and Claude has not spoken of what had ended',
+    entries: transcript('A other', 'x failed', 'N notice'),
+    expected: { state: 'unanswered', overtaken: false, isOpen: true, earlier: [] },
+  },
+  {
+    name: 'a request failed, and another prompt came behind what had ended',
+    entries: transcript('A other', 'x failed', 'N notice', 'B other', 'b answer no'),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
+    name: 'a request failed, and another was answered',
+    entries: transcript('A other', 'x failed', 'B other', 'b answer no', 'N notice', 'n answer no'),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
+    name: 'it was broken off, and Claude has told of work that had ended',
+    entries: transcript('A other', 'x break', 'N notice', 'n answer no'),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
     name: 'Claude spoke before its tools',
     entries: transcript('A other', 'w words The bug is in line 43.', 'a answer hi'),
     expected: {
@@ -160,6 +186,15 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   },
 ])('what became of a prompt when $name', ({ entries, expected }) => {
   expect(findPrompt(entries, 'A')).toEqual(expected);
+});
+
+test('what a failed prompt shares with work that has ended is no answer when it is asked again', () => {
+  const entries = transcript('A other', 'x failed', 'N notice', 'n answer both');
+  expect(findPrompt(entries, 'A', true)).toEqual({
+    state: 'unanswered',
+    overtaken: true,
+    earlier: [],
+  });
 });
 
 test('all that Claude has said of ended work since the first of the tasks is found', () => {
@@ -280,6 +315,25 @@ test('an answer whose stream was cut off behind a whole text is complete when it
     text: 'The other.',
     earlier,
   });
+});
+
+test('what Claude Code writes where a request failed is no interruption', async () => {
+  const entries = [
+    { type: 'user', uuid: 'p', parentUuid: null, message: { role: 'user', content: 'look' } },
+    {
+      type: 'assistant',
+      uuid: 'x',
+      parentUuid: 'p',
+      isApiErrorMessage: true,
+      message: { role: 'assistant', model: '<synthetic>', content: 'API Error: 529' },
+    },
+  ];
+  const store = { load: async () => entries, append: async () => undefined };
+  const session = '00000000-0000-4000-8000-000000000000';
+  expect((await readTranscript(session, '/nowhere', store)).map(({ kind }) => kind)).toEqual([
+    'other',
+    'failed',
+  ]);
 });
 
 test('blocks are joined as paragraphs, empty ones left out', () => {

@@ -13,6 +13,8 @@ export type Prompt = {
   attachments?: Attachment[];
   /** Replaces the text when an interrupted turn has already delivered the prompt. */
   recall?: string | undefined;
+  /** It was given up, and the person wants it again: what was said since is no answer to it. */
+  isAskedAgain?: true;
   /** The person's own words, without notes for Claude; the text unless given. */
   about?: string;
   /**

@@ -55,7 +55,12 @@ export async function toPrompt(
     .filter((words) => words !== '')
     .join('\n');
   return {
-    prompt: { id: message.id, text, ...(attachments.length > 0 ? { attachments } : {}) },
+    prompt: {
+      id: message.id,
+      text,
+      ...(attachments.length > 0 ? { attachments } : {}),
+      ...(message.again ? { isAskedAgain: true } : {}),
+    },
     said,
     isSpoken: files.length > 0 && files.every((file) => file.said !== undefined) && place === '',
   };

@@ -118,6 +118,11 @@ export const boxes = [
     ],
   ]),
   ...mutationsOf('shared/store/redis/functions/requeue.lua', inbox, [
+    [
+      'what is brought back says so',
+      'raw = string.sub(raw, 1, -2) .. \',"again":true}\'',
+      'raw = raw',
+    ],
     ['what comes back comes in its order', 'for i = #back, 1, -1 do', 'for i = 1, #back do'],
     [
       'an expired claim is not renewed without an end',

@@ -213,6 +213,30 @@ export const agent = [
       'resumeNote, prompts)',
     ],
     ['what was given up is left when the budget is raised', 'withRecall(raisedNote)', 'raisedNote'],
+    ['what a process still works on is not asked again', 'if (live.isOpen(uuid))', 'if (false)'],
+    [
+      'what Claude answers by itself at the moment is not asked again',
+      'if (known.isOpen && live.isSpeaking',
+      'if (false',
+    ],
+    [
+      'what Claude has just answered by itself is not asked again',
+      'isOpen && spoken ?',
+      'false && spoken ?',
+    ],
+    ['what is wanted again is asked again', 'lookUp(uuid, prompt.isAskedAgain)', 'lookUp(uuid)'],
+  ]),
+  ...mutationsOf('worker/agent/claude/open-prompts.ts', 'tests/worker/agent-asked.test.ts', [
+    [
+      'an interrupted prompt is not waited for',
+      "case 'interrupted':\n          return taken.clear();",
+      "case 'interrupted':\n          return;",
+    ],
+    [
+      'an answered prompt is not waited for, whatever Claude Code has said of its queue',
+      'for (const uuid of translation.uuids) queued.delete(uuid);',
+      '',
+    ],
   ]),
   ...mutationsOf(
     'worker/agent/claude/transcript/transcript-end.ts',

@@ -256,8 +256,28 @@ export const backgroundWork = [
       ['what the safeguards have cut off was said', "'pause_turn', 'refusal'", "'pause_turn'"],
       [
         'what was said behind an interruption belongs to something else',
-        "kind === 'words' && !broken",
+        "kind === 'words' && work === 'going on'",
         "kind === 'words'",
+      ],
+      [
+        'a failed request leaves its prompt to what Claude says by itself',
+        "isClaude && work === 'told' ? 'going on' : 'broken'",
+        "'broken'",
+      ],
+      [
+        'a failed request is known from an interruption',
+        "failed.has(uuid) ? { kind: 'failed' as const } : {}",
+        '{}',
+      ],
+      [
+        'a failed prompt is not answered with another’s',
+        "isClaude && work === 'told' ? 'going on' : 'broken'",
+        "isClaude ? 'going on' : work",
+      ],
+      [
+        'a failed prompt that is wanted again is not answered by what was said before',
+        "return isAskedAgain ? 'broken' : ",
+        'return ',
       ],
       ['an answer that was cut off goes on', 'calls || cutOff.has(uuid)', 'calls'],
       ['work that was cut off has no outcome', "&& !text.includes('<status>stopped</status>')", ''],

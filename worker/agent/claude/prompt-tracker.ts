@@ -56,6 +56,10 @@ export function createPromptTracker(
   const withRecall = (note: string): string => [note, recall].filter(Boolean).join('\n');
   /** Prompts that wait for what Claude says by itself. */
   const awaited: string[] = [];
+  /** Prompts that Claude answers with what it says by itself now. */
+  const sharing: string[] = [];
+  /** What Claude has said by itself in this turn, the latest. */
+  let spoken: { id: string; text: string; earlier: Words[] } | undefined;
   /** Sent and not taken up yet. */
   const queued = new Set<string>();
   const tools = new Set<string>();
@@ -68,7 +72,8 @@ export function createPromptTracker(
   const finishIfDone = (): void => {
     // A helper in the background may ask the person through this turn.
     const isAsking = live.isSpeaking && pending.size === 0 && live.background.length > 0;
-    if (closed && pending.size === 0 && awaited.length === 0 && !isAsking) events.close();
+    const waits = pending.size > 0 || awaited.length > 0 || sharing.length > 0;
+    if (closed && !waits && !isAsking) events.close();
   };
   const answerWith = (
     id: string,
@@ -111,9 +116,12 @@ export function createPromptTracker(
     live.send(uuid, text, requests.get(prompts.at(-1) ?? '') ?? '', attachments);
   };
 
-  const lookUp = async (uuid: UUID): Promise<PromptState> => {
+  const lookUp = async (uuid: UUID, isAskedAgain?: boolean): Promise<PromptState> => {
     if (!live.resumed && !live.sent.has(uuid)) return { state: 'absent' };
-    return findPrompt(await live.transcript(), uuid);
+    const known = findPrompt(await live.transcript(), uuid, isAskedAgain);
+    // The transcript is written a moment after the answer.
+    const isOpen = known.state === 'unanswered' && known.isOpen && live.sent.has(uuid);
+    return isOpen && spoken ? { state: 'answered', ...spoken } : known;
   };
 
   /**
@@ -152,7 +160,9 @@ export function createPromptTracker(
     requests.set(prompt.id, prompt.about ?? prompt.text);
     recall = prompt.recall;
     const uuid = promptId(prompt.id);
-    const known = await lookUp(uuid);
+    // The process goes on with what an ended turn has sent.
+    if (live.isOpen(uuid)) return void pending.set(uuid, [prompt.id]);
+    const known = await lookUp(uuid, prompt.isAskedAgain);
     hasNewer ||= known.state === 'absent';
     if (known.state === 'absent')
       return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
@@ -172,6 +182,7 @@ export function createPromptTracker(
         remembered: true,
       });
     }
+    if (known.isOpen && live.isSpeaking && pending.size === 0) return void sharing.push(prompt.id);
     const isNews = ({ id }: Words): boolean => !before.some((words) => words.id === id);
     before.push(...known.earlier.filter(isNews));
     // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
@@ -219,10 +230,15 @@ export function createPromptTracker(
       const consumed = uuids.filter((uuid) => pending.has(uuid));
       if (consumed.length === 0) {
         // Claude Code started by itself: the answer is about its work in the background.
-        if (isSelfBegun) answerWith(id, { text, earlier }, awaited.splice(0));
+        if (isSelfBegun) spoken = { id, text, earlier };
+        if (isSelfBegun)
+          answerWith(id, { text, earlier }, [...awaited.splice(0), ...sharing.splice(0)]);
         return closeBackground();
       }
-      const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
+      const prompts = [
+        ...consumed.flatMap((uuid) => pending.get(uuid) ?? []),
+        ...sharing.splice(0),
+      ];
       for (const uuid of consumed) {
         if (pending.get(uuid) === continuation) continuation = undefined;
         if (pending.get(uuid) === report) report = undefined;

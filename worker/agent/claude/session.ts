@@ -14,6 +14,7 @@ import { createSessionBackground } from './session-background.ts';
 import { createSessionChat } from './session-chat.ts';
 import { applyEffort } from './effort.ts';
 import { keepSentences } from './local-command.ts';
+import { createOpenPrompts } from './open-prompts.ts';
 import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
@@ -65,6 +66,8 @@ export type LiveSession = {
   readonly grants: string;
   /** The prompts sent to this process. */
   readonly sent: ReadonlySet<string>;
+  /** Whether its answer to this prompt is still to come, also when the prompt's turn has ended. */
+  isOpen(uuid: string): boolean;
   readonly ended: boolean;
   /** Its browser, once one was needed. */
   browser: BrowserProcess | undefined;
@@ -163,6 +166,7 @@ export function createLiveSession(
   const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
   const input = createAsyncQueue<SDKUserMessage>();
   const sent = new Set<string>();
+  const asked = createOpenPrompts();
   const { translate, takeWords } = createTranslator();
   let current = id;
   let configured = settings;
@@ -193,6 +197,7 @@ export function createLiveSession(
     resumed,
     grants,
     sent,
+    isOpen: asked.has,
     browser: undefined,
     get tools() {
       return chat.present();
@@ -269,6 +274,7 @@ export function createLiveSession(
     done: () => processes.done(),
     send(uuid, text, request, attachments = []) {
       sent.add(uuid);
+      asked.send(uuid);
       background.ask(uuid, request);
       input.push({
         type: 'user',
@@ -311,6 +317,7 @@ export function createLiveSession(
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
+          asked.note(translation);
           const wasMuted = background.isMuted();
           if (background.note(translation, listener !== undefined)) watcher?.onChange();
           // What was said before a stop is withdrawn: the next answer must not begin with it.

@@ -103,7 +103,7 @@ function findPlaceBefore(
   if (at < 0) return undefined;
   const last = transcript
     .slice(0, at)
-    .findLast(({ by, kind }) => by === 'claude' && kind !== 'break');
+    .findLast(({ by, kind }) => by === 'claude' && kind !== 'break' && kind !== 'failed');
   return last?.id ?? 'start';
 }
 

@@ -1,6 +1,7 @@
 -- Moves given-up messages back to the head of the inbox, the oldest first, and returns how many.
--- `ids` is JSON of the wanted ones; a `note` goes with the first. A turn that runs meanwhile
--- removes its own messages by id, so messages before them do not disturb it.
+-- `ids` is JSON of the wanted ones, which say from then on that they come `again`; a `note` goes with
+-- the first. A turn that runs meanwhile removes its own messages by id, so messages before them do
+-- not disturb it.
 -- uses: entry, box-counts
 -- derives: message:*, given-up
 local function requeue(prefix, inbox, conversation, ids, note)
@@ -14,6 +15,8 @@ local function requeue(prefix, inbox, conversation, ids, note)
   end
   for i = #back, 1, -1 do
     local raw = back[i]
+    -- Within a string the quotes would be escaped.
+    if not string.find(raw, '"again":true', 1, true) then raw = string.sub(raw, 1, -2) .. ',"again":true}' end
     if i == 1 and note and note ~= '' then raw = string.sub(raw, 1, -2) .. ',"note":' .. cjson.encode(note) .. '}' end
     redis.call('LPUSH', inbox, raw)
     local key = prefix .. ':message:' .. idOf(back[i])

@@ -66,13 +66,16 @@ export function formatHistory(transcript: readonly TranscriptEntry[], except: st
   return parts.length === 0 ? '' : [carriedNote, ...parts, carriedNoteEnd].join('\n\n');
 }
 
+/** Entries that neither the person nor Claude has said. */
+const notMeant = new Set<TranscriptEntry['kind']>(['break', 'failed', 'note', 'notice']);
+
 /** Consecutive entries of one speaker are one message. */
 function readSaid(transcript: readonly TranscriptEntry[]): Said[] {
   const said: Said[] = [];
   for (const { kind, by, text: whole } of transcript) {
     // A session that followed another one begins with what was carried into it.
     const text = (whole.split(carriedNoteEnd).at(-1) ?? '').trim();
-    const isMeant = kind !== 'break' && kind !== 'note' && kind !== 'notice' && by !== undefined;
+    const isMeant = !notMeant.has(kind) && by !== undefined;
     if (!isMeant || text === '' || notSaid.test(text)) continue;
     const isSummary = by === 'person' && text.startsWith(summaryStart);
     const who = isSummary ? 'Summary' : by === 'person' ? 'Person' : 'You';

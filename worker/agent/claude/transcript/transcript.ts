@@ -8,12 +8,13 @@ import { isBlank, withoutFiller } from '../filler.ts';
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
  * `words` were said before or beside a tool call, or before the answer went on; `break`
- * marks an interruption or a failure of the model, noted by Claude Code; `note` is our own request
- * to go on, `notice` tells the model that work in the background has ended.
+ * marks an interruption, and `failed` a request that the model's side has refused, both noted by
+ * Claude Code; `note` is our own request to go on, `notice` tells the model that work in the
+ * background has ended.
  */
 export type TranscriptEntry = {
   id: string;
-  kind: 'answer' | 'words' | 'break' | 'note' | 'notice' | 'other';
+  kind: 'answer' | 'words' | 'break' | 'failed' | 'note' | 'notice' | 'other';
   /** Who wrote it: entries of the person's side include what Claude Code adds there. */
   by?: 'person' | 'claude';
   text: string;
@@ -23,12 +24,13 @@ export type TranscriptEntry = {
 
 /**
  * The state of a prompt in the transcript: never arrived, arrived without an answer, or answered.
- * `overtaken` when something later was answered first. `earlier` is what Claude said about it
+ * `overtaken` when something later was answered first; `isOpen` when the request about it failed, so
+ * that Claude answers it with what it says next by itself. `earlier` is what Claude said about it
  * before or beside its tool calls, without filler.
  */
 export type PromptState =
   | { state: 'absent' }
-  | { state: 'unanswered'; overtaken: boolean; earlier: Words[] }
+  | { state: 'unanswered'; overtaken: boolean; isOpen?: true; earlier: Words[] }
   | { state: 'answered'; id: string; text: string; earlier: Words[] };
 
 const Content = z.union([
@@ -60,14 +62,19 @@ const CutOff = z.object({
 });
 
 /**
- * The same store, which also notes in `merged` which prompts share an entry, and in `cutOff` which
- * entries an answer goes on behind.
+ * What Claude Code writes where a request to the model has failed. It leaves this entry out of the
+ * next request, so the model finds what came before it unanswered (seen with 2.1.330).
  */
-function noting(
-  store: SessionStore,
-  merged: Map<string, string[]>,
-  cutOff: Set<string>,
-): SessionStore {
+const Failed = z.object({ uuid: z.string(), isApiErrorMessage: z.literal(true) });
+
+/** What the SDK's reader leaves out, by the ids of entries. */
+type Noted = { merged: Map<string, string[]>; cutOff: Set<string>; failed: Set<string> };
+
+/**
+ * The same store, which also notes in `merged` which prompts share an entry, in `cutOff` which
+ * entries an answer goes on behind, and in `failed` which stand for a failed request.
+ */
+function noting(store: SessionStore, { merged, cutOff, failed }: Noted): SessionStore {
   return {
     ...store,
     async load(key) {
@@ -77,6 +84,8 @@ function noting(
         if (data) merged.set(data.uuid, data.mergedSendUuids);
         const cut = CutOff.safeParse(entry).data;
         if (cut) cutOff.add(cut.parentUuid);
+        const error = Failed.safeParse(entry).data;
+        if (error) failed.add(error.uuid);
       }
       return entries;
     },
@@ -92,11 +101,11 @@ export async function readTranscript(
   workspace: string,
   store?: SessionStore,
 ): Promise<TranscriptEntry[]> {
-  const merged = new Map<string, string[]>();
-  const cutOff = new Set<string>();
+  const noted: Noted = { merged: new Map(), cutOff: new Set(), failed: new Set() };
+  const { merged, cutOff, failed } = noted;
   const messages = await getSessionMessages(session, {
     dir: workspace,
-    ...(store ? { sessionStore: noting(store, merged, cutOff) } : {}),
+    ...(store ? { sessionStore: noting(store, noted) } : {}),
   });
   // A model's message may continue after a tool call in it, and after its stream was cut off: text
   // before that is not an answer.
@@ -109,6 +118,7 @@ export async function readTranscript(
         id: uuid,
         ...readEntry(type, message),
         ...(others ? { merged: others } : {}),
+        ...(failed.has(uuid) ? { kind: 'failed' as const } : {}),
       };
       const { id, content = '' } = TranscriptMessage.safeParse(message).data ?? {};
       if (id === undefined) return entry;
@@ -121,14 +131,15 @@ export async function readTranscript(
     .toReversed();
 }
 
+/** How a text begins in which Claude Code tells the model about work in the background. */
+const taskMark = '<task-notification>';
+
 /**
  * Whether Claude Code tells the model that work in the background has come to an end of its own:
  * what a resumed session says of work that was cut off has no outcome.
  */
 function isOutcome(text: string): boolean {
-  return (
-    text.trimStart().startsWith('<task-notification>') && !text.includes('<status>stopped</status>')
-  );
+  return text.trimStart().startsWith(taskMark) && !text.includes('<status>stopped</status>');
 }
 
 /** Why a model's message ends when the answer is complete. */
@@ -179,25 +190,35 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
 /**
  * Determines the state of a prompt. Its answer is the next complete one after it, unless the work
  * on it was interrupted: later answers then belong to something else, until a note resumes that
- * work. Claude Code writes one entry per block of an answer, so the whole answer is the run of such
+ * work. Behind a request that failed the model still finds the prompt unanswered, so an answer that
+ * Claude Code begins by itself there, about work that has ended, is the prompt's as well; with
+ * `isAskedAgain` it is not, because the person has heard that the prompt failed, and wants it again.
+ * Claude Code writes one entry per block of an answer, so the whole answer is the run of such
  * entries, and its id is that of the last one with text.
  */
-export function findPrompt(transcript: TranscriptEntry[], promptId: string): PromptState {
+export function findPrompt(
+  transcript: TranscriptEntry[],
+  promptId: string,
+  isAskedAgain = false,
+): PromptState {
   const at = transcript.findIndex(
     ({ id, merged }) => id === promptId || merged?.includes(promptId) === true,
   );
   if (at < 0) return { state: 'absent' };
   const isNotice = transcript[at]?.kind === 'notice';
-  let broken = false;
+  let work: Work = 'going on';
   let overtaken = false;
   const earlier: Words[] = [];
   for (let index = at + 1; index < transcript.length; index += 1) {
-    const { kind, id = '', text = '' } = transcript[index] ?? {};
-    if (kind === 'break') broken = true;
-    if (kind === 'note' && goesOnWith(text, { id: promptId, isNotice, overtaken })) broken = false;
-    if (kind === 'words' && !broken) earlier.push({ id, text });
+    const entry = transcript[index];
+    if (!entry) break;
+    const { kind, id, text } = entry;
+    work = workAfter(work, entry, isAskedAgain);
+    if (kind === 'note' && goesOnWith(text, { id: promptId, isNotice, overtaken }))
+      work = 'going on';
+    if (kind === 'words' && work === 'going on') earlier.push({ id, text });
     if (kind !== 'answer') continue;
-    if (!broken)
+    if (work === 'going on')
       return {
         state: 'answered',
         ...readAnswer(transcript.slice(index), promptId),
@@ -205,7 +226,27 @@ export function findPrompt(transcript: TranscriptEntry[], promptId: string): Pro
       };
     overtaken = true;
   }
-  return { state: 'unanswered', overtaken, earlier: withoutFiller(earlier) };
+  return {
+    state: 'unanswered',
+    overtaken,
+    ...(work === 'failed' || work === 'told' ? { isOpen: true } : {}),
+    earlier: withoutFiller(earlier),
+  };
+}
+
+/**
+ * The work on a prompt: `failed` until something follows the failed request; `told`, when that is
+ * only that work in the background has ended.
+ */
+type Work = 'going on' | 'broken' | 'failed' | 'told';
+
+function workAfter(work: Work, { kind, by, text }: TranscriptEntry, isAskedAgain: boolean): Work {
+  if (kind === 'break' || work === 'broken') return 'broken';
+  if (kind === 'failed') return isAskedAgain ? 'broken' : work === 'told' ? 'told' : 'failed';
+  if (work === 'going on') return work;
+  if (text.trimStart().startsWith(taskMark)) return 'told';
+  const isClaude = by === 'claude' || kind === 'answer' || kind === 'words';
+  return isClaude && work === 'told' ? 'going on' : 'broken';
 }
 
 /**
