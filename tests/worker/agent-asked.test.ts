@@ -263,6 +263,21 @@ test('a process with work of its own looks up what another has left, and leaves 
   expect(given).toEqual([]);
 });
 
+test('two messages that name the same lost work say it once', async () => {
+  const about = (id: string, ...tasks: string[]): Prompt => ({
+    id,
+    text: '',
+    background: { tasks: tasks.map((name) => task(name, 'x')), about: [], ended: [] },
+  });
+  const { events } = openAccountOf([about('one', 'b1'), about('two', 'b1', 'b2')], []);
+  const told: string[] = [];
+  for await (const event of events) if (event.kind === 'answer') told.push(event.text);
+  expect(told).toEqual([
+    expect.stringContaining('“task b1”'),
+    expect.stringMatching(/^(?!.*b1).*“task b2”/),
+  ]);
+});
+
 test('two messages about an end that has no answer ask Claude once', async () => {
   const { given, uuidOf, answers, answer, fed } = openAccountOf(
     [

@@ -213,6 +213,7 @@ export const agent = [
       'resumeNote, prompts)',
     ],
     ['what was given up is left when the budget is raised', 'withRecall(raisedNote)', 'raisedNote'],
+    ['a loss is said once in a turn', '!known.has(task.id) && ', ''],
     ['what a process still works on is not asked again', 'if (live.isOpen(uuid))', 'if (false)'],
     [
       'what Claude answers by itself at the moment is not asked again',

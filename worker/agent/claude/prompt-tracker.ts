@@ -56,6 +56,8 @@ export function createPromptTracker(
   const withRecall = (note: string): string => [note, recall].filter(Boolean).join('\n');
   /** Prompts that wait for what Claude says by itself. */
   const awaited: string[] = [];
+  /** Tasks whose loss this turn has said: two messages may name the same. */
+  const lostBefore = new Set<string>();
   /** Prompts that Claude answers with what it says by itself now. */
   const sharing: string[] = [];
   /** What Claude has said by itself in this turn, the latest. */
@@ -136,9 +138,7 @@ export function createPromptTracker(
     const ids = [...tasks.map(({ id }) => id), ...ended];
     if (live.hasHad(ids) || (ids.length === 0 && !live.resumed)) return closeBackground();
     const entries = await live.transcript();
-    const lost = tasks.filter(
-      ({ id }) => !entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id)),
-    );
+    const lost = takeLost(tasks, entries, lostBefore);
     for (const said of saidBefore(entries, tasks, about, ids)) events.push(said);
     const isUnanswered = findUnspoken(entries, ids)?.state === 'unanswered';
     if (isUnanswered && !(report && lost.length > 0)) {
@@ -279,6 +279,19 @@ function saidBefore(
       remembered: true,
     };
   });
+}
+
+/** The tasks that ended without a word, except those that are `known` to be lost; adds them there. */
+function takeLost<Task extends { id: string }>(
+  tasks: readonly Task[],
+  entries: readonly TranscriptEntry[],
+  known: Set<string>,
+): Task[] {
+  const isTold = ({ id }: Task): boolean =>
+    entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id));
+  const lost = tasks.filter((task) => !known.has(task.id) && !isTold(task));
+  for (const { id } of lost) known.add(id);
+  return lost;
 }
 
 /** Which of these messages an answer of an earlier run has answered. */
