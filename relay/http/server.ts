@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
-import { listen } from '../../shared/runtime/listen.ts';
+import { listen } from '../../shared/runtime/http/listen.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createConnections, createRequestBounds } from './connections.ts';

@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 import { z } from 'zod';
+import { http } from '../runtime/http/http.ts';
 import { parseJson } from '../runtime/json.ts';
 
 /**
@@ -211,7 +211,7 @@ function exchange(asked: Exchange): Promise<{ status: number; text: string }> {
     const headers = { Authorization: authorization, ...(body === undefined ? {} : ofBody) };
     const isSecure = url.startsWith('https:');
     const method = asked.method ?? (body === undefined ? 'GET' : 'POST');
-    const sent = (isSecure ? requestSecurely : request)(
+    const sent = (isSecure ? requestSecurely : http.request)(
       url,
       { method, headers, signal: AbortSignal.timeout(timeoutMs) },
       (response) => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { readArguments } from '../../shared/runtime/command-line.ts';
 import { SetupError } from '../../shared/runtime/errors.ts';
-import { listen } from '../../shared/runtime/listen.ts';
+import { listen } from '../../shared/runtime/http/listen.ts';
 import { openHttpServer } from '../../worker/process/http.ts';
 import { runServer } from '../../relay/http/server.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import { isSameSecret } from '../../shared/runtime/constant-time.ts';
-import { listen } from '../../shared/runtime/listen.ts';
+import { http } from '../../shared/runtime/http/http.ts';
+import { listen } from '../../shared/runtime/http/listen.ts';
 
 export type HttpServerOptions = {
   port: number;
@@ -23,7 +23,7 @@ export async function openHttpServer({
   secret,
   onWake,
 }: HttpServerOptions): Promise<Running & { url: string }> {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const status = answer(request, secret);
     if (status === 204) onWake();
     response

@@ -74,7 +74,7 @@ export const edges = [
       'one of them',
     ],
   ]),
-  ...mutationsOf('shared/runtime/listen.ts', 'tests/shared/command-line.test.ts', [
+  ...mutationsOf('shared/runtime/http/listen.ts', 'tests/shared/command-line.test.ts', [
     [
       'a busy port is a sentence',
       'sentence === undefined ? error : new SetupError(sentence)',

@@ -4,7 +4,6 @@ import type {
   OutgoingHttpHeaders,
   ServerResponse,
 } from 'node:http';
-import { request as httpRequest } from 'node:http';
 import type { Agent as HttpAgent } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream';
@@ -14,6 +13,7 @@ import {
   createUnzip,
   createZstdDecompress,
 } from 'node:zlib';
+import { http } from '../../../shared/runtime/http/http.ts';
 import { reportError } from '../../../shared/runtime/errors.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { Entry } from './account.ts';
@@ -72,7 +72,7 @@ export function forward(
     [credential.header]: credential.value,
     ...(body ? { 'content-length': body.length } : {}),
   };
-  const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+  const send = target.protocol === 'https:' ? httpsRequest : http.request;
   const outgoing = send(target, { method: request.method, agent, headers });
   let isAnswered = false;
   outgoing.on('response', (answer) => {

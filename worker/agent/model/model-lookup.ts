@@ -1,7 +1,7 @@
-import { request as httpRequest } from 'node:http';
 import type { Agent as HttpAgent, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { z } from 'zod';
+import { http } from '../../../shared/runtime/http/http.ts';
 import { parseJson } from '../../../shared/runtime/json.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelPrices } from '../../../shared/runtime/model-prices.ts';
@@ -105,7 +105,7 @@ async function fetchJson(
   agent: HttpAgent,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
+  const send = target.protocol === 'https:' ? httpsRequest : http.request;
   const answered = Promise.withResolvers<IncomingMessage>();
   send(target, { agent, headers, signal })
     .on('response', answered.resolve)

@@ -1,8 +1,8 @@
-import { Agent as HttpAgent, createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Environment } from '../../../shared/runtime/env.ts';
+import { http } from '../../../shared/runtime/http/http.ts';
 import type { Running } from '../../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelLookup } from './known-model.ts';
@@ -112,7 +112,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
   const service = new URL(baseUrl ?? 'https://api.anthropic.com');
   const agentOptions = { keepAlive: true, timeout: idleThereMs, proxyEnv: host };
   const agent =
-    service.protocol === 'https:' ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+    service.protocol === 'https:' ? new HttpsAgent(agentOptions) : new http.Agent(agentOptions);
   const complain = createComplaint(log);
   let held = 0;
 
@@ -155,7 +155,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     forward(exchange, upstream, entry, log);
   };
 
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const ofCommand = isExportsRequest(request) && sessions.findOfCommand(request.headers);
     if (ofCommand) return void answerExports(response, ofCommand.conversation, exportsOf, log);
     const admitted = sessions.find(request.headers);

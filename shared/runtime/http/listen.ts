@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SetupError } from './errors.ts';
+import { SetupError } from '../errors.ts';
 
 /** Where a server listens: `port` 0 is any free one, `host` undefined is all of the machine's. */
 export type Place = { port: number; host?: string | undefined };
