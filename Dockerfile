@@ -75,7 +75,7 @@ ENV NODE_COMPILE_CACHE=/app/compiled
 RUN install -d -o sidepocket compiled
 USER sidepocket
 RUN node worker/main.ts 2> /dev/null; \
-    node --input-type=module --eval "await Promise.all(['agent/claude/agent', 'production-deps', 'worker', 'processors'].map((name) => import('/app/worker/' + name + '.ts')))"
+    node --input-type=module --eval "await Promise.all(['agent/claude/agent', 'production-deps', 'worker', 'processors', 'process/http', 'process/chores', 'moving/arriving', 'moving/leaving', 'agent/homes/moving-in', 'snapshots/snapshots', 'snapshots/listener', 'media/speaker', 'media/transcriber', 'people/read-number', 'people/qr-picture', '../shared/twilio/sdk'].map((name) => import('/app/worker/' + name + '.ts')))"
 USER root
 VOLUME /data
 EXPOSE 8081

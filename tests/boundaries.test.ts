@@ -11,6 +11,7 @@ type Source = {
   imports: string[];
   packages: string[];
   /** Those imports that are there when the code runs. */ loads: string[];
+  /** Those of them that are loaded with the file. */ loadsAtOnce: string[];
 };
 
 /**
@@ -45,6 +46,11 @@ function readSources(...folders: string[]): Source[] {
         imports: files(specifiers),
         loads: files(
           named.filter((match) => !/^\s*(import|export) type\b/.test(match[0])).map(specifierOf),
+        ),
+        loadsAtOnce: files(
+          named
+            .filter((match) => !match[2] && !/^\s*(import|export) type\b/.test(match[0]))
+            .map(specifierOf),
         ),
         packages: specifiers.filter((name) => !name.startsWith('.')).map(packageOf),
       };
@@ -200,6 +206,22 @@ test('what parses foreign bytes is loaded by the reading child only', () => {
       .map(({ file }) => file)
       .filter((file) => reached.has(file)),
   ).toEqual([]);
+});
+
+test('a worker loads before its first job nothing that only later work needs', () => {
+  const graph = new Map(production.map((source) => [source.file, source.loadsAtOnce]));
+  const reached = new Set<string>();
+  const walk = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const target of graph.get(file) ?? []) walk(target);
+  };
+  for (const name of ['main', 'production', 'agent/claude/agent', 'production-deps', 'worker'])
+    walk(`worker/${name}.ts`);
+  expect([...reached]).toContain('worker/process/queue-worker.ts');
+  const late =
+    /^worker\/(?:commands\/[\w-]+-commands?|media\/(?:speaker|transcriber)|moving\/(?:arriving|leaving)|process\/(?:chores|http)|processors|snapshots\/listener|turn\/turn|agent\/homes\/moving-in)\.ts$/;
+  expect([...reached].filter((file) => late.test(file))).toEqual([]);
 });
 
 test('there is one comparison of secrets, one wait with a deadline, one late load, and one way to send', () => {

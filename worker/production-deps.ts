@@ -8,8 +8,6 @@ import { createTwilioMessenger, requestTimeoutMs } from '../shared/twilio/messen
 import type { Homes } from './agent/homes/homes.ts';
 import type { WorkerConfig } from './config.ts';
 import { leaseTimes } from './process/lease.ts';
-import { createSpeaker } from './media/speaker.ts';
-import { createTranscriber } from './media/transcriber.ts';
 import { maxAgents } from './concurrency.ts';
 import type { WorkerDeps } from './worker-deps.ts';
 
@@ -39,10 +37,7 @@ export async function createProductionDeps({
   return {
     homes,
     tracing: await startTracing(config, 'sidepocket-worker'),
-    media: {
-      transcribe: createTranscriber(config, environment),
-      speak: createSpeaker(config, environment),
-    },
+    media: await loadVoice(config, environment),
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
     sendRate: sendRateFor(config.TWILIO_WHATSAPP_NUMBER, config),
     times: {
@@ -57,5 +52,22 @@ export async function createProductionDeps({
     },
     onAsleep: quit,
     onFenced: quit,
+  };
+}
+
+/** The transcriber and the speaker, each loaded only where one is configured. */
+async function loadVoice(
+  config: WorkerConfig,
+  environment: Environment,
+): Promise<NonNullable<WorkerDeps['media']>> {
+  const isHeard = (config.TRANSCRIBE_URL ?? config.TRANSCRIBE_COMMAND) !== undefined;
+  const isSpoken = (config.SPEAK_URL ?? config.SPEAK_COMMAND) !== undefined;
+  const [heard, spoken] = await Promise.all([
+    isHeard ? import('./media/transcriber.ts') : undefined,
+    isSpoken ? import('./media/speaker.ts') : undefined,
+  ]);
+  return {
+    transcribe: heard?.createTranscriber(config, environment),
+    speak: spoken?.createSpeaker(config, environment),
   };
 }

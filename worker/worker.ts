@@ -12,10 +12,12 @@ import { queuesOf } from '../shared/store/vm-state.ts';
 import type { HomeSuffix } from '../shared/store/redis/keys.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { createStores } from '../shared/store/stores.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
+import type { Agent } from './agent/agent.ts';
 import { watchWork } from './background/watch-work.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './process/arrivals.ts';
@@ -26,9 +28,7 @@ import { createHelping } from './process/helping.ts';
 import { createDiskBeat } from './process/disk-beat.ts';
 import { createLease } from './process/lease.ts';
 import { listenToWorkers } from './process/listening.ts';
-import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
-import { startChores } from './process/chores.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker, recoverJobs } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
@@ -43,7 +43,6 @@ import type { WorkerDeps } from './worker-deps.ts';
 import { createMover } from './moving/mover.ts';
 import { workspaceName } from './agent/homes/home.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
-import { createSnapshotListener } from './snapshots/listener.ts';
 
 /** How many turns may be queued for a slot besides those at work. */
 const longestQueue = 50;
@@ -208,7 +207,7 @@ export async function runWorker(
 
     // Before the queues: a turn that waits for its home is handed back.
     shutdown.add('snapshots', () => snapshots?.stop());
-    await snapshots?.start(createSnapshotListener(stores, agent));
+    if (snapshots) await startSnapshots(snapshots, stores, agent);
 
     void Promise.all([checkRedis(redis, log), mover.fence()]);
     await Promise.all([control, lease.renew()]);
@@ -220,6 +219,11 @@ export async function runWorker(
     );
     await loadProcessors();
     await agent.make();
+    // Not needed before the first job.
+    const [{ openHttpServer }, { startChores }] = await Promise.all([
+      import('./process/http.ts'),
+      import('./process/chores.ts'),
+    ]);
     const http = await openHttpServer({
       port: config.PORT,
       host: config.HOST,
@@ -244,6 +248,11 @@ export async function runWorker(
 
 async function closeQueues(workers: ReadonlyMap<string, Worker>, graceMs: number): Promise<void> {
   await Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, graceMs)));
+}
+
+async function startSnapshots(snapshots: Snapshots, stores: Stores, agent: Agent): Promise<void> {
+  const { createSnapshotListener } = await import('./snapshots/listener.ts');
+  await snapshots.start(createSnapshotListener(stores, agent));
 }
 
 /** Notes what runs whenever Redis is back. Returns what ends that and the background itself. */

@@ -3,8 +3,6 @@ import { reportError } from '../../shared/runtime/errors.ts';
 import type { Move } from '../../shared/store/homes/moves.ts';
 import type { Person } from '../../shared/store/people.ts';
 import { loadNumbers } from '../people/lazy-modules.ts';
-import { arrive } from './arriving.ts';
-import { leave } from './leaving.ts';
 import type { MovingDeps } from './parts.ts';
 import { moveFailedWords, moveStuckWords, setAsideWords } from './words.ts';
 
@@ -48,9 +46,9 @@ export function createMover(parts: MovingDeps): Mover {
     const { name } = boot.place;
     const outcome =
       move.step === 'moved' && move.to === name
-        ? await arrive(parts, person, move)
+        ? await (await import('./arriving.ts')).arrive(parts, person, move)
         : move.from === name
-          ? await leave(parts, person, move)
+          ? await (await import('./leaving.ts')).leave(parts, person, move)
           : 'gone';
     if (outcome === 'busy') await sleep(busyMs);
     else if (outcome !== 'gone')

@@ -24,7 +24,7 @@ import { createHomeOf } from '../agent/homes/home-of.ts';
 import type { HomeOf } from '../agent/homes/home-of.ts';
 import { createHomes } from '../agent/homes/homes.ts';
 import type { Homes } from '../agent/homes/homes.ts';
-import { moveIn } from '../agent/homes/moving-in.ts';
+import { hasEarlier } from '../agent/homes/earlier-layout.ts';
 import { createAside } from '../moving/aside.ts';
 import type { Aside } from '../moving/aside.ts';
 import { NoPlaceError } from '../secrets/kept-directory.ts';
@@ -178,7 +178,10 @@ export async function bootWorker(
     const aside = createAside({ homes, snapshots });
     const known = createHomeOf(people, homes, place.name, aside.setAside);
     const homeOf = snapshots ? snapshots.homeOf(known) : known;
-    await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
+    if (hasEarlier(homes.dataDir)) {
+      const { moveIn } = await import('../agent/homes/moving-in.ts');
+      await moveIn({ homes, idOf: people.idOf, owner: createAllowed(redis).owner, log });
+    }
     const personOf = createPersonOf(people, secrets);
     const noteNames = createNoteNames(people, secrets, log);
     const valuesOf: Secrets['values'] = async (person) => {
