@@ -1,4 +1,4 @@
-import { enableCompileCache } from 'node:module';
+import { enableCompileCache, flushCompileCache } from 'node:module';
 import path from 'node:path';
 
 /**
@@ -21,4 +21,12 @@ export const compiledDirectory = path.join(
  */
 export function keepCompiledCode(): void {
   enableCompileCache(compiledDirectory);
+}
+
+/**
+ * Writes what was compiled since the start. Node does so when the process exits, which a killed
+ * process does not.
+ */
+export function saveCompiledCode(): void {
+  flushCompileCache();
 }

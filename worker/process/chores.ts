@@ -1,3 +1,4 @@
+import { saveCompiledCode } from '../../shared/runtime/compile-cache.ts';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Schedules } from '../../shared/store/schedules.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
@@ -37,7 +38,7 @@ export function startChores({
         reader.warm(),
         lifetimes.clean(),
         schedulesAgain.look(),
-      ]),
+      ]).then(saveCompiledCode),
     delayMs,
   ).unref();
   const daily = lifetimes.start();

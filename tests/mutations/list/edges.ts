@@ -74,6 +74,9 @@ export const edges = [
       'one of them',
     ],
   ]),
+  ...mutationsOf('shared/runtime/compile-cache.ts', 'tests/shared/compile-cache.test.ts', [
+    ['a killed process has kept what it compiled', '  flushCompileCache();\n', ''],
+  ]),
   ...mutationsOf('shared/runtime/http/listen.ts', 'tests/shared/command-line.test.ts', [
     [
       'a busy port is a sentence',
