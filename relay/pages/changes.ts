@@ -2,6 +2,7 @@ import { diffWordsWithSpace } from 'diff';
 import { parseJson } from '../../shared/runtime/json.ts';
 import { ChangedFiles, keptFor } from '../../shared/store/changed-files.ts';
 import type { ChangedFile } from '../../shared/store/changed-files.ts';
+import { counted } from '../admin/frame/format-measures.ts';
 import { escapeHtml } from './document.ts';
 import type { Rendered } from './markdown.ts';
 
@@ -28,7 +29,7 @@ export function renderChanges(json: string): Rendered {
   const changes = ChangedFiles.parse(parseJson(json));
   const { title, files, more, added, removed, left, unseen, beyond } = changes;
   const total = files.length + more;
-  const heading = `${total} ${total === 1 ? 'file' : 'files'} changed`;
+  const heading = `${counted(total, 'file')} changed`;
   const lines = files.reduce((sum, { patch = '' }) => sum + patch.split('\n').length, 0);
   let room = mostLines;
   const sections = files.map((file) => {
@@ -46,7 +47,7 @@ export function renderChanges(json: string): Rendered {
       `<h1>${heading}</h1>`,
       `${asked}\n<p class="sums">${counts(added, removed)}</p>`,
       ...sections,
-      more > 0 ? `<p class="soft">And ${more} more ${more === 1 ? 'file' : 'files'}.</p>` : '',
+      more > 0 ? `<p class="soft">And ${counted(more, 'more file')}.</p>` : '',
       note('Not kept, so it does not go back with the others:', left),
       note('Done beside files, and not taken back by an undo:', beyond),
       note('Not looked into, so changes in them are not shown here and do not go back:', unseen),
@@ -65,7 +66,7 @@ function note(words: string, items: string[]): string {
 }
 
 function counts(added: number, removed: number): string {
-  return `<span class="plus">+${added}</span> <span class="minus">−${removed}</span>`;
+  return `<span class="plus">+${added.toLocaleString('en')}</span> <span class="minus">−${removed.toLocaleString('en')}</span>`;
 }
 
 const kinds: Record<ChangedFile['kind'], string> = {
@@ -112,7 +113,10 @@ function writeFile(file: ChangedFile, hunks: Line[][], isOpen: boolean, isCut: b
   return `<details class="file"${isOpen ? ' open' : ''}><summary><span class="path" dir="ltr">${name}</span>${tag}${sums}</summary>\n${body.join('\n')}\n</details>`;
 }
 
-/** Pictures side by side; only those that the worker has made itself. */
+/**
+ * Pictures side by side; only those that the worker has made itself. Each fits the screen, and is
+ * unfolded to its own size by a tap, which needs no script.
+ */
 function writePictures({ before, after, path }: ChangedFile): string {
   const sides = [
     ['Before', before],
@@ -120,7 +124,7 @@ function writePictures({ before, after, path }: ChangedFile): string {
   ] as const;
   const shown = sides.flatMap(([label, url]) =>
     url !== undefined && /^data:image\/(?:png|jpeg|webp);base64,[\w+/=]+$/.test(url)
-      ? `<figure><img src="${url}" alt="${label}: ${escapeHtml(path)}"><figcaption>${label}</figcaption></figure>`
+      ? `<figure><details class="picture"><summary><img src="${url}" alt="${label}: ${escapeHtml(path)}"></summary></details><figcaption>${label}</figcaption></figure>`
       : [],
   );
   return shown.length === 0 ? '' : `<div class="pictures">${shown.join('')}</div>`;

@@ -1,6 +1,7 @@
 import { durationWords } from '../admin/frame/format-measures.ts';
 import { html } from '../admin/frame/html.ts';
 import type { Html } from '../admin/frame/html.ts';
+import { cut } from '../../shared/runtime/cut.ts';
 import type { Left, ShownStep, ShownPicture } from './turn-record.ts';
 
 /** What the look of a step depends on. */
@@ -44,7 +45,7 @@ export function stepRow(step: ShownStep, id: string, look: StepLook): Html {
     ...(output === undefined
       ? []
       : [
-          html`<pre class="output" tabindex="0" role="region" aria-label="Output" dir="auto">${revealed(output)}</pre>`,
+          html`<pre class="output" tabindex="0" role="group" aria-label="Output of: ${cut(revealed(words), 100)}" dir="auto">${revealed(output)}</pre>`,
         ]),
     ...(left ? [html`<p class="soft small">The output is ${leftWords[left]}.</p>`] : []),
   ];

@@ -18,6 +18,8 @@ import type { ShownTask, ShownWait, TurnRecord } from './turn-record.ts';
 export type TurnLook = StepLook & {
   zone: string;
   isPretend: boolean;
+  /** The turn's state in the words of the owner's lists; without it, in those of its person. */
+  state?: Html;
   /** What stands where a turn at work can be stopped. */
   stop: Html | false;
   /** Tasks in the background that still run, by id. */
@@ -43,7 +45,7 @@ export function isUnderWay({ turn: { state } }: Pick<TurnStory, 'turn'>): boolea
 export function turnParts(story: TurnStory, record: TurnRecord, look: TurnLook): Part[] {
   return [
     { id: 'w-now', html: () => nowPart(story, record, look) },
-    { id: 'w-question', html: () => questionPart(story) },
+    { id: 'w-question', html: () => questionPart(story, look) },
     { id: 'w-asked', html: () => askedPart(story, look) },
     ...record.items.map((item, index): Part => {
       const id = `w-${index}`;
@@ -81,9 +83,7 @@ function nowPart(story: TurnStory, record: TurnRecord, look: TurnLook): Html {
     ? html`<time data-since="${begunAt}">${durationWords(Math.max(look.now - begunAt, 0))}</time>`
     : html`${durationWords(Math.max(end - begunAt, 0))}`;
   const steps = countSteps(record);
-  // For the owner, the states have the names that the lists of turns use.
   const isStopped =
-    !look.owner &&
     turn.state === 'answered' &&
     record.runs > 0 &&
     story.replies.some(({ id }) => id.endsWith('.stopped'));
@@ -93,7 +93,7 @@ function nowPart(story: TurnStory, record: TurnRecord, look: TurnLook): Html {
     ...(costUsd > 0 ? [html`${dollars(costUsd, look.isPretend)}${goesOn && ' so far'}`] : []),
     html`began ${clockWords(begunAt, look.zone)}`,
   ];
-  return html`<section id="w-now" class="card now-card"><div><p class="facts">${tag(turn.state, isStopped ? 'Stopped' : stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`<span class="nowrap">${fact}${index < facts.length - 1 && ' ·'}</span> `)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${revealed(current)}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
+  return html`<section id="w-now" class="card now-card"><div><p class="facts">${look.state ?? tag(turn.state, isStopped ? 'Stopped' : stateNames[turn.state])} <span class="soft">${facts.map((fact, index) => html`<span class="nowrap">${fact}${index < facts.length - 1 && ' ·'}</span> `)}</span></p>${current !== undefined && html`<p class="current" role="status"><bdi>${revealed(current)}</bdi></p>`}</div>${goesOn && look.stop}</section>`;
 }
 
 /** What runs at the moment: the last of the running steps. */
@@ -114,13 +114,14 @@ function lastMoment({ items }: TurnRecord): number | undefined {
   return times.length > 0 ? Math.max(...times.slice(-50)) : undefined;
 }
 
-function questionPart({ question }: TurnStory): Html {
+function questionPart({ question }: TurnStory, { owner }: TurnLook): Html {
   if (question === undefined) return html`<section id="w-question" hidden></section>`;
-  return html`<section id="w-question" class="card asks"><h2>I am waiting for you</h2><p class="whole" dir="auto">${chatText(revealed(question))}</p><p class="soft small">Answer in the chat.</p></section>`;
+  return html`<section id="w-question" class="card asks"><h2>${owner ? 'Claude asks' : 'I am waiting for you'}</h2><p class="whole" dir="auto">${chatText(revealed(question))}</p><p class="soft small">${owner ? 'The answer is given in the chat.' : 'Answer in the chat.'}</p></section>`;
 }
 
-function askedPart({ turn: { messages } }: TurnStory, { zone }: TurnLook): Html {
-  const shown = messages.filter(({ message }) => !message || isRequest(message));
+function askedPart({ turn: { messages } }: TurnStory, { zone, owner }: TurnLook): Html {
+  // The owner's page has all messages, with their files.
+  const shown = owner ? [] : messages.filter(({ message }) => !message || isRequest(message));
   // A turn of commands alone has no request.
   if (shown.length === 0) return html`<section id="w-asked" hidden></section>`;
   return html`<section id="w-asked" class="card"><h2>${shown.length > 1 ? 'What you asked' : 'You asked'}</h2><ul class="said-list">${shown.map(
@@ -129,12 +130,12 @@ function askedPart({ turn: { messages } }: TurnStory, { zone }: TurnLook): Html 
   )}</ul></section>`;
 }
 
-function waitRow({ text, at, until }: ShownWait, id: string, { now }: TurnLook): Html {
+function waitRow({ text, at, until }: ShownWait, id: string, { now, owner }: TurnLook): Html {
   const time =
     until === undefined
       ? html`<time data-since="${at}">${durationWords(Math.max(now - at, 0))}</time>`
       : html`${durationWords(Math.max(until - at, 0))}`;
-  return html`<li id="${id}" class="step wait${until === undefined && ' running'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words">Asked you: <bdi>${revealed(text.split('\n', 1)[0] ?? '')}</bdi></span><span class="took">${time}</span></div></li>`;
+  return html`<li id="${id}" class="step wait${until === undefined && ' running'}"><div class="row"><span class="dot-mark" aria-hidden="true"></span><span class="words">${owner ? 'Asked' : 'Asked you'}: <bdi>${revealed(text.split('\n', 1)[0] ?? '')}</bdi></span><span class="took">${time}</span></div></li>`;
 }
 
 function morePart(story: TurnStory, { items, isFull }: TurnRecord): Html {

@@ -221,6 +221,9 @@ test('the line says how much, and names a single file', () => {
   expect(of(1)).toBe('a.ts, +120 −34');
   expect(of(3, 1)).toBe('2 files, +120 −34, and 1 file that git ignores');
   expect(of(2, 2)).toBe('2 files that git ignores');
+  expect(countWords({ files: 1200, added: 12_345, removed: 1000, ignored: 0 })).toBe(
+    '1,200 files, +12,345 −1,000',
+  );
   expect(changeLine(counts, 'a.ts', 'https://x')).toBe('a.ts, +1 −0 · see it: https://x · /undo');
   expect(listWords(['a', 'b', 'c'])).toBe('a, b and c');
 });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Browser } from 'playwright';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderChanges } from '../../relay/pages/changes.ts';
 import type { ChangedFile, ChangedFiles } from '../../shared/store/changed-files.ts';
@@ -85,6 +86,16 @@ test('nothing in names, lines or pictures becomes part of the page, and hidden s
   expect(() => renderChanges('{}')).toThrow('title');
 });
 
+test('large numbers have their thousands separated', () => {
+  const { title, body } = renderChanges(
+    page([file('a', { added: 12_345, removed: 1 })], { added: 1_234_567, removed: 0, more: 1999 }),
+  );
+  expect(title).toBe('2,000 files changed: fix the footer');
+  expect(body).toContain('<span class="plus">+12,345</span> <span class="minus">−1</span>');
+  expect(body).toContain('<span class="plus">+1,234,567</span> <span class="minus">−0</span>');
+  expect(body).toContain('And 1,999 more files.');
+});
+
 test('the ends of lines are shown where they differ', () => {
   const bodyOf = (patch: string): string => renderChanges(page([file('a', { patch })])).body;
   expect(bodyOf('@@ -1,2 +1,2 @@\n same\r\n-one\r\n+two\r\n')).not.toContain('U+000D');
@@ -128,9 +139,19 @@ test(
     ].join('\n');
     const dot =
       'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPj/HwADAgH/p2D2XAAAAABJRU5ErkJggg==';
+    const tall = await sharp({
+      create: { width: 300, height: 3000, channels: 3, background: '#08c' },
+    })
+      .png()
+      .toBuffer();
     const files = [
       file('src/components/layout/footer.ts', { patch, added: 2 }),
       file('public/logo.png', { added: 0, removed: 0, before: dot, after: dot }),
+      file('public/page.png', {
+        added: 0,
+        removed: 0,
+        after: `data:image/png;base64,${tall.toString('base64')}`,
+      }),
       file('dist/bundle.js', { added: 0, removed: 0, why: 'ignored' }),
       file('old.ts', { kind: 'removed', added: 0, removed: 1, patch: '@@ -1 +0,0 @@\n-gone\n' }),
       file('bin/run', { added: 0, removed: 0, modes: ['644', '755'] }),
@@ -156,13 +177,20 @@ test(
           await opened.emulateMedia({ colorScheme });
           await opened.goto(`${relayUrl}/page/${token}`);
           const where = `at ${width} px, ${colorScheme}`;
-          await opened.getByRole('heading', { name: '6 files changed' }).waitFor();
+          await opened.getByRole('heading', { name: '7 files changed' }).waitFor();
           expect(
             await opened.locator('html').evaluate((html) => html.scrollWidth),
             `${where}`,
           ).toBe(width);
           expect(await opened.evaluate(findFaintTexts), `${where}`).toEqual([]);
           await opened.locator('summary').last().click();
+          // A tall picture fits the screen, and a tap shows it in its own size.
+          const picture = opened.getByAltText('After: public/page.png');
+          const high = (): Promise<number> => picture.evaluate(({ clientHeight }) => clientHeight);
+          expect(await high(), `${where}`).toBe(589);
+          await picture.click();
+          expect(await high(), `${where}`).toBe(3000);
+          await picture.click();
           await scripted.setViewportSize({ width, height: 844 });
           await scripted.emulateMedia({ colorScheme });
           await scripted.goto(`${relayUrl}/page/${token}`);

@@ -307,7 +307,8 @@ test('hostile words stay words, in what is asked, steps, calls, outputs, questio
     const asks = { turn, open: { text: turned, labels: [all] } };
     await redis.hset(keys.conversation(phone), 'questions', JSON.stringify(asks));
     const waiting = await both();
-    for (const page of waiting) expect(page).toContain('I am waiting for you');
+    expect(waiting[0]).toContain('I am waiting for you');
+    expect(waiting[1]).toContain('Claude asks');
     await redis.hdel(keys.conversation(phone), 'questions');
     finish();
     await until('the answer', () => bench.replies().length === 1);

@@ -1,17 +1,18 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import type { Counts } from './note.ts';
 
-/** “7 files, +120 −34”: what was changed. `name` is the file's name when it is a single one. */
+/** “7 files, +1,200 −34”: what was changed. `name` is the file's name when it is a single one. */
 export function countWords({ files, added, removed, ignored }: Counts, name?: string): string {
   if (files === ignored) return `${filesWord(files)} that git ignores`;
-  const lines = added + removed === 0 ? '' : `, +${added} −${removed}`;
+  const [plus, minus] = [added, removed].map((lines) => lines.toLocaleString('en'));
+  const lines = added + removed === 0 ? '' : `, +${plus} −${minus}`;
   const also = ignored === 0 ? '' : `, and ${filesWord(ignored)} that git ignores`;
   const seen = files - ignored;
   return `${seen === 1 && name !== undefined ? cut(name, 60) : filesWord(seen)}${lines}${also}`;
 }
 
 export function filesWord(count: number): string {
-  return count === 1 ? '1 file' : `${count} files`;
+  return count === 1 ? '1 file' : `${count.toLocaleString('en')} files`;
 }
 
 /**

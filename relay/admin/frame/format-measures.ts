@@ -67,7 +67,7 @@ export function dayWords(ms: number, zone: string): string {
   return formatOf(zone, { weekday: 'short', day: 'numeric', month: 'short' }).format(ms);
 }
 
-/** `1 message`, `2 messages`. */
+/** `1 message`, `2 messages`, `12,345 messages`. */
 export function counted(count: number, one: string, many: string = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }

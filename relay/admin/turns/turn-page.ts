@@ -17,36 +17,38 @@ import type { Step, TurnStory } from './turn-story.ts';
 
 /**
  * Everything about a turn: the page that its person may see, with ids and raw data, and what is the
- * owner's alone. `frame.mayWrite` allows retrying its messages and stopping it here.
+ * owner's alone. Its state stands once, above its steps; its messages say theirs where they differ.
+ * `frame.mayWrite` allows retrying its messages and stopping it here.
  */
 export function turnPage(story: TurnStory, record: TurnRecord, frame: Frame): Html {
   const { turn, steps, replies, hasLog } = story;
   const { id, messages, failure, next } = turn;
+  const isMixed = new Set(messages.map(({ state }) => state)).size > 1;
   return html`<div class="head"><div><a class="small" href="/admin/turns">Turns</a><h1><bdi>${cut(turnTitle({ messages }), 80)}</bdi></h1></div><span class="soft small about">${id}</span></div>
 ${failure !== undefined && turn.state === 'failed' && html`<section class="card"><header><h2 class="bad">Why it failed</h2></header><p class="whole">${failure}</p><p class="soft small">${triedWords(story)}</p></section>`}
 ${next !== undefined && messages.length === 0 && html`<p class="said">Its messages went on in <a href="/admin/turns/${encodeURIComponent(next)}">another turn</a>.</p>`}
 ${retryForm(story, frame)}
 ${layOut(turnParts(story, record, ownerLook(story, frame)))}
-<div class="pair"><section class="card"><header><h2>The turn</h2>${stateTag(turn, frame)}</header>${facts(story, frame)}</section>
+<div class="pair"><section class="card"><header><h2>Times and cost</h2></header>${facts(story, frame)}</section>
 <section class="card"><header><h2>${counted(messages.length, 'message')}</h2></header><ul class="rows">${messages.map(
     ({ message, state, attempts }) =>
-      html`<li><span class="whole wide" dir="auto">${message?.text || messageTitle(message)}</span>${message && messageFiles(message)}${aboutLine(state, [message && momentWords(Date.parse(message.at), frame.zone), attempts > 1 && `${attempts} attempts`])}</li>`,
+      html`<li><span class="whole wide" dir="auto">${message?.text || messageTitle(message)}</span>${message && messageFiles(message)}${aboutLine(isMixed ? state : undefined, [message && momentWords(Date.parse(message.at), frame.zone), attempts > 1 && `${attempts} attempts`])}</li>`,
   )}</ul></section></div>
 <section class="card"><header><h2>Log</h2><span class="soft small">${counted(steps.length, 'line')}</span></header><ol class="rows">${steps.map((step, index) => stepRow(step, steps[index + 1], turn.begunAt))}</ol>${steps.length === 0 && html`<p class="soft">${hasLog ? 'No tool was used.' : 'The log of the latest 1,000 turns is kept.'}</p>`}</section>
 <section class="card"><header><h2>Replies</h2><span class="soft small">${counted(replies.length, 'reply', 'replies')}</span></header><ul class="rows">${replies.map((reply) => replyRow(reply, frame))}</ul>${replies.length === 0 && html`<p class="soft">The answer will stand here.</p>`}</section>`;
 }
 
 /** How the owner sees a turn: what its person sees, with ids and raw data. */
-function ownerLook(
-  { turn: { id } }: TurnStory,
-  { now, zone, isPretend, mayWrite, token }: Frame,
-): TurnLook {
+function ownerLook({ turn }: TurnStory, frame: Frame): TurnLook {
+  const { id } = turn;
+  const { now, zone, isPretend, mayWrite, token } = frame;
   const path = encodeURIComponent(id);
   return {
     now,
     zone,
     isPretend,
     owner: true,
+    state: stateTag(turn, frame),
     picture: (entry) => `/admin/seen/${path}/${entry}`,
     stop: mayWrite && actionButton(`/admin/turns/${path}/stop`, token, 'Stop'),
     runningTasks: new Set(),
