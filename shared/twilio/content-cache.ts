@@ -17,6 +17,11 @@ export type Contents = {
   /** Forgets a content that is deleted at Twilio. */
   drop(address: string, sid: string): Promise<void>;
   /**
+   * Forgets a content that no question has used for `idleMs`. Returns whether it may be deleted at
+   * Twilio: that is so, too, where another or no content is stored for the definition.
+   */
+  dropIdle(digest: string, sid: string, idleMs: number): Promise<boolean>;
+  /**
    * Remembers for the given seconds that Twilio refuses this definition; `every`: any definition.
    */
   refuse(digest: string | 'every', seconds: number): Promise<void>;
@@ -49,6 +54,13 @@ export function createContents(redis: Redis): Contents {
         await redis.del(keys.content(digest));
       await redis.hdel(keys.contentsOf(address), sid);
     },
+    async dropIdle(digest, sid, idleMs) {
+      const key = keys.content(digest);
+      if ((await redis.get(key)) !== sid) return true;
+      if (lifetime * 1000 - (await redis.pttl(key)) < idleMs) return false;
+      await redis.del(key);
+      return true;
+    },
     async refuse(digest, seconds) {
       await redis.set(keys.contentRefused(digest), '1', 'EX', seconds);
     },
@@ -57,18 +69,19 @@ export function createContents(redis: Redis): Contents {
 
 /** Stores them in this process only. */
 export function createMemoryContents(now: () => number = Date.now): Contents {
-  const made = new Map<string, string>();
+  const made = new Map<string, { sid: string; usedAt: number }>();
   const refused = new Map<string, number>();
   const noted = new Map<string, Map<string, string>>();
   const isRefused = (digest: string): boolean => (refused.get(digest) ?? -Infinity) > now();
   return {
     async find(digest) {
       if (isRefused('every') || isRefused(digest)) return 'refused';
-      const sid = made.get(digest);
-      return sid ? { sid } : undefined;
+      const content = made.get(digest);
+      if (content) content.usedAt = now();
+      return content && { sid: content.sid };
     },
     async keep(digest, sid) {
-      made.set(digest, sid);
+      made.set(digest, { sid, usedAt: now() });
     },
     async noteWords(address, digest, sid) {
       noted.set(address, (noted.get(address) ?? new Map()).set(sid, digest));
@@ -76,8 +89,13 @@ export function createMemoryContents(now: () => number = Date.now): Contents {
     withWordsTo: async (address) => [...(noted.get(address)?.keys() ?? [])],
     async drop(address, sid) {
       const digest = noted.get(address)?.get(sid) ?? '';
-      if (made.get(digest) === sid) made.delete(digest);
+      if (made.get(digest)?.sid === sid) made.delete(digest);
       noted.get(address)?.delete(sid);
+    },
+    async dropIdle(digest, sid, idleMs) {
+      const content = made.get(digest);
+      if (content?.sid !== sid) return true;
+      return now() - content.usedAt >= idleMs && made.delete(digest);
     },
     async refuse(digest, seconds) {
       refused.set(digest, now() + seconds * 1000);

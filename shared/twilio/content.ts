@@ -29,6 +29,27 @@ export type ContentForm = {
   values: Record<string, string>;
 };
 
+/** How the names of our contents begin; the digest follows. */
+const ownName = 'sidepocket_';
+
+/** The digest in the name of a content of ours; undefined for a content of another program. */
+export function digestIn(friendlyName: string): string | undefined {
+  return /^sidepocket_([0-9a-f]{32})$/.exec(friendlyName)?.[1];
+}
+
+/** The parts of a definition that hold what a person reads or taps. */
+const worded = new Set(['body', 'button', 'title', 'id', 'item', 'description']);
+
+/** Whether the types of a listed content have words beside their variables. */
+export function haveWords(types: unknown): boolean {
+  if (typeof types !== 'object' || types === null) return false;
+  return Object.entries(types).some(([key, value]: [string, unknown]) =>
+    typeof value === 'string'
+      ? worded.has(key) && value.replaceAll(/\{\{\d+\}\}/g, '').trim() !== ''
+      : haveWords(value),
+  );
+}
+
 /**
  * The longest body of a message with buttons or a list
  * (twilio.com/docs/content/twilio-quick-reply).
@@ -90,7 +111,7 @@ export function defineContent(
     .slice(0, 32);
   return {
     digest,
-    definition: { friendly_name: `sidepocket_${digest}`, language: 'en', variables, types },
+    definition: { friendly_name: `${ownName}${digest}`, language: 'en', variables, types },
     hasWords,
     values,
   };

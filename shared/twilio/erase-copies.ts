@@ -1,5 +1,6 @@
 import { reportError } from '../runtime/errors.ts';
 import type { ErasedCopies } from '../delivery/messenger.ts';
+import { digestIn, haveWords } from './content.ts';
 import type { Contents } from './content-cache.ts';
 
 export type CopyEraser = {
@@ -35,15 +36,32 @@ export async function eraseCopies({ sids, remove }: CopyEraser): Promise<ErasedC
   return erased;
 }
 
+/** A content in Twilio's list. */
+export type ListedContent = {
+  sid: string;
+  friendlyName: string;
+  types: unknown;
+  dateCreated: Date;
+};
+
+export type ContentEraser = {
+  contents: Contents;
+  /** The account's contents, of every program. Throws as Twilio's SDK does. */
+  list: () => Promise<ListedContent[]>;
+  remove: CopyEraser['remove'];
+};
+
 /**
- * Deletes what Twilio has of a person: the messages, and the contents that were noted for their
- * address, which have words of questions that no variable could hold.
+ * Deletes what Twilio has of a person: the messages, the contents that were noted for their
+ * address, which have words of questions that no variable could hold, and contents with such words
+ * that are noted for no address.
  */
 export async function erasePerson(
   address: string,
   messages: CopyEraser,
-  { contents, remove }: { contents: Contents; remove: CopyEraser['remove'] },
+  questions: ContentEraser,
 ): Promise<ErasedCopies> {
+  const { contents, remove } = questions;
   const ofMessages = await eraseCopies(messages);
   const ofContents = await eraseCopies({
     sids: await contents.withWordsTo(address),
@@ -54,14 +72,43 @@ export async function erasePerson(
       await contents.drop(address, sid);
     },
   });
-  const reason = ofMessages.reason ?? ofContents.reason;
+  const ofOthers = await eraseIdleContents(questions);
+  const reason = ofMessages.reason ?? ofContents.reason ?? ofOthers.reason;
   return {
     gone: ofMessages.gone + ofContents.gone,
-    left: ofMessages.left + ofContents.left,
+    left: ofMessages.left + ofContents.left + ofOthers.left,
     ...(reason === undefined ? {} : { reason }),
   };
 }
 
+/** A content younger than this, or used since, may belong to a message on its way (ms). */
+const idleMs = 3600_000;
+
+/**
+ * Deletes our contents with words that nothing needs any more. Of contents that an earlier version
+ * or a lost store has left, nothing tells whose words they have; one that another question would
+ * use is created again. An account that may not list contents has none.
+ */
+async function eraseIdleContents({ contents, list, remove }: ContentEraser): Promise<ErasedCopies> {
+  const sids: string[] = [];
+  try {
+    for (const { sid, friendlyName, types, dateCreated } of await list()) {
+      const digest = digestIn(friendlyName);
+      if (digest === undefined || !haveWords(types)) continue;
+      const isYoung = Date.now() - dateCreated.getTime() < idleMs;
+      if (!isYoung && (await contents.dropIdle(digest, sid, idleMs))) sids.push(sid);
+    }
+  } catch (error) {
+    if (isMissing(error) || statusOf(error) === 403) return { gone: 0, left: 0 };
+    return { gone: 0, left: 1, reason: reportError(error).message };
+  }
+  return await eraseCopies({ sids, remove });
+}
+
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'status' in error && error.status === 404;
+  return statusOf(error) === 404;
+}
+
+function statusOf(error: unknown): unknown {
+  return error instanceof Error && 'status' in error ? error.status : undefined;
 }

@@ -8,6 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { FoundMessage, Messenger, Outgoing, Remembered } from '../delivery/messenger.ts';
 import { whatsappAddress } from '../runtime/person-address.ts';
 import { erasePerson } from './erase-copies.ts';
+import type { ContentEraser } from './erase-copies.ts';
 import { refusalAction } from './error-codes.ts';
 import { createTwilioRest, filterTime } from './rest.ts';
 import type { ListedMessage, ListedPage, TwilioRest } from './rest.ts';
@@ -135,11 +136,17 @@ export function createTwilioMessenger(
       asked,
       listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
       remove: async (sid) => await (await connect()).messages(sid).remove(),
-      contents,
-      removeContent: async (sid) => await (await connect()).contents(sid).remove(),
+      questions: {
+        contents,
+        list: async () => await (await connect()).contents.list(listedContents),
+        remove: async (sid) => await (await connect()).contents(sid).remove(),
+      },
     }),
   };
 }
+
+/** How many of the account's contents are looked at, and in pages of which size. */
+const listedContents = { limit: 2000, pageSize: 100 };
 
 /** Whether a page ends before that time: all later pages are older still. */
 function isOlder(messages: ListedMessage[], since: Date): boolean {
@@ -151,17 +158,16 @@ function isOlder(messages: ListedMessage[], since: Date): boolean {
 type ListingParts = {
   asked: <T>(work: () => Promise<T>) => Promise<T>;
   listMedia: (sid: string) => ReturnType<Remembered['media']>;
-  /** Deletes a message at Twilio, or a content. Throws as the SDK does. */
+  /** Deletes a message at Twilio. Throws as the SDK does. */
   remove: (sid: string) => Promise<unknown>;
-  removeContent: (sid: string) => Promise<unknown>;
-  contents: Contents;
+  questions: ContentEraser;
 };
 
 function createListings(
   { number }: TwilioAccount,
   rest: TwilioRest,
   log: Log,
-  { asked, listMedia, remove, removeContent, contents }: ListingParts,
+  { asked, listMedia, remove, questions }: ListingParts,
 ): Pick<Messenger, 'received' | 'receivedFrom' | 'sentTo' | 'undelivered' | 'eraseCopies'> {
   /** The pages of Twilio's list, loaded on demand. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
@@ -235,7 +241,7 @@ function createListings(
       ])
         for await (const { messages } of pages(query))
           for (const { sid, dateCreated } of messages) if (dateCreated <= until) sids.push(sid);
-      return await erasePerson(person, { sids, remove }, { contents, remove: removeContent });
+      return await erasePerson(person, { sids, remove }, questions);
     },
 
     async *undelivered(since) {

@@ -12,7 +12,10 @@ type WithContents = (
 const inRedis: WithContents = async (run) => {
   await withRedis(async (redis) => {
     await run(createContents(redis), async (seconds) => {
-      for (const key of await redis.keys(keys.contentRefused('*')))
+      for (const key of [
+        ...(await redis.keys(keys.contentRefused('*'))),
+        ...(await redis.keys(keys.content('?'))),
+      ])
         await redis.pexpire(key, Math.max((await redis.pttl(key)) - seconds * 1000, 0));
     });
   });
@@ -39,6 +42,22 @@ describe.each([
       await contents.keep('a', 'HX3');
       expect(await contents.find('a')).toEqual({ sid: 'HX3' });
       expect(await contents.find('b')).toEqual({ sid: 'HX2' });
+    });
+  });
+
+  test('a content is idle when it was not used for that long, and one that is not stored always is', async () => {
+    await withContents(async (contents, later) => {
+      const hour = 3600_000;
+      await contents.keep('a', 'HX1');
+      await later(3500);
+      expect(await contents.dropIdle('a', 'HX1', hour)).toBe(false);
+      expect(await contents.dropIdle('a', 'HX2', hour)).toBe(true);
+      expect(await contents.find('a')).toEqual({ sid: 'HX1' });
+      await later(3500);
+      expect(await contents.dropIdle('a', 'HX1', hour)).toBe(false);
+      await later(200);
+      expect(await contents.dropIdle('a', 'HX1', hour)).toBe(true);
+      expect(await contents.find('a')).toBeUndefined();
     });
   });
 

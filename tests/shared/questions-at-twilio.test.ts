@@ -236,6 +236,42 @@ describe('the same question as text with numbers', () => {
   });
 });
 
+test('forgetting a person deletes our contents with words that nothing uses, whoever they are from', async () => {
+  await withMessenger(async ({ twin, messenger, contents }) => {
+    const make = async (friendly_name: string, body: string, at = '2026-01-01T00:00:00Z') => {
+      const types = { 'twilio/quick-reply': { body, actions: [{ title: '{{1}}', id: '{{2}}' }] } };
+      const response = await fetch(`${twin.url}/v1/Content`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}`,
+        },
+        body: JSON.stringify({ friendly_name, language: 'en', types }),
+      });
+      const { sid } = (await response.json()) as { sid: string };
+      Object.assign(twin.contents().at(-1) ?? {}, { date_created: at });
+      return sid;
+    };
+    const own = (digit: string): string => `sidepocket_${digit.repeat(32)}`;
+    await make(own('a'), "It's left.");
+    await make('another program', "It's theirs.");
+    await make(own('b'), '{{1}}\n{{2}}');
+    await make(own('c'), "It's new.", new Date().toISOString());
+    await contents.keep('d'.repeat(32), await make(own('d'), "It's in use."));
+    const left = (): string[] =>
+      twin.contents().map(({ friendly_name }) => friendly_name?.slice(0, 12) ?? '');
+    const others = ['another prog', 'sidepocket_b', 'sidepocket_c', 'sidepocket_d'];
+    twin.faults.set('content-fails', { times: 1 });
+    const failed = await messenger.eraseCopies?.(PHONE, new Date());
+    expect(failed).toMatchObject({ left: 1, reason: expect.any(String) });
+    expect(left()).toEqual(['sidepocket_a', ...others]);
+    expect(await messenger.eraseCopies?.(PHONE, new Date())).toMatchObject({ left: 0 });
+    expect(left()).toEqual(others);
+    twin.faults.set('content-refused', { times: 1 });
+    expect(await messenger.eraseCopies?.(PHONE, new Date())).toMatchObject({ left: 0 });
+  });
+});
+
 test('a content that takes too long holds nobody up, and serves later questions', async () => {
   const contents = createMemoryContents();
   const made = Promise.withResolvers<string>();

@@ -41,6 +41,17 @@ export const forgettingList = [
       'sids: [],',
     ],
   ]),
+  ...mutationsOf('shared/twilio/erase-copies.ts', 'tests/shared/questions-at-twilio.test.ts', [
+    ['contents of other programs stay', 'digest === undefined || ', ''],
+    ['contents without words stay', ' || !haveWords(types)', ''],
+    ['a young content stays', '!isYoung && ', ''],
+    [
+      'a content that a question would use stays',
+      '(await contents.dropIdle(digest, sid, idleMs))',
+      'true',
+    ],
+    ['a list that Twilio refuses is none', ' || statusOf(error) === 403', ''],
+  ]),
   ...mutationsOf('shared/twilio/messenger.ts', forgetting, [
     [
       'a content with words is noted for its person',
