@@ -8,7 +8,7 @@ import { lazy } from '../../shared/runtime/lazy.ts';
  * is no reason for red.
  */
 const ownLook = `<style>
-:root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #5b6b75; }
+:root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #4f5e68; --sidebar-accent: #e9edf0; --state-selected-foreground: #00604f; }
 .dark-mode { --background: #0c1317; --foreground: #e9edef; --card: #182229; --popover: #182229; --primary: #2fd6a3; --primary-foreground: #0c1317; --border: #26343d; --muted-foreground: #9aa8b1; }
 [class*="workersBadge"] { color: var(--muted-foreground) !important; }
 
@@ -17,7 +17,8 @@ const ownLook = `<style>
 </style>`;
 
 /** Its own links to other pages are in a menu. */
-const wayBack = '<a class="back-home" href="/admin">Back to the dashboard</a>';
+const wayBack =
+  '<nav aria-label="Sidepocket"><a class="back-home" href="/admin">Back to the dashboard</a></nav>';
 
 /**
  * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second

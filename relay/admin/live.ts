@@ -23,29 +23,34 @@ export type LiveDeps = {
    * without news.
    */
   follow?: (address: URL, onNews: () => void) => (() => void) | undefined;
+  /** Whether the request still has its session: a page that had one ends with it. */
+  isSignedIn: (request: Request) => Promise<boolean>;
   /** Aborts when the relay stops: the streams end. */
   closing: AbortSignal;
 };
 
 /**
  * `GET /admin/live?page=PATH`: server-sent events with the content of a page whenever it has
- * changed. Without an open page nothing is read.
+ * changed, and `{"gone":true}` at the end of the session. Without an open page nothing is read.
  */
-export function createLive({ write, follow: hear, closing }: LiveDeps): RequestHandler {
+export function createLive({ write, follow: hear, isSignedIn, closing }: LiveDeps): RequestHandler {
   let open = 0;
   return async (request, response) => {
-    const address = addressOf(request);
-    const first = address && open < mostOpen ? await write(request, address) : undefined;
-    if (!address || !first || closing.aborted) {
-      // EventSource tries again after an error, and never after 204.
-      response.status(204).end();
-      return;
-    }
+    const address = request.method === 'GET' ? addressOf(request) : undefined;
+    // EventSource tries again after an error, and never after 204.
+    const refuse = (): void => void response.status(204).end();
+    if (!address || open >= mostOpen) return refuse();
     open += 1;
-    const { end, hurry } = follow(response, first, () => write(request, address), closing);
+    response.once('close', () => (open -= 1));
+    // A program may ask with the password instead.
+    const hadSession = await isSignedIn(request);
+    const first = await write(request, address);
+    if (!first || closing.aborted || response.closed) return refuse();
+    const next = async (): Promise<LivePart | 'gone' | undefined> =>
+      hadSession && !(await isSignedIn(request)) ? 'gone' : await write(request, address);
+    const { end, hurry } = follow(response, first, next, closing);
     const endNews = hear?.(address, hurry);
     response.once('close', () => {
-      open -= 1;
       endNews?.();
       end();
     });
@@ -67,7 +72,7 @@ const withoutTimes = (content: string): string => content.replaceAll(/<time [^<]
 function follow(
   response: Response,
   first: LivePart,
-  write: () => Promise<LivePart | undefined>,
+  write: () => Promise<LivePart | 'gone' | undefined>,
   closing: AbortSignal,
 ): { end: () => void; hurry: () => void } {
   let last = withoutTimes(first.content);
@@ -85,6 +90,10 @@ function follow(
     // Redis may be away for a while: the page stays as it is.
     const part = await write().catch(() => undefined);
     if (response.closed) return;
+    if (part === 'gone') {
+      response.end('data: {"gone":true}\n\n');
+      return;
+    }
     const isDue = Date.now() - sentAt >= refreshMs;
     if (part && (isDue || withoutTimes(part.content) !== last)) {
       last = withoutTimes(part.content);

@@ -28,6 +28,8 @@ import { turnPage } from './turns/turn-page.ts';
 import type { TurnStories } from './turns/turn-story.ts';
 import type { TurnRecords } from '../../shared/store/turns/records.ts';
 import { createRecordReader } from '../watch/turn-record.ts';
+import { revealed } from '../watch/step-view.ts';
+import { cut } from '../../shared/runtime/cut.ts';
 
 /** A page's content; or the path where it is. */
 export type Page = { title: string; path: string; content: Html } | { redirect: string };
@@ -124,7 +126,7 @@ async function turnsPage(
   ]);
   const waiting = open ? waitingOf(open.inboxes, wanted) : [];
   const people = directory.people.flatMap(({ conversations, name }) =>
-    conversations.map((one) => [one, name ?? one] as [string, string]),
+    conversations.map((one): [string, string] => [one, revealed(cut(name ?? one, 40))]),
   );
   const content = turnListPage({ query, turns, next, waiting, count, people, homes }, frame);
   return { title: 'Turns', path: '/admin/turns', content };
@@ -203,5 +205,6 @@ async function conversationPage(
     },
     frame,
   );
-  return { title: frame.nameOf(conversation) ?? conversation, path: '', content };
+  const title = revealed(cut(frame.nameOf(conversation) ?? conversation, 60));
+  return { title, path: '', content };
 }

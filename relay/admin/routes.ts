@@ -80,6 +80,7 @@ export function createAdmin(parts: AdminDeps): Router {
     '/admin/live',
     createLive({
       closing,
+      isSignedIn: sessions.isSignedIn,
       follow({ pathname }, onNews) {
         const turn = decodeURIComponent(/^\/admin\/turns\/([^/%]+)$/.exec(pathname)?.[1] ?? '');
         return isTurnId(turn) ? parts.news.follow(turn, onNews) : undefined;

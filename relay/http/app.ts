@@ -61,7 +61,7 @@ export function createApp(parts: AppDeps): Express {
   }
   app.use(limit, (request, response) => {
     const hasAdmin = parts.admin !== undefined;
-    if (hasAdmin && request.path === '/' && request.method === 'GET')
+    if (hasAdmin && request.path === '/' && ['GET', 'HEAD'].includes(request.method))
       response.redirect(303, '/admin');
     else
       sayProblem(request, response.status(404), {

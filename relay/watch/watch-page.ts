@@ -8,6 +8,7 @@ import { documentHeaders } from '../pages/document.ts';
 import type { LinkPage } from '../links/link-handler.ts';
 import { isUnderWay, layOut } from './turn-view.ts';
 import type { Part, TurnLook } from './turn-view.ts';
+import { revealed } from './step-view.ts';
 import { watchScript } from './watch-script.ts';
 import { watchStyle } from './watch-style.ts';
 import type { TurnNow } from './watched-turns.ts';
@@ -37,7 +38,7 @@ export function watchPage(
   const title = cut(turnTitle(story.turn, 'My work'), 80);
   const text =
     html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><meta name="theme-color" content="#008069">
-<title>${title} · Sidepocket</title><link rel="icon" type="image/svg+xml" href="/icon.svg">${!isOver && html`<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript>`}<style>${style}</style></head><body>
+<title>${revealed(title)} · Sidepocket</title><link rel="icon" type="image/svg+xml" href="/icon.svg">${!isOver && html`<noscript><meta http-equiv="refresh" content="${reloadSeconds}"></noscript>`}<style>${style}</style></head><body>
 <main class="watch" id="watch" data-now="${now}" data-last="${record.length}" data-over="${isOver ? 1 : 0}"><header class="brand-line">${mark}<span>Sidepocket</span></header>
 <h1><bdi>${title}</bdi></h1>
 ${layOut(parts)}</main>

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
 import { expect, test } from 'vitest';
+import { createLive } from '../../relay/admin/live.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { SetupError } from '../../shared/runtime/errors.ts';
@@ -285,13 +289,72 @@ test('an open page is sent again when it has changed, and its stream ends with t
       if (heard.includes('a new word')) break;
     }
     expect(heard).toContain('data: {"content":');
+    const head = await fetch(`${bench.relayUrl}/admin/live?page=/admin`, {
+      method: 'HEAD',
+      headers: { Cookie: admin.cookie },
+    });
+    expect(head.status).toBe(204);
+    // A sign-out elsewhere ends what is open, before anything new is shown.
+    const left = await open('/admin');
+    await admin.post('/admin/sign-out', { token: await admin.token() });
+    await bench.say('after the sign-out');
+    const rest = await left.text();
+    expect(rest).toMatch(/data: \{"gone":true\}\n\n$/);
+    expect(rest).not.toContain('after the sign-out');
   });
+});
+
+test('a page that is closed before it was written gives its place back', async () => {
+  const written = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  let [asked, left] = [0, 0];
+  const app = express();
+  app.use((request, response, next) => {
+    response.once('close', () => {
+      left += request.aborted ? 1 : 0;
+      if (left === 20) closed.resolve();
+    });
+    next();
+  });
+  const write = async (): Promise<{ content: string; footer: string }> => {
+    asked += 1;
+    await written.promise;
+    return { content: '', footer: '' };
+  };
+  const isSignedIn = async (): Promise<boolean> => true;
+  const ending = new AbortController();
+  app.get('/admin/live', createLive({ write, isSignedIn, closing: ending.signal }));
+  const server = app.listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/admin/live?page=/admin`;
+    const hangUp = new AbortController();
+    const first = Array.from({ length: 20 }, () => fetch(url, { signal: hangUp.signal }));
+    await until('all are asked for', () => asked === 20);
+    // Twenty are being written: there is no place for another one.
+    expect((await fetch(url)).status).toBe(204);
+    hangUp.abort();
+    await Promise.allSettled(first);
+    await closed.promise;
+    written.resolve();
+    const statuses = await Promise.all(
+      Array.from({ length: 20 }, async () => (await fetch(url)).status),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  } finally {
+    ending.abort();
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('what is not there says so in the same dress, and the root leads to the dashboard', async () => {
   await withRelay({}, async ({ relayUrl }) => {
     const get = async (path: string, accept = 'text/html'): Promise<Response> =>
       await fetch(relayUrl + path, { redirect: 'manual', headers: { Accept: accept } });
+    const head = await fetch(`${relayUrl}/`, { method: 'HEAD', redirect: 'manual' });
+    expect(head.headers.get('location')).toBe('/admin');
     const root = await get('/');
     expect([root.status, root.headers.get('location')]).toEqual([303, '/admin']);
     for (const path of ['/nope', '/admin2', '/%E0%A4%A']) {

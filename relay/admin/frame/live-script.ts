@@ -3,7 +3,8 @@ import { tickScript } from './tick-script.ts';
 /**
  * Keeps an open page current: the relay sends the content of the page when it changes. Nothing is
  * replaced while somebody writes or selects in it, and a hidden page listens to nothing. Its times
- * go on by themselves.
+ * go on by themselves. At the end of the session the page is loaded again, which leads to the
+ * sign-in.
  */
 export const liveScript = `(() => {
   const main = document.getElementById('content'), asOf = document.getElementById('as-of');
@@ -22,7 +23,8 @@ export const liveScript = `(() => {
     if (source || document.hidden) return;
     source = new EventSource('/admin/live?page=' + encodeURIComponent(location.pathname + location.search));
     source.onmessage = ({ data }) => {
-      const { content, footer } = JSON.parse(data);
+      const { content, footer, gone } = JSON.parse(data);
+      if (gone) return location.reload();
       asOf.textContent = footer;
       if (busy()) return;
       const at = document.activeElement, href = main.contains(at) ? at.getAttribute('href') : null;

@@ -94,6 +94,17 @@ export const ownerView = [
   ]),
   ...mutationsOf('relay/admin/live.ts', view, [
     [
+      'an open page ends with its session',
+      "hadSession && !(await isSignedIn(request)) ? 'gone' : ",
+      '',
+    ],
+    ['a page has its place while it is being written', 'open >= mostOpen', 'false'],
+    [
+      'a page that was closed meanwhile gives its place back',
+      "response.once('close', () => (open -= 1));",
+      '',
+    ],
+    [
       'only pages of the dashboard are followed',
       String.raw`!/^\/admin(?:[/?]|$)/.test(page)`,
       'false',
