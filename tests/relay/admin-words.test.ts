@@ -209,4 +209,10 @@ test('a turn is named for what was asked, not for a command before it', () => {
   expect(turnTitle({ messages: [part('/watch'), part('fix the footer')] })).toBe('fix the footer');
   expect(turnTitle({ messages: [part('/watch')] })).toBe('/watch');
   expect(turnTitle({ messages: [] }, 'My work')).toBe('My work');
+  // A title leads to its turn, so it can be seen, and reads as what it is.
+  expect(turnTitle({ messages: [part('\u200B\u2060 \u2800\u3164')] })).toBe(
+    'Nothing that can be seen',
+  );
+  expect(turnTitle({ messages: [part('\u202Egnp.exe')] })).toBe('⟨U+202E⟩gnp.exe');
+  expect(turnTitle({ messages: [part('👩‍👩‍👧‍👦')] })).toBe('👩‍👩‍👧‍👦');
 });

@@ -154,7 +154,6 @@ test('a turn tells its story: messages, attempts, steps with their time, replies
       'look at the login page',
       'did look at the login page',
       '>delivered<',
-      '>answered<',
       '>Answered<',
       'Answer sent',
       'Delivered',

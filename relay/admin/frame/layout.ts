@@ -2,6 +2,7 @@ import { cut } from '../../../shared/runtime/cut.ts';
 import { logoMark } from './icon.ts';
 import { agoWords, clockWords, momentWords } from './format-measures.ts';
 import { adminStyle } from './style.ts';
+import { revealed } from '../../watch/step-view.ts';
 import { turnStyle } from './turn-style.ts';
 import { Html, html } from './html.ts';
 import { liveScript } from './live-script.ts';
@@ -85,7 +86,7 @@ export function personName(conversation: string, { nameOf }: Pick<Frame, 'nameOf
   const name = nameOf(conversation);
   return name === undefined
     ? html`<span class="num">${conversation}</span>`
-    : html`<bdi title="${conversation}">${cut(name, 32)}</bdi>`;
+    : html`<bdi title="${conversation}">${cut(revealed(name), 32)}</bdi>`;
 }
 
 /** A link to a conversation's thread. */

@@ -1,7 +1,11 @@
 import { cut } from '../../../shared/runtime/cut.ts';
 import { isRequest, isScheduledId } from '../../../shared/store/message.ts';
 import type { Message } from '../../../shared/store/message.ts';
+import { revealed } from '../../watch/step-view.ts';
 import type { Turn } from '../../../shared/store/turns/turn-list.ts';
+
+/** A sign that can be seen: neither blank nor ignored in print. */
+const visible = /[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** What the kinds of files are called. */
 const kinds: [start: string, name: string][] = [
@@ -24,7 +28,8 @@ export function fileKind(type: string): string {
 export function messageTitle(message: Message | undefined, gone = 'Text no longer kept'): string {
   if (!message) return gone;
   const { id, text, media, location, work, sealed } = message;
-  if (text.trim() !== '') return cut(isScheduledId(id) ? `Scheduled: ${text}` : text, 200);
+  if (visible.test(text))
+    return cut(revealed(isScheduledId(id) ? `Scheduled: ${text}` : text), 200);
   if (location) return location.label ? `Location: ${cut(location.label, 100)}` : 'Location';
   const [file] = media;
   if (file)
@@ -32,7 +37,8 @@ export function messageTitle(message: Message | undefined, gone = 'Text no longe
       ? fileKind(file.type)
       : `${fileKind(file.type)} and ${media.length - 1} more`;
   if (work) return 'Work in the background';
-  return sealed === undefined ? 'No text' : 'A secret';
+  if (sealed !== undefined) return 'A secret';
+  return text.trim() === '' ? 'No text' : 'Nothing that can be seen';
 }
 
 /**
