@@ -111,6 +111,7 @@ button.plain { border: 0; padding: .25rem 0; color: var(--soft); text-decoration
 .thread img, .shots img { max-width: 100%; max-height: 20rem; border-radius: 8px; display: block; background: var(--line); }
 .shots { display: flex; flex-wrap: wrap; gap: .5rem; }
 @media (min-width: 48rem) {
+  .retry button { flex-grow: 0; }
   .pair { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
 main { padding-block: 1.75rem 3rem; }
 main, .pair, .stack { gap: 1.25rem; }
