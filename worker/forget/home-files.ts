@@ -18,7 +18,7 @@ export async function countFiles({ user, directory }: Home): Promise<number> {
 
 /**
  * Empties a home with the rights of its person: workspaces, sessions, the browser's profile,
- * checkpoints, pictures, and what a restore or a move or a move has set aside on this disk. The directories
+ * checkpoints, pictures, and what a restore or a move has set aside on this disk. The directories
  * themselves stay. Throws when something cannot be deleted.
  */
 export async function emptyHome(home: Home, place: Place): Promise<void> {
