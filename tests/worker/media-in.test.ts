@@ -285,4 +285,8 @@ test('a message of a kind that does not reach us is answered by a sentence; what
     said: 'fix it',
     isSpoken: false,
   });
+  // What was given up and is wanted again says so.
+  expect(await toPrompt({ ...empty, text: 'fix it', again: true }, parts, signal)).toMatchObject({
+    prompt: { text: 'fix it', isAskedAgain: true },
+  });
 });

@@ -227,6 +227,14 @@ export const agent = [
     ],
     ['what is wanted again is asked again', 'lookUp(uuid, prompt.isAskedAgain)', 'lookUp(uuid)'],
   ]),
+  ...mutationsOf('worker/turn/format-prompt.ts', 'tests/worker/media-in.test.ts', [
+    [
+      'what is wanted again says so to the agent',
+      '...(message.again ? { isAskedAgain: true } : {}),',
+      '',
+      { named: 'does not reach us' },
+    ],
+  ]),
   ...mutationsOf('worker/agent/claude/open-prompts.ts', 'tests/worker/agent-asked.test.ts', [
     [
       'an interrupted prompt is not waited for',
