@@ -104,7 +104,7 @@ export const workerStartSection: Section = {
         ],
         notes: [
           'Where the time goes, module by module from the cache: Node 30 ms, zod 35 and the schemas of the configuration 9, pino 8, ioredis 35, BullMQ 65, the worker’s own files up to its queues 50; the minimal worker has Node, ioredis and BullMQ of these. When a turn waits, Claude’s SDK (85 ms) and the spawn of Claude Code come before BullMQ on purpose: Claude’s own start takes longer than all else and begins with the SDK, as the part “cold” shows. When only a reply waits, they come after the queues.',
-          'What helped: Node’s compile cache (690 → 350 ms to load the worker’s code), kept from before the first line (`NODE_COMPILE_CACHE`; else TypeScript’s stripper itself costs 50 ms), the processors and Twilio’s SDK loaded after the queues run, one trip to Redis instead of four before they do, and the agent made after them where no turn waits (1.7 → 1.3 times the peer). What did not: a larger young generation (no change). A bundle would, and there is no build step.',
+          'What helped: Node’s compile cache (690 → 350 ms to load the worker’s code), kept from before the first line (`NODE_COMPILE_CACHE`; else TypeScript’s stripper itself costs 50 ms), `node:http` taken without an `import`, which would load Node’s fetch (42 ms), the processors, the HTTP server, the chores and Twilio’s SDK loaded after the queues run, one trip to Redis instead of four before they do, and the agent made after them where no turn waits (1.7 → 1.3 times the peer). What did not: a larger young generation (no change). A bundle would, and there is no build step.',
         ],
       };
     }),
