@@ -138,14 +138,17 @@ export function createTwilioMessenger(
       remove: async (sid) => await (await connect()).messages(sid).remove(),
       questions: {
         contents,
-        list: async () => await (await connect()).contents.list(listedContents),
+        list: async () => await (await connect()).contents.list({ ...listedContents }),
         remove: async (sid) => await (await connect()).contents(sid).remove(),
       },
     }),
   };
 }
 
-/** How many of the account's contents are looked at, and in pages of which size. */
+/**
+ * How many of the account's contents are looked at, and in pages of which size. The SDK writes its
+ * callbacks into what it is given, so each list gets a copy.
+ */
 const listedContents = { limit: 2000, pageSize: 100 };
 
 /** Whether a page ends before that time: all later pages are older still. */

@@ -52,6 +52,9 @@ export const forgettingList = [
     ],
     ['a list that Twilio refuses is none', ' || statusOf(error) === 403', ''],
   ]),
+  ...mutationsOf('shared/twilio/messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
+    ['contents are listed for two at once', '{ ...listedContents }', 'listedContents'],
+  ]),
   ...mutationsOf('shared/twilio/messenger.ts', forgetting, [
     [
       'a content with words is noted for its person',
