@@ -1,12 +1,18 @@
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Home } from '../../worker/agent/homes/home.ts';
 import { fit } from '../../worker/snapshots/inventory.ts';
 import { linksOut } from '../../worker/snapshots/leads-out.ts';
 import { nameLeftOut } from '../../worker/snapshots/left-out.ts';
 import { createRepository, createSharedRepository } from '../../worker/snapshots/repository.ts';
-import { createRestic } from '../../worker/snapshots/restic.ts';
+import { ResticFailure, createRestic } from '../../worker/snapshots/restic.ts';
 import type { Repository } from '../../worker/snapshots/repository.ts';
 import { RefusedSnapshot, finishSwap, restoreHome } from '../../worker/snapshots/restore.ts';
 import { takeSnapshot } from '../../worker/snapshots/take.ts';
@@ -18,6 +24,7 @@ import type { Member } from '../support/made-tars.ts';
 import { withRedis } from '../support/redis.ts';
 import { noLinux, noRestic, withSnapshotBench } from '../support/snapshot-bench.ts';
 import type { Disk } from '../support/snapshot-bench.ts';
+import { until } from '../support/until.ts';
 
 const plenty = { bytes: 1e9, files: 1000 };
 const second = 1000;
@@ -86,6 +93,38 @@ test('only a complete snapshot counts, and the newest of those before a moment',
   expect((await newest('p-1'))?.id).toBe('second');
   expect((await newest('p-1', Date.UTC(2026, 10, 30, 11)))?.id).toBe('first');
   expect(await newest('p-1', Date.UTC(2026, 10, 30, 10))).toBeUndefined();
+});
+
+test('a store may take longer for more, and a lock that a killed command has left is taken away', async () => {
+  const asked: number[] = [];
+  const { store } = createRepository({
+    run: async ({ timeoutMs = 0 }) => {
+      asked.push(timeoutMs / 60_000);
+      return '{"message_type":"summary","snapshot_id":"s"}';
+    },
+    start: () => {
+      throw new Error('nothing is read');
+    },
+  });
+  const { signal } = new AbortController();
+  for (const bytes of [0, 60e6, 10e9])
+    await store('p-1', Readable.from([]), { at: noon, bytes }, signal);
+  expect(asked).toEqual([5, 6, 30]);
+  await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
+    const home = await (await makeDisk('one')).home('p-1');
+    let locks = 2;
+    const locked = {
+      ...plain,
+      store: async (...given: Parameters<Repository['store']>) => {
+        if (locks > 0) throw new ResticFailure('locked', 'repository is already locked');
+        return await plain.store(...given);
+      },
+      unlock: async () => void (locks -= 1),
+    };
+    // Another machine's command is at work: its lock stays.
+    await expect(take(locked, home, noon)).rejects.toThrow('already locked');
+    expect((await take(locked, home, noon)).snapshot?.at).toBe(noon);
+  });
 });
 
 test('what does not fit is left out: the largest files first, and a few are named', () => {
@@ -191,9 +230,10 @@ test.skipIf(noRestic !== '')(
 test.skipIf(noRoot !== '')(
   `a tar that ends early leaves no complete snapshot${noRoot}`,
   async () => {
-    await withSnapshotBench(async ({ directory, disk, plain }) => {
-      const { home: make, sh } = await disk('one');
-      const home = await make('p-1');
+    await withSnapshotBench(async ({ directory, disk: makeDisk, plain }) => {
+      const disk = await makeDisk('one');
+      const { sh } = disk;
+      const home = await disk.home('p-1');
       await sh(home, 'mkdir home; seq 50000 > home/a; seq 50000 > home/b');
       for (const [name, end] of Object.entries({ dies: 'kill -9 $$', fails: 'exit 2' })) {
         const program = path.join(directory, name);
@@ -209,7 +249,78 @@ test.skipIf(noRoot !== '')(
       ]);
       await take(plain, home, noon + second);
       expect((await plain.newest('p-1'))?.at).toBe(noon + second);
+      // A file that vanishes, and one that changes, end no snapshot.
+      const program = path.join(directory, 'loses');
+      const lost = path.join(home.directory, 'home', 'b');
+      await writeFile(program, `#!/bin/sh\nrm '${lost}'; tar "$@"\nexit 1\n`, { mode: 0o755 });
+      const programAt = (word: string): string => (word === 'tar' ? program : word);
+      const loses = { ...home, user: home.user && { ...home.user, programAt } };
+      await sh(home, 'echo more > home/c');
+      const taken = await take(plain, loses, noon + 2 * second);
+      expect(taken.snapshot).toMatchObject({ files: 4, leftOut: '' });
+      await sh(home, 'rm home/*');
+      await restore(plain, disk, home);
+      expect(await sh(home, 'ls home; cat home/c')).toBe('a\nc\nmore');
     });
+  },
+);
+
+test.skipIf(noLinux !== '')(
+  `what a home may have of files with odd names, holes and rights is brought back, and what tar cannot name is named${noLinux}`,
+  async () => {
+    await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
+      const [one, other] = [await makeDisk('one'), await makeDisk('other')];
+      const home = await one.home('p-1');
+      // A path of more bytes than the system takes at once, by one step from one that it takes.
+      const deep =
+        'long=$(printf %0200d 0); for name in a b; do mkdir $name; (cd $name; for i in $(seq 11); do mkdir $long; cd $long; done; echo in > file); done; mv b a/$long/$long/$long/$long/$long/$long/$long/$long/$long/$long/$long';
+      await one.sh(
+        home,
+        `mkdir home; cd home; echo 1 > -rf; echo 2 > --checkpoint-action=exec=false; mkdir -p '@x/ -C'
+        echo run > suid; chmod 4755 suid; truncate -s 50M holes; echo end >> holes; ${deep}`,
+      );
+      const { snapshot } = await take(plain, home, noon);
+      expect(snapshot?.leftOut).toMatch(/^home\/a\/0+…(?:, home\/a\/0+…)*$/);
+      const [stored] = plain.stored.keys();
+      expect((await stat(stored ?? '')).size).toBeLessThan(1e6);
+      const there = await other.home('p-1');
+      await restore(plain, other, there);
+      const look =
+        'cd home; rm -rf a/0*/0*/0*/0*/0*/0*/0*/0*/0*/0*/0*/b; find . -printf "%m %y %s %P\\n" | sort; tail -c 4 holes; cat ./-rf; find . -type f -size +1000k -printf "%b"';
+      expect(await other.sh(there, look)).toBe(await one.sh(home, look));
+      await one.place.remove(home, 'p-1');
+      expect(await readdir(path.dirname(home.directory))).not.toContain('p-1');
+    });
+  },
+);
+
+test.skipIf(noRestic !== '')(
+  `a store that never answers, or answers with 500, is given up in time, and said to be away${noRestic}`,
+  async () => {
+    const server = createHttpServer((request, response) => {
+      if (request.url?.startsWith('/500/')) response.writeHead(500).end('topsecret');
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const ends = await Promise.allSettled(
+        ['hangs', '500'].map((way) =>
+          createRestic({
+            repository: `rest:http://user:topsecret@127.0.0.1:${port}/${way}`,
+            password: 'topsecret',
+            cacheDir: path.join(tmpdir(), 'sidepocket-no-cache'),
+          }).run({ person: 'p-1', args: ['cat', 'config', '--no-cache'], timeoutMs: 400 }),
+        ),
+      );
+      const away = (message: unknown): unknown => ({ reason: { kind: 'away', message } });
+      expect(ends).toMatchObject([
+        away('the store has not done it in 0.4 s'),
+        away(expect.stringMatching(/^Fatal: unable to open config file: .* 500 Internal/)),
+      ]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   },
 );
 
@@ -217,7 +328,7 @@ test.skipIf(noRestic !== '' || !isRoot)(
   `what restic itself has of a tar that ended early is never restored${noRestic}`,
   { tags: 'long' },
   async () => {
-    await withSnapshotBench(async ({ directory, disk: makeDisk, repository, restic }) => {
+    await withSnapshotBench(async ({ directory, disk: makeDisk, repository, restic, store }) => {
       const disk = await makeDisk('one');
       const home = await disk.home('p-1');
       await disk.sh(home, 'mkdir home; echo whole > home/a');
@@ -232,6 +343,47 @@ test.skipIf(noRestic !== '' || !isRoot)(
       expect((await repository.newest('p-1'))?.at).toBe(noon);
       await restore(repository, disk, home);
       expect(await disk.sh(home, 'cat home/a')).toBe('whole');
+
+      // Tidying that was killed has left a lock that lets nothing be stored.
+      const locks = async (): Promise<string[]> =>
+        (await readdir(path.join(store.repository, 'p-1', 'locks'))).filter(
+          (name) => !name.includes('tmp'),
+        );
+      const environment = {
+        PATH: process.env['PATH'],
+        RESTIC_REPOSITORY: path.join(store.repository, 'p-1'),
+        RESTIC_PASSWORD: store.password,
+      };
+      await until('a lock that is left', async () => {
+        const args = ['forget', '--keep-last', '9', '--prune', '--no-cache'];
+        const child = spawn('restic', args, { env: environment, stdio: 'ignore' });
+        const ended = new Promise((resolve) => void child.once('close', resolve));
+        while (child.exitCode === null && (await locks()).length === 0) await setImmediate();
+        child.kill('SIGKILL');
+        await ended;
+        return (await locks()).length > 0;
+      });
+      await take(repository, home, noon + 2 * second);
+      expect([await locks(), (await repository.newest('p-1'))?.at]).toEqual([
+        [],
+        noon + 2 * second,
+      ]);
+      const closed = createRepository(createRestic({ ...store, password: 'another one' }));
+      await expect(closed.newest('p-1')).rejects.toMatchObject({
+        kind: 'refused',
+        message: expect.stringContaining('wrong password') as string,
+      });
+      await expect(take(closed, home, noon + 3 * second)).rejects.toMatchObject({
+        kind: 'refused',
+      });
+
+      // What restic has kept of people who went elsewhere.
+      const old = path.join(store.cacheDir, 'f'.repeat(64));
+      await mkdir(old);
+      await writeFile(path.join(old, 'version'), '1');
+      await utimes(old, new Date(0), new Date(0));
+      await repository.tidy('p-1');
+      expect(await readdir(store.cacheDir)).not.toContain('f'.repeat(64));
     });
   },
 );

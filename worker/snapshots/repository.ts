@@ -10,12 +10,22 @@ export type StoredSnapshot = { id: string; at: number };
 /** People's repositories. Methods throw ResticFailure. */
 export type Repository = {
   /**
-   * Stores what a packer writes, as a snapshot of this moment. It counts only after `complete`: a
-   * packer that dies halfway leaves a valid one, too. Returns its id.
+   * Stores what a packer writes, about `bytes` long, as a snapshot of the moment `at`. It counts
+   * only after `complete`: a packer that dies halfway leaves a valid one, too. Returns its id.
    */
-  store(person: string, packed: Readable, at: number, signal: AbortSignal): Promise<string>;
+  store(
+    person: string,
+    packed: Readable,
+    { at, bytes }: { at: number; bytes: number },
+    signal: AbortSignal,
+  ): Promise<string>;
   /** Marks a stored snapshot as complete. */
   complete(person: string, id: string): Promise<void>;
+  /**
+   * Takes away the locks of commands that were killed: on this machine at once, on another after
+   * half an hour. A killed `tidy` leaves one that lets nothing be stored.
+   */
+  unlock(person: string, signal?: AbortSignal): Promise<void>;
   /**
    * Makes the person's repository unless it exists. Two at once would damage it: each saves a key
    * of its own, and restic opens it with the wrong one (see `createSharedRepository`).
@@ -65,6 +75,14 @@ export const kept = [
 /** How long storing or reading a home may take (ms): 10 GB at 16 MB/s take ten minutes. */
 const longMs = 30 * 60_000;
 
+/**
+ * How long storing a home may take (ms): one MB a second beside five minutes, so that a store that
+ * never answers holds a small home, its move and the worker's sleep up no longer.
+ */
+function storingMs(bytes: number): number {
+  return Math.min(5 * 60_000 + bytes / 1000, longMs);
+}
+
 const Listed = z.array(
   z.object({ id: z.string(), time: z.string(), tags: z.array(z.string()).nullish() }),
 );
@@ -79,12 +97,14 @@ export function createRepository({ run, start }: Restic): Repository {
       if (error instanceof ResticFailure && error.kind === 'absent') return undefined;
       throw error;
     });
+  const unlock: Repository['unlock'] = async (person, signal) => {
+    await run({ person, args: ['unlock'], signal });
+  };
   return {
     async empty(person) {
       const found = await listKnown(person);
       if (!found) return 0;
-      // Takes away the locks of killed commands.
-      await run({ person, args: ['unlock'] });
+      await unlock(person);
       if (found.length > 0) await run({ person, args: ['forget', ...found.map(({ id }) => id)] });
       // All of it: what no snapshot needs may stay otherwise, up to a twentieth.
       await run({
@@ -94,11 +114,17 @@ export function createRepository({ run, start }: Restic): Repository {
       });
       return found.length;
     },
-    async store(person, packed, at, signal) {
+    unlock,
+    async store(person, packed, { at, bytes }, signal) {
       const time = new Date(at).toISOString().slice(0, 19).replace('T', ' ');
       const args = ['backup', '--stdin', '--stdin-filename', packedName, '--host', 'sidepocket'];
       const output = await run(
-        { person, args: [...args, '--time', time, '--json', '--quiet'], signal, timeoutMs: longMs },
+        {
+          person,
+          args: [...args, '--time', time, '--json', '--quiet'],
+          signal,
+          timeoutMs: storingMs(bytes),
+        },
         packed,
       );
       const last = output.trim().split('\n').at(-1) ?? '';
@@ -130,8 +156,7 @@ export function createRepository({ run, start }: Restic): Repository {
         timeoutMs: longMs,
       }),
     async tidy(person, signal) {
-      // Takes away the locks of killed commands.
-      await run({ person, args: ['unlock'], signal });
+      await unlock(person, signal);
       const broken = (await list(person)).filter(
         // Another worker may be about to mark a younger one.
         ({ tags, time }) =>
@@ -141,7 +166,18 @@ export function createRepository({ run, start }: Restic): Repository {
         await run({ person, args: ['forget', ...broken.map(({ id }) => id)], signal });
       await run({
         person,
-        args: ['forget', '--tag', completeTag, '--group-by', '', ...kept, '--prune', '--quiet'],
+        args: [
+          'forget',
+          '--tag',
+          completeTag,
+          '--group-by',
+          '',
+          ...kept,
+          '--prune',
+          '--quiet',
+          // Of people who have had no snapshot here for 30 days.
+          '--cleanup-cache',
+        ],
         signal,
         timeoutMs: longMs,
       });

@@ -90,7 +90,11 @@ export function createRestic(store: SnapshotStore): Restic {
       child.kill('SIGINT');
       setTimeout(() => child.kill('SIGKILL'), killMs).unref();
     };
-    const timer = setTimeout(end, timeoutMs);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      end();
+    }, timeoutMs);
     signal?.addEventListener('abort', end, { once: true });
     const ended = (async () => {
       const code = await new Promise<number | null>((resolve, reject) => {
@@ -104,6 +108,9 @@ export function createRestic(store: SnapshotStore): Restic {
       if (code === 127) throw new ResticFailure('away', 'restic is not installed');
       if (code === 0) return;
       const text = hide(Buffer.concat(said).toString('utf8'), store);
+      // What restic says then is that it was interrupted.
+      if (isLate)
+        throw new ResticFailure('away', `the store has not done it in ${timeoutMs / 1000} s`);
       throw new ResticFailure(kindOf(text), head(firstLine(text) || `restic: ${code}`, 300));
     })();
     return { child, ended };

@@ -35,11 +35,14 @@ export async function takeSnapshot(
 ): Promise<Taken> {
   const inventory = await takeInventory(home, limits, signal);
   if (inventory.digest === digest) return { digest, snapshot: undefined };
+  const bytes = inventory.taken.reduce((sum, entry) => sum + entry.bytes, 0);
   const store = async (): Promise<{ id: string; unread: string[] }> =>
-    await pack(repository, { home, at, signal }, inventory.taken);
+    await pack(repository, { home, at, signal, bytes }, inventory.taken);
   const { id, unread } = await store().catch(async (error: unknown) => {
-    if (!(error instanceof ResticFailure && error.kind === 'absent')) throw error;
-    await repository.make(home.person, signal);
+    const kind = error instanceof ResticFailure ? error.kind : undefined;
+    if (kind === 'absent') await repository.make(home.person, signal);
+    else if (kind === 'locked') await repository.unlock(home.person, signal);
+    else throw error;
     return await store();
   });
   await repository.complete(home.person, id);
@@ -48,7 +51,7 @@ export async function takeSnapshot(
     snapshot: {
       at,
       files: inventory.taken.length,
-      bytes: inventory.taken.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes,
       leftOut: nameLeftOut([...new Set([...inventory.leftOut, ...unread])]),
     },
   };
@@ -56,17 +59,18 @@ export async function takeSnapshot(
 
 /**
  * What tar is asked: the names come one by one, in an order that stays, so that what is alike is
- * stored once; owners do not matter, since another machine has other ids; a hard link is a file.
+ * stored once; owners do not matter, since another machine has other ids; a hard link is a file, and
+ * the holes of a file stay holes: filled, they may be more than a disk has.
  */
 const packing =
-  '--create --file=- --format=gnu --owner=0 --group=0 --numeric-owner --hard-dereference --no-recursion --ignore-failed-read --null --files-from=-'.split(
+  '--create --file=- --format=gnu --sparse --owner=0 --group=0 --numeric-owner --hard-dereference --no-recursion --ignore-failed-read --null --files-from=-'.split(
     ' ',
   );
 
 /** Stores the entries. Returns the id, and the files that could not be read. */
 async function pack(
   repository: Repository,
-  { home, at, signal }: Omit<TakeRequest, 'digest'>,
+  { home, at, signal, bytes }: Omit<TakeRequest, 'digest'> & { bytes: number },
   entries: Entry[],
 ): Promise<{ id: string; unread: string[] }> {
   const command = ['tar', `--directory=${home.directory}`, ...packing];
@@ -78,15 +82,16 @@ async function pack(
     AbortSignal.any([signal, over.signal]),
   );
   if (!child.stdin || !child.stdout) throw new Error('tar has no pipes');
-  const storing = repository.store(home.person, child.stdout, at, signal);
+  const storing = repository.store(home.person, child.stdout, { at, bytes }, signal);
   storing.catch(() => over.abort());
   const feeding = feed(child.stdin, entries);
   feeding.catch(() => undefined);
   const id = await storing;
   const { code, said } = await ended;
-  await feeding;
   // 1: a file changed while it was read.
   if (code !== 0 && code !== 1) throw new Error(`tar ended with ${code}: ${lastLine(said)}`);
+  // Fails as well when tar ends before it has all names.
+  await feeding;
   return { id, unread: unreadNames(said) };
 }
 
@@ -103,12 +108,17 @@ async function feed(input: Writable, entries: Entry[]): Promise<void> {
 }
 
 /**
- * The files that their owner may not read; a file that vanished since the listing is not reported.
+ * What could not be read: by its owner's rights, on a disk that fails, or because its path has more
+ * than 4095 bytes. A file that vanished since the listing is not reported.
  */
 function unreadNames(said: string): string[] {
-  return [...said.matchAll(/^tar: (.+): Warning: Cannot open: Permission denied$/gm)].map(
-    ([, name = '']) => name,
-  );
+  return said
+    .split('\n')
+    .filter((line) => line.startsWith('tar: ') && !line.endsWith(': No such file or directory'))
+    .flatMap((line) => {
+      const [name, ...reason] = line.slice('tar: '.length).split(': Warning: ');
+      return name !== undefined && reason.length > 0 ? [name] : [];
+    });
 }
 
 function lastLine(said: string): string {

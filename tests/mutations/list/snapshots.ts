@@ -5,6 +5,8 @@ const restored = 'tests/snapshots/restores.test.ts';
 /** The tests that hold them, by what their names begin with. */
 const brings = { named: 'restic brings' };
 const early = { named: 'a tar that ends early' };
+const odd = { named: 'what a home may have' };
+const longer = { named: 'a store may take longer' };
 const limit = { named: 'entries beyond the limit' };
 const fit = { named: 'what does not fit' };
 const refused = { named: 'a snapshot that no home' };
@@ -31,11 +33,30 @@ export const snapshots = [
     [
       'a repository is made at the first snapshot',
       'await repository.make(home.person, signal);',
-      '',
+      ';',
       brings,
     ],
     ['a whole snapshot is marked', 'await repository.complete(home.person, id);', '', limit],
     ['a hard link is a file', '--hard-dereference ', '', brings],
+    ['a hole stays a hole', '--sparse ', '', odd],
+    [
+      'what tar cannot name is named',
+      'name !== undefined && reason.length > 0 ? [name] : []',
+      "reason[0] === 'Cannot open: Permission denied' && name !== undefined ? [name] : []",
+      odd,
+    ],
+    [
+      'a file that vanishes is not named',
+      " && !line.endsWith(': No such file or directory')",
+      '',
+      early,
+    ],
+    [
+      'a lock that a killed command has left is taken away',
+      "else if (kind === 'locked') await repository.unlock(home.person, signal);",
+      '',
+      longer,
+    ],
     [
       'what cannot be read is named',
       '...inventory.leftOut, ...unread',
@@ -79,7 +100,21 @@ export const snapshots = [
     ],
     ['caches are left out', "...excludedNames.map((name) => ['-name', name]),", '', brings],
   ]),
+  ...mutationsOf('worker/snapshots/restic.ts', taken, [
+    [
+      'a store that does not answer is said to be away',
+      'if (isLate)',
+      'if (false)',
+      { named: 'a store that never' },
+    ],
+  ]),
   ...mutationsOf('worker/snapshots/repository.ts', taken, [
+    [
+      'a small home does not wait long for a store that never answers',
+      'timeoutMs: storingMs(bytes),',
+      'timeoutMs: longMs,',
+      longer,
+    ],
     [
       'only a complete snapshot counts',
       '.filter(({ tags }) => tags?.includes(completeTag))',
