@@ -85,7 +85,7 @@ const bare: Record<ChangedFile['kind'], string> = {
 };
 
 const reasons: Record<NonNullable<ChangedFile['why']>, string> = {
-  ignored: 'Git ignores this file, so only its name is shown.',
+  ignored: 'Git ignores this file, or its repository is gone, so only its name is shown.',
   binary: 'Not a text, so there is nothing to compare.',
   large: 'Too large to be kept: only its name is shown.',
   cut: 'The rest of this file is too long for the page.',

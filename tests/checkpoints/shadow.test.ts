@@ -158,6 +158,23 @@ test('nothing of the person’s repositories, attributes or settings runs or con
   });
 });
 
+test('what git ignores counts as ignored beside any name, without its repository, and where git cannot say it', async () => {
+  await withCheckpoints(async ({ workspace, shadow }) => {
+    const app = path.join(workspace, 'app');
+    const checkpoints = shadow();
+    await checkpoints.keep();
+    mkdirSync(path.join(app, 'moved'));
+    symlinkSync('moved', path.join(app, 'link'));
+    const names = [':(glob)x', ':x', '"a\nb', 'link/a', 'link/b', '.env', 'src/main.ts', 'dist/x'];
+    const ignored = ['link/a', 'link/b', '.env', 'dist/x'];
+    expect([...(await checkpoints.ignored('app', names))]).toEqual(ignored);
+    rmSync(path.join(app, '.git'), { recursive: true });
+    expect([...(await checkpoints.ignored('app', names))]).toEqual(ignored);
+    rmSync(app, { recursive: true });
+    expect([...(await checkpoints.ignored('app', ['.env', 'a']))]).toEqual(['.env', 'a']);
+  });
+});
+
 test('a change within the same tick and of the same size is seen, and a workspace as it was gets no checkpoint', async () => {
   await withCheckpoints(async ({ workspace, shadow }) => {
     const checkpoints = shadow();

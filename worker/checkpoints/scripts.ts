@@ -236,13 +236,18 @@ rm -f patch`;
 export const blob = `${prelude}[ "$(git cat-file -s "$1")" -le "$2" ] && git cat-file blob "$1"`;
 
 /**
- * Prints which of the paths in the input a repository in the workspace ignores; `$3` is its
- * directory there. Nothing that its settings name is run.
+ * Prints for each of the paths in the input whether a repository in the workspace ignores it, in the
+ * form of `git check-ignore -v -n -z`; `$3` is its directory there. Each path begins with `./`, since
+ * a leading colon is magic to git. It ends at a path that git refuses. Without a repository that git
+ * opens, the files that say what is ignored still count. Nothing that its settings name is run.
  */
-export const ignored = `work=$2 repository=$3
+export const ignored = `dir=$1 work=$2 repository=$3
 cd "$work/$repository" || exit 0
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 GIT_ALLOW_PROTOCOL=none HOME=/nonexistent
-timeout 5 git -c core.fsmonitor=false -c core.hooksPath=/dev/null check-ignore -z --stdin 2> /dev/null || :`;
+set -- -c core.fsmonitor=false -c core.hooksPath=/dev/null
+index=
+timeout 5 git "$@" rev-parse --git-dir > /dev/null 2>&1 || { index=--no-index; set -- "$@" --git-dir="$dir/git" --work-tree=.; }
+timeout 5 git "$@" check-ignore $index -v -n -z --stdin 2> /dev/null || :`;
 
 /**
  * Forgets checkpoints: all before `$3`, and what only those have held.

@@ -73,7 +73,10 @@ export type Shadow = {
   patches(pairs: readonly [string, string][], most: number): Promise<Buffer[]>;
   /** A content of at most `most` bytes. */
   blob(id: string, most: number): Promise<Buffer | undefined>;
-  /** Which of these paths the repository in this directory of the workspace ignores. */
+  /**
+   * Which of these paths the repository in this directory of the workspace ignores. Where git does
+   * not say it, as below a directory that is gone or has become a link, a path counts as ignored.
+   */
   ignored(repository: string, paths: readonly string[]): Promise<Set<string>>;
   /** Takes the workspace from the last checkpoint to what `held` says. */
   goBack(held: Held, note: Note): Promise<number>;
@@ -89,6 +92,9 @@ export type ShadowPlace = {
 
 /** The content that git stores for an empty file. */
 export const emptyBlob = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
+
+/** How often git is asked again which paths are ignored, after one that it refuses. */
+const mostAsked = 10;
 
 const faults = new Map([
   [66, 'there is no workspace'],
@@ -205,6 +211,26 @@ export function createShadow(
       ),
     );
   };
+  const findIgnored = async (
+    repository: string,
+    paths: readonly string[],
+  ): Promise<Set<string>> => {
+    const found = new Set(paths);
+    let asked = [...paths];
+    for (let round = 0; asked.length > 0 && round < mostAsked; round += 1) {
+      const input = Buffer.from(asked.map((each) => `./${each}\0`).join(''), 'latin1');
+      const answers = readIgnored(await call(scripts.ignored, [repository], input));
+      for (const [each, isIgnored] of answers) if (!isIgnored) found.delete(each);
+      const refused = asked.find((each) => !answers.has(each));
+      if (refused === undefined) break;
+      const beside = refused.slice(0, refused.lastIndexOf('/') + 1);
+      asked = asked.filter(
+        (each) =>
+          !answers.has(each) && each !== refused && (beside === '' || !each.startsWith(beside)),
+      );
+    }
+    return found;
+  };
   return {
     keep: (turn = '') => inTurn(() => keep(turn)),
     leaveOpen: (at) => inTurn(async () => void (await call(scripts.leaveOpen, [at]))),
@@ -226,12 +252,7 @@ export function createShadow(
       }),
     blob: (id, most) =>
       inTurn(async () => await call(scripts.blob, [id, most]).catch(() => undefined)),
-    ignored: (repository, paths) =>
-      inTurn(async () => {
-        const input = Buffer.from(paths.map((each) => `${each}\0`).join(''), 'latin1');
-        const output = await call(scripts.ignored, [repository], input);
-        return new Set(output.toString('latin1').split('\0').filter(Boolean));
-      }),
+    ignored: (repository, paths) => inTurn(() => findIgnored(repository, paths)),
     goBack: (held, note) =>
       inTurn(async () => {
         const index = writeIndex(held);
@@ -261,6 +282,17 @@ function readTree(output: Buffer): ReadonlyMap<string, string> {
       return id === undefined || file === undefined ? [] : [[file, id]];
     }),
   );
+}
+
+/** Whether each path is ignored, from `git check-ignore -v -n -z` of paths that begin with `./`. */
+function readIgnored(output: Buffer): ReadonlyMap<string, boolean> {
+  const words = output.toString('latin1').split('\0');
+  const answers = new Map<string, boolean>();
+  for (let at = 0; at + 4 < words.length; at += 4) {
+    const [source = '', , pattern = '', file = ''] = words.slice(at, at + 4);
+    answers.set(file.slice('./'.length), source !== '' && !pattern.startsWith('!'));
+  }
+  return answers;
 }
 
 /** The form that `git update-index --index-info` reads. */

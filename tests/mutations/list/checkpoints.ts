@@ -29,8 +29,26 @@ export const checkpoints = [
       "if (seen.rest === 'never') {",
       { named: 'between any two steps' },
     ],
+    [
+      'what git cannot say counts as ignored',
+      'const found = new Set(paths);',
+      'const found = new Set<string>();',
+      { named: 'what git ignores counts' },
+    ],
+    [
+      'a name that begins with a colon is a name',
+      '`./${each}\\0`).join',
+      '`${each}\\0`).join',
+      { named: 'what git ignores counts' },
+    ],
   ]),
   ...mutationsOf('worker/checkpoints/scripts.ts', shadow, [
+    [
+      'what is ignored is known without a repository',
+      'index=--no-index; set --',
+      'exit 0; set --',
+      { named: 'what git ignores counts' },
+    ],
     [
       'a hook in the shadow repository is not run',
       'hooksPath = /dev/null\\\\n',
