@@ -87,6 +87,23 @@ test('what is left of a value before the “…” of a text that was cut is bla
   expect(blank('git push…')).toBe('git push…');
 });
 
+test('a value is blanked wherever line breaks split it, and in the pieces of an output that come one after the other', () => {
+  for (let at = 1; at < value.length; at += 1) {
+    const [head, tail] = [value.slice(0, at), value.slice(at)];
+    for (const gap of ['\n', '\r\n', '\n\n'])
+      expect(blank(`<${head}${gap}${tail}>`)).toBe(`<${mark}>`);
+    const left = [
+      blank(`begin ${head}`, true),
+      blank(`<status>running</status>\n<stdout>\n${tail} end\n</stdout>`, true),
+    ].join('');
+    expect(
+      left.replaceAll(mark, '').replace(/begin |<\/?\w+>|running|\n| end/g, '').length,
+    ).toBeLessThan(6);
+  }
+  expect(blank('ghp_16 C7e42F, B4a', true)).toBe('ghp_16 C7e42F, B4a');
+  expect(blank(Buffer.from(value).toString('base64').replaceAll(/.{10}/g, '$&\n'))).toContain(mark);
+});
+
 test('a longer secret is blanked before one that is a part of it', () => {
   const both = createBlank([
     { name: 'SHORT', value: 'abcdef' },

@@ -145,6 +145,9 @@ test('an output keeps its beginning and its end in 16 kB, without colours, and n
     expect(kept).not.toMatch(/kT7-of|person|9wq|\uFFFD/);
     expect(kept).not.toContain('\u001B');
   }
+  // Split over two blocks.
+  const blocks = [secret.slice(0, 9), secret.slice(9)].map((text) => ({ type: 'text', text }));
+  expect(blank(toolOutput(blocks).output ?? '')).not.toMatch(/kT7-of|person|9wq/);
   expect(shortOutput('short')).toBe('short');
   expect(shortOutput(`begin${'é'.repeat(20_000)}end`)).toMatch(
     /^beginé+\n… \d+ bytes left out …\né+end$/,

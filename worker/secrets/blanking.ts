@@ -1,8 +1,15 @@
 /** A secret's name and value. */
 export type NamedSecret = { name: string; value: string };
 
-/** Replaces every secret in a text, in any of the forms in which programs print one. */
-export type Blank = (text: string) => string;
+/**
+ * Replaces every secret in a text, in any of the forms in which programs print one. `isPiece`: the
+ * text is a piece of an output whose others come apart from it, so a secret may begin or end in
+ * another.
+ */
+export type Blank = (text: string, isPiece?: boolean) => string;
+
+/** What is looked for, the longest first, and what stands for it. */
+type Forms = readonly [form: string, mark: string][];
 
 /** The shortest piece of a secret that is looked for (characters): less is in ordinary words. */
 const shortestPiece = 6;
@@ -21,7 +28,9 @@ export function blankMark(name: string): string {
 /**
  * Builds the blanking of these secrets: as they are, line by line, in JSON, in an address, in HTML,
  * quoted for a shell, in hexadecimal, and in base64 wherever in the encoded text they begin. A text
- * that was cut within a secret ends with “…”: what is left of the secret before it goes, too.
+ * that was cut within a secret ends with “…”: what is left of the secret before it goes, too. Line
+ * breaks within a secret hide nothing of it: programs, and the blocks of an output, are broken
+ * anywhere.
  */
 export function createBlank(secrets: readonly NamedSecret[]): Blank {
   const marks = new Map<string, string>();
@@ -29,12 +38,14 @@ export function createBlank(secrets: readonly NamedSecret[]): Blank {
     for (const form of formsOf(value)) if (!marks.has(form)) marks.set(form, blankMark(name));
   // The longest first: a shorter secret may be a part of it.
   const forms = [...marks].toSorted(([one], [other]) => other.length - one.length);
-  return (text) => {
+  return (text, isPiece = false) => {
     if (forms.length === 0) return text;
     let blanked = text;
     for (const [form, mark] of forms)
       if (blanked.includes(form)) blanked = blanked.replaceAll(form, () => mark);
-    return blanked.includes('…') ? blankCuts(blanked, forms) : blanked;
+    if (blanked.includes('\n')) blanked = blankBroken(blanked, forms);
+    if (blanked.includes('…')) blanked = blankCuts(blanked, forms);
+    return isPiece ? blankEdges(blanked, forms) : blanked;
   };
 }
 
@@ -140,8 +151,57 @@ function wrap(text: string, size: number): string[] {
   return lines.filter((line) => line.length >= shortestLine);
 }
 
+/** Blanks the secrets that line breaks have split. */
+function blankBroken(text: string, forms: Forms): string {
+  const withoutBreaks = (broken: string): string => broken.replaceAll(/[\r\n]/g, '');
+  let blanked = text;
+  let joined = withoutBreaks(text);
+  for (const [form, mark] of forms) {
+    const signs = withoutBreaks(form);
+    if (signs.length < shortestPiece || !joined.includes(signs)) continue;
+    blanked = replaceBroken(blanked, joined, [signs, mark]);
+    joined = withoutBreaks(blanked);
+  }
+  return blanked;
+}
+
+/** Replaces what line breaks have split; `joined` is the text without its line breaks. */
+function replaceBroken(text: string, joined: string, [signs, mark]: [string, string]): string {
+  const places = [...text.matchAll(/[^\r\n]/g)].map(({ index }) => index);
+  let replaced = '';
+  let from = 0;
+  for (let at = joined.indexOf(signs); at >= 0; at = joined.indexOf(signs, at + signs.length)) {
+    replaced += text.slice(from, places[at]) + mark;
+    from = (places[at + signs.length - 1] ?? text.length) + 1;
+  }
+  return replaced + text.slice(from);
+}
+
+/** What Claude Code puts around a piece of an output. */
+const frame = /(\s*<\/?(?:stdout|stderr|output)>\s*)/;
+
+/** Blanks the end of a secret at the beginning of a piece, and the beginning of one at its end. */
+function blankEdges(text: string, forms: Forms): string {
+  const findEdge = (lengthOf: (form: string) => number): [length: number, mark: string] => {
+    for (const [form, mark] of forms) {
+      const length = lengthOf(form);
+      if (length > 0) return [length, mark];
+    }
+    return [0, ''];
+  };
+  return text
+    .split(frame)
+    .map((piece) => {
+      const [length, mark] = findEdge((form) => overlap(piece, form));
+      const start = piece.slice(0, piece.length - length);
+      const [tail, tailMark] = findEdge((form) => tailAt(start, form));
+      return tailMark + start.slice(tail) + mark;
+    })
+    .join('');
+}
+
 /** Blanks the beginning of a secret where a text was cut within it. */
-function blankCuts(text: string, forms: readonly [form: string, mark: string][]): string {
+function blankCuts(text: string, forms: Forms): string {
   const pieces = text.split('…');
   const last = pieces.pop() ?? '';
   const ended = pieces.map((piece) => {
@@ -160,5 +220,14 @@ function overlap(text: string, form: string): number {
   const from = Math.max(text.length - form.length + 1, 0);
   for (let at = text.indexOf(head, from); at >= 0; at = text.indexOf(head, at + 1))
     if (form.startsWith(text.slice(at))) return text.length - at;
+  return 0;
+}
+
+/** How many of the last characters of `form` a text begins with; 0 when they are too few. */
+function tailAt(text: string, form: string): number {
+  const first = text.charAt(0);
+  const last = form.length - shortestPiece;
+  for (let at = form.indexOf(first, 1); at > 0 && at <= last; at = form.indexOf(first, at + 1))
+    if (text.startsWith(form.slice(at))) return form.length - at;
   return 0;
 }

@@ -31,7 +31,7 @@ export function createHidden(): Hidden {
       const all = [...before, ...fresh].slice(-most);
       known.set(person, { secrets: all, blank: createBlank(all) });
     },
-    blankFor: (person) => (text) => (known.get(person)?.blank ?? unchanged)(text),
+    blankFor: (person) => (text, isPiece) => (known.get(person)?.blank ?? unchanged)(text, isPiece),
     blankAll(text) {
       let blanked = text;
       for (const { blank } of known.values()) blanked = blank(blanked);

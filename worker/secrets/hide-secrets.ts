@@ -93,11 +93,14 @@ function quietListener(
   };
 }
 
-/** Blanks every text in a value, whatever its form, except what names something. */
+/**
+ * Blanks every text in a value, whatever its form, except what names something. The output of a
+ * tool may be a piece of a longer one.
+ */
 export function blankTexts<T>(value: T, blank: Blank): T {
-  const clean = (part: unknown): unknown => {
-    if (typeof part === 'string') return blank(part);
-    if (Array.isArray(part)) return part.map(clean);
+  const clean = (part: unknown, isOutput = false): unknown => {
+    if (typeof part === 'string') return blank(part, isOutput);
+    if (Array.isArray(part)) return part.map((each) => clean(each));
     if (
       typeof part !== 'object' ||
       part === null ||
@@ -105,7 +108,10 @@ export function blankTexts<T>(value: T, blank: Blank): T {
     )
       return part;
     return Object.fromEntries(
-      Object.entries(part).map(([name, inner]) => [name, names.has(name) ? inner : clean(inner)]),
+      Object.entries(part).map(([name, inner]) => [
+        name,
+        names.has(name) ? inner : clean(inner, name === 'output'),
+      ]),
     );
   };
   // The form stays the same.

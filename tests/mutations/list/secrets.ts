@@ -136,8 +136,20 @@ export const secrets = [
     ['base64 is blanked anywhere', 'return [0, 1, 2].flatMap(', 'return [0].flatMap('],
     [
       'a cut value is blanked',
-      "return blanked.includes('…') ? blankCuts(blanked, forms) : blanked;",
+      "if (blanked.includes('…')) blanked = blankCuts(blanked, forms);",
+      '',
+    ],
+    [
+      'a value that line breaks have split is blanked',
+      "if (blanked.includes('\\n')) blanked = blankBroken(blanked, forms);",
+      '',
+      { named: 'line breaks split it' },
+    ],
+    [
+      'what an output begins or ends with of a value is blanked',
+      'return isPiece ? blankEdges(blanked, forms) : blanked;',
       'return blanked;',
+      { named: 'line breaks split it' },
     ],
     ['a value that a shell has quoted is blanked', '...shellForms(value),', ''],
     ['hexadecimal comes in both cases', '[hex, hex.toUpperCase(), ', '[hex, '],
