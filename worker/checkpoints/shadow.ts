@@ -93,7 +93,7 @@ export type ShadowPlace = {
 /** The content that git stores for an empty file. */
 export const emptyBlob = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
 
-/** How often git is asked again which paths are ignored, after one that it refuses. */
+/** How often git is asked which paths are ignored: it stops at a path that it refuses. */
 const mostAsked = 10;
 
 const faults = new Map([

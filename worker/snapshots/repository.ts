@@ -23,7 +23,7 @@ export type Repository = {
   complete(person: string, id: string): Promise<void>;
   /**
    * Takes away the locks of commands that were killed: on this machine at once, on another after
-   * half an hour. A killed `tidy` leaves one that lets nothing be stored.
+   * half an hour. The lock of a killed `tidy` lets nothing be stored.
    */
   unlock(person: string, signal?: AbortSignal): Promise<void>;
   /**
