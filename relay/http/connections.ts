@@ -1,6 +1,6 @@
-import { IncomingMessage } from 'node:http';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { http } from '../../shared/runtime/http/http.ts';
 import { networkOf } from './client-address.ts';
 
 export type ConnectionLimits = {
@@ -121,7 +121,7 @@ export type Bounds = Pick<Connections, 'mayBegin'> & {
  * an upgrade, and the server's `upgrade` event refuses it.
  */
 export function createRequestBounds({ mayBegin, isSuspect }: Bounds): {
-  IncomingMessage: typeof IncomingMessage;
+  IncomingMessage: typeof http.IncomingMessage;
   shouldUpgradeCallback: (request: IncomingMessage) => boolean;
 } {
   const flooding = new WeakSet<IncomingMessage>();
@@ -132,7 +132,7 @@ export function createRequestBounds({ mayBegin, isSuspect }: Bounds): {
    * Node's parser sets `upgrade` from the header, reads it to decide whether to ask, then sets and
    * reads the answer.
    */
-  class BoundedRequest extends IncomingMessage {
+  class BoundedRequest extends http.IncomingMessage {
     declare asked: unknown;
 
     constructor(socket: Socket) {

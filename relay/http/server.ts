@@ -1,7 +1,7 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
+import { http } from '../../shared/runtime/http/http.ts';
 import { listen } from '../../shared/runtime/http/listen.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
@@ -87,7 +87,7 @@ export async function runServer({
   const isSuspect = (request: IncomingMessage): boolean =>
     (unsignedRateLimit.turnsAway(request) || crumbled.isUsedUp('all')) &&
     !unsignedRateLimit.trusts(request);
-  const server = createServer(
+  const server = http.createServer(
     { ...limits, ...createRequestBounds({ mayBegin: connections.mayBegin, isSuspect }) },
     (request, response) => {
       // Until now the short first-byte timeout applied.

@@ -1,3 +1,5 @@
+import { request as requestSecurely } from 'node:https';
+import { http } from '../../shared/runtime/http/http.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 
@@ -23,27 +25,17 @@ export function createWakeCall(
   log: Log,
 ): WakeCall {
   let calling = false;
-  const post = async (address: string): Promise<Response> => {
-    const response = await fetch(address, {
-      method: 'POST',
-      headers: secret ? { Authorization: `Bearer ${secret}` } : {},
-      redirect: 'manual',
-      signal: AbortSignal.timeout(patience),
-    });
-    // Nothing is read of what may have no end.
-    await response.body?.cancel();
-    return response;
-  };
   return async (wake) => {
     if (calling) return;
     calling = true;
     try {
       const address = `${url}/wake`;
-      const first = await post(address);
+      const first = await post(address, secret);
       const onward = redirectOf(first, address);
-      const response = onward === undefined ? first : await post(onward);
-      count(response.ok ? 'ok' : String(response.status));
-      if (!response.ok) log.warn({ wake, status: response.status }, 'the wake address refused');
+      const { status } = onward === undefined ? first : await post(onward, secret);
+      const isDone = status >= 200 && status < 300;
+      count(isDone ? 'ok' : String(status));
+      if (!isDone) log.warn({ wake, status }, 'the wake address refused');
     } catch (error) {
       const cause =
         error instanceof Error && error.cause ? reportError(error.cause) : reportError(error);
@@ -55,9 +47,35 @@ export function createWakeCall(
   };
 }
 
+type Answer = { status: number; location: string | undefined };
+
+/**
+ * One request, over a connection of its own, since a machine that stops drops what is open. Of the
+ * body nothing is read: it may have no end.
+ */
+function post(address: string, secret: string | undefined): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const send = address.startsWith('https:') ? requestSecurely : http.request;
+    const options = {
+      method: 'POST',
+      headers: { 'Content-Length': 0, ...(secret ? { Authorization: `Bearer ${secret}` } : {}) },
+      agent: false,
+      signal: AbortSignal.timeout(patience),
+    };
+    send(address, options, (response) => {
+      const { statusCode = 0, headers } = response;
+      response.on('error', reject);
+      response.destroy();
+      resolve({ status: statusCode, location: headers.location });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 /** The address on the same host that a response redirects to. */
-function redirectOf({ status, headers }: Response, address: string): string | undefined {
-  const location = status >= 300 && status < 400 ? headers.get('location') : null;
-  const onward = location === null ? null : URL.parse(location, address);
+function redirectOf({ status, location }: Answer, address: string): string | undefined {
+  const isRedirect = status >= 300 && status < 400 && location !== undefined;
+  const onward = isRedirect ? URL.parse(location, address) : null;
   return onward?.hostname === URL.parse(address)?.hostname ? onward?.href : undefined;
 }
