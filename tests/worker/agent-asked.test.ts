@@ -36,7 +36,7 @@ function openAccountOf(
   {
     had = [],
     ...process
-  }: Partial<Pick<LiveSession, 'isOpen' | 'isSpeaking'>> & {
+  }: Partial<Pick<LiveSession, 'open' | 'isSpeaking'>> & {
     had?: readonly string[];
   } = {},
 ) {
@@ -58,7 +58,7 @@ function openAccountOf(
     isBusy: false,
     goesOn: false,
     isSpeaking: false,
-    isOpen: () => false,
+    open: { all: () => [], queued: () => [] },
     ...process,
     hasHad: (ids) => ids.length === 0 || ids.some((id) => had.includes(id)),
     takeEnded: () => [],
@@ -298,11 +298,29 @@ test('what the process goes on with from an ended turn is waited for, and not as
   const { given, fed, answers, answer } = openAccountOf(
     [{ id: 'one', text: 'one' }],
     [entry(promptId('one'), 'other', 'one')],
-    { isOpen: (uuid) => uuid === promptId('one') },
+    { open: { all: () => [promptId('one')], queued: () => [] } },
   );
   await fed;
   answer(promptId('one'));
   expect([given, await answers()]).toEqual([[], [['one']]]);
+});
+
+test('an interrupted prompt is named, and waits, where a newer one of an ended turn is still in the queue', async () => {
+  const [one, two] = [promptId('one'), promptId('two')];
+  const { asked, given, fed, uuidOf, answers, answer } = openAccountOf(
+    ['one', 'two'].map((id) => ({ id, text: id })),
+    [entry(one, 'other', 'one'), entry('x', 'break', '')],
+    { open: { all: () => [two], queued: () => [two] } },
+  );
+  for (let time = 0; time < 20; time += 1) await Promise.resolve();
+  expect(given).toEqual([]);
+  asked.take(two);
+  const note = await uuidOf(0);
+  expect(given[0]?.text).toContain('an earlier message of the person');
+  await fed;
+  answer(two);
+  answer(note);
+  expect(await answers()).toEqual([['two'], ['one']]);
 });
 
 /** A prompt whose request has failed, and behind it the end of work in the background. */
@@ -349,11 +367,14 @@ test('a prompt whose request failed and that is wanted again is asked, whatever 
 
 test('a process goes on with a prompt until its result, its failure or its interruption; what waits in its queue outlasts those', () => {
   const open = createOpenPrompts();
-  const of = (): string[] => ['a', 'b', 'c'].filter(open.has);
+  const of = (): string[] => open.all();
   for (const uuid of ['a', 'b', 'c']) open.send(uuid);
   open.note({ kind: 'taken', uuid: 'a' });
   open.note({ kind: 'taken', uuid: 'of another process' });
-  expect(of()).toEqual(['a', 'b', 'c']);
+  expect([of(), open.queued()]).toEqual([
+    ['a', 'b', 'c'],
+    ['b', 'c'],
+  ]);
   open.note({ kind: 'interrupted' });
   expect(of()).toEqual(['b', 'c']);
   open.note({ kind: 'passed-over', uuid: 'b' });

@@ -155,6 +155,8 @@ function openSession() {
       if (ticks > 10_000) throw new Error('the prompt did not come');
       await settled();
     }
+    const uuid = prompted.at(-1)?.uuid;
+    stream.push(message({ type: 'command_lifecycle', command_uuid: uuid, state: 'started' }));
     stream.push(message({ type: 'system', subtype: 'init' }));
   };
   return { live, say, push: stream.push, result, begin, taken };

@@ -214,7 +214,17 @@ export const agent = [
     ],
     ['what was given up is left when the budget is raised', 'withRecall(raisedNote)', 'raisedNote'],
     ['a loss is said once in a turn', '!known.has(task.id) && ', ''],
-    ['what a process still works on is not asked again', 'if (live.isOpen(uuid))', 'if (false)'],
+    [
+      'what a process still works on is not asked again',
+      'if (live.open.all().includes(uuid))',
+      'if (false)',
+    ],
+    ['what is behind the queue of an ended turn is named', '|| isBehind ', ''],
+    [
+      'nothing waits beside the queue of an ended turn',
+      'new Set<string>(live.open.queued())',
+      'new Set<string>()',
+    ],
     [
       'what Claude answers by itself at the moment is not asked again',
       'if (known.isOpen && live.isSpeaking',

@@ -9,8 +9,10 @@ export type OpenPrompts = {
   send(uuid: string): void;
   /** Takes in one translation. */
   note(translation: Translation): void;
-  /** Whether the answer to this prompt is still to come. */
-  has(uuid: string): boolean;
+  /** Those whose answer is still to come, the oldest first. */
+  all(): string[];
+  /** Those of them that wait in Claude Code's queue. */
+  queued(): string[];
 };
 
 export function createOpenPrompts(): OpenPrompts {
@@ -34,6 +36,7 @@ export function createOpenPrompts(): OpenPrompts {
         default:
       }
     },
-    has: (uuid) => queued.has(uuid) || taken.has(uuid),
+    all: () => [...taken, ...queued],
+    queued: () => [...queued],
   };
 }

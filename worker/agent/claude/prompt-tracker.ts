@@ -62,8 +62,8 @@ export function createPromptTracker(
   const sharing: string[] = [];
   /** What Claude has said by itself in this turn, the latest. */
   let spoken: { id: string; text: string; earlier: Words[] } | undefined;
-  /** Sent and not taken up yet. */
-  const queued = new Set<string>();
+  /** Sent and not taken up yet, also by an earlier turn. */
+  const queued = new Set<string>(live.open.queued());
   const tools = new Set<string>();
   let change = Promise.withResolvers<void>();
   const announce = (): void => {
@@ -161,7 +161,7 @@ export function createPromptTracker(
     recall = prompt.recall;
     const uuid = promptId(prompt.id);
     // The process goes on with what an ended turn has sent.
-    if (live.isOpen(uuid)) return void pending.set(uuid, [prompt.id]);
+    if (live.open.all().includes(uuid)) return void pending.set(uuid, [prompt.id]);
     const known = await lookUp(uuid, prompt.isAskedAgain);
     hasNewer ||= known.state === 'absent';
     if (known.state === 'absent')
@@ -187,8 +187,9 @@ export function createPromptTracker(
     before.push(...known.earlier.filter(isNews));
     // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
     // message is not the most recent, the note names it, even before the answer to a newer one is
-    // written.
-    if (known.overtaken || (hasNewer && !continuation))
+    // written, which may be one that the process still has of an ended turn.
+    const isBehind = live.open.all().some((open) => !pending.has(open));
+    if (known.overtaken || isBehind || (hasNewer && !continuation))
       return await give(randomUUID(), overtakenNote(prompt.text, uuid), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
@@ -210,9 +211,9 @@ export function createPromptTracker(
       announce();
     },
     askAgain(uuid) {
+      if (queued.delete(uuid)) announce();
       const prompts = pending.get(uuid);
       if (!prompts) return;
-      if (queued.delete(uuid)) announce();
       pending.delete(uuid);
       void give(randomUUID(), withRecall(resumeNote), prompts);
     },

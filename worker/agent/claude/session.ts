@@ -15,6 +15,7 @@ import { createSessionChat } from './session-chat.ts';
 import { applyEffort } from './effort.ts';
 import { keepSentences } from './local-command.ts';
 import { createOpenPrompts } from './open-prompts.ts';
+import type { OpenPrompts } from './open-prompts.ts';
 import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
@@ -66,8 +67,8 @@ export type LiveSession = {
   readonly grants: string;
   /** The prompts sent to this process. */
   readonly sent: ReadonlySet<string>;
-  /** Whether its answer to this prompt is still to come, also when the prompt's turn has ended. */
-  isOpen(uuid: string): boolean;
+  /** The prompts that it goes on with, also when their turn has ended. */
+  readonly open: Pick<OpenPrompts, 'all' | 'queued'>;
   readonly ended: boolean;
   /** Its browser, once one was needed. */
   browser: BrowserProcess | undefined;
@@ -166,7 +167,7 @@ export function createLiveSession(
   const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
   const input = createAsyncQueue<SDKUserMessage>();
   const sent = new Set<string>();
-  const asked = createOpenPrompts();
+  const goingOn = createOpenPrompts();
   const { translate, takeWords } = createTranslator();
   let current = id;
   let configured = settings;
@@ -197,7 +198,7 @@ export function createLiveSession(
     resumed,
     grants,
     sent,
-    isOpen: asked.has,
+    open: goingOn,
     browser: undefined,
     get tools() {
       return chat.present();
@@ -274,7 +275,7 @@ export function createLiveSession(
     done: () => processes.done(),
     send(uuid, text, request, attachments = []) {
       sent.add(uuid);
-      asked.send(uuid);
+      goingOn.send(uuid);
       background.ask(uuid, request);
       input.push({
         type: 'user',
@@ -317,7 +318,7 @@ export function createLiveSession(
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
-          asked.note(translation);
+          goingOn.note(translation);
           const wasMuted = background.isMuted();
           if (background.note(translation, listener !== undefined)) watcher?.onChange();
           // What was said before a stop is withdrawn: the next answer must not begin with it.
