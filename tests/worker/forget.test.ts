@@ -12,33 +12,21 @@ import { relayDeps, runRelay } from '../../relay/relay.ts';
 import { createQueues } from '../../shared/store/all-queues.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
-import { createEraser } from '../../shared/store/forget/erase.ts';
-import { createForgetStates } from '../../shared/store/forget/forget-state.ts';
-import { createLinks } from '../../shared/store/links/links.ts';
-import { createSealedSecrets } from '../../shared/store/links/sealed.ts';
-import { createPageStore } from '../../shared/store/pages.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createStores } from '../../shared/store/stores.ts';
 import type { Stores } from '../../shared/store/stores.ts';
-import { createContents } from '../../shared/twilio/content-cache.ts';
-import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { AgentFailure } from '../../worker/agent/agent-failure.ts';
-import { createHomeOf } from '../../worker/agent/homes/home-of.ts';
-import { createHomes } from '../../worker/agent/homes/homes.ts';
 import { workspaceOf } from '../../worker/agent/homes/home.ts';
-import { createForgetting } from '../../worker/forget/forget.ts';
 import type { ForgetStep, Forgetting } from '../../worker/forget/forget.ts';
-import { createPersonOf } from '../../worker/secrets/person-of.ts';
-import { createSecretDesk } from '../../worker/secrets/secret-desk.ts';
 import { createSecrets } from '../../worker/secrets/secrets.ts';
 import { createHidden } from '../../worker/secrets/hidden.ts';
 import { createRestic } from '../../worker/snapshots/restic.ts';
-import { createPlace } from '../../worker/snapshots/place.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
 import { noRestic } from '../support/snapshot-bench.ts';
+import { createTestDesk, createTestForgetting } from '../support/forgetting.ts';
 import { seal } from '../support/seal.ts';
 import { settled } from '../support/settled.ts';
 import { said, tap, texts } from '../support/story-bench.ts';
@@ -74,6 +62,19 @@ type Bench = Pipeline & {
   forgetting: (on?: OnStep) => Forgetting;
 };
 type OnStep = (step: ForgetStep, moment: 'before' | 'after') => void;
+
+const forgetSteps: ForgetStep[] = [
+  'since',
+  'processes',
+  'schedules',
+  'said',
+  'waiting',
+  'files',
+  'secrets',
+  'home',
+  'snapshots',
+  'copies',
+];
 
 const long = (words: string): string =>
   Array.from({ length: 60 }, (_, index) => `Line ${index} of ${words}.`.repeat(9)).join('\n\n');
@@ -137,51 +138,15 @@ async function withMarks(
     await createDeadLetters(redis).add('inbox', phone, marker(90_005));
     const secrets = createSecrets({ dataDir, hidden: createHidden() });
     await secrets.set(id, 'TOKEN', seal(marker(90_006), await secrets.publicKey()));
-    const pages = createPageStore(redis);
-    const personOf = createPersonOf(stores.people, secrets);
-    const homes = createHomes({ dataDir, imagesDir: path.join(dataDir, 'images') });
-    const links = createLinks(redis);
-    const desk = createSecretDesk({
-      people: stores.people,
-      personOf,
-      secrets,
-      links,
-      sealed: createSealedSecrets(redis),
-      publicUrl: pipeline.relayUrl,
-      shared: [],
-      noteNames: async () => undefined,
-    });
-    await desk.ask(phone, 'MARKED');
-    const account = {
-      accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '',
-      authToken: pipeline.environment['TWILIO_AUTH_TOKEN'] ?? '',
-      number: pipeline.environment['TWILIO_WHATSAPP_NUMBER'] ?? '',
-    };
-    const of = createHomeOf(stores.people, homes, 'home');
+    const where = { redis, stores, environment: pipeline.environment, log };
+    await createTestDesk(where).ask(phone, 'MARKED');
     try {
       await use({
         ...pipeline,
         stores,
         isHeld: () => isHeld,
         letGo: () => held.resolve(),
-        forgetting: (onStep) =>
-          createForgetting({
-            stores,
-            states: createForgetStates(redis),
-            eraser: createEraser({ ...stores, pages }),
-            secrets: desk,
-            agent: { release: async () => undefined },
-            homes: { of, place: createPlace(homes) },
-            eraseSnapshots: undefined,
-            messenger: createTwilioMessenger(
-              { ...account, apiUrl: twin.url },
-              log,
-              undefined,
-              createContents(redis),
-            ),
-            log,
-            ...(onStep ? { onStep } : {}),
-          }),
+        forgetting: (onStep) => createTestForgetting(where, onStep),
       });
     } finally {
       await worker.stop();
@@ -359,8 +324,6 @@ test('forgetting goes on where it was killed, whichever step that was, also twic
       killed.push(name);
       throw new Error('killed');
     };
-    // Twilio refuses once: the first message of its list.
-    twin.faults.set('delete-fails', { times: 2 });
     let outcomes: Awaited<ReturnType<Forgetting['run']>>;
     for (let run = 0; run < 40 && !outcomes; run += 1) {
       const both = await Promise.allSettled(
@@ -398,6 +361,38 @@ test('forgetting goes on where it was killed, whichever step that was, also twic
     expect(nothing?.get('said')).toEqual({ done: '0' });
   });
 });
+
+test(
+  'a process that forgets is killed at each of its steps, and the next one goes on',
+  { tags: 'long' },
+  async () => {
+    await withMarks(2, {}, async (bench) => {
+      const { redis, dataDir, twin, environment } = bench;
+      const token = await bench.forgetting().ask(phone);
+      const by = { id: `SM${'a'.repeat(32)}`, at: new Date().toISOString() };
+      const yes = JSON.stringify({ conversation: phone, token, by, turn: 'now' });
+      const entry = path.join(import.meta.dirname, '..', 'support', 'forget-main.ts');
+      const forget = async (killAt: string): Promise<{ signal: unknown; said: string }> => {
+        const variables = { ...process.env, ...environment, TEST_YES: yes, TEST_KILL_AT: killAt };
+        return await new Promise((resolve) =>
+          execFile(process.execPath, [entry], { env: variables }, (error, said) =>
+            resolve({ signal: error?.signal, said }),
+          ),
+        );
+      };
+      for (const step of forgetSteps)
+        for (const moment of ['before', 'after'])
+          expect((await forget(`${step} ${moment}`)).signal, `${step} ${moment}`).toBe('SIGKILL');
+      const { said } = await forget('');
+      const outcomes = new Map(JSON.parse(said) as [string, object][]);
+      expect([...outcomes.keys()]).toEqual(forgetSteps);
+      expect([...outcomes.values()].filter((one) => 'failed' in one)).toEqual([]);
+      expect(await marksInRedis({ redis })).toEqual([]);
+      expect(await marksOnDisk(dataDir)).toEqual([]);
+      expect(JSON.stringify([twin.messages(), twin.contents()]).match(marks)).toBeNull();
+    });
+  },
+);
 
 test('nothing is forgotten while something runs, what Twilio keeps is said, and what comes later stays', async () => {
   await withMarks(0, {}, async (bench) => {
