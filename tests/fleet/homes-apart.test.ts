@@ -66,3 +66,25 @@ test('the owner’s computer is woken for a word of the relay’s that Twilio ha
     expect(words()).toBe(1);
   });
 });
+
+test('what people of two homes cost is one sum: its budget stops both, its owner raises it for both, and each hears of it once', async () => {
+  const environment = { PLACEMENT: 'own', BUDGET_USD_PER_MONTH: '0.0001' };
+  await withFleet(environment, async (fleet) => {
+    for (const name of ['one', 'two']) await (await fleet.addHome(name)).boot();
+    await fleet.startRelay();
+    await fleet.startRelay();
+    const count = (phone: string, part: string): number =>
+      fleet.replies(phone).filter(({ text }) => text.includes(part)).length;
+    const spent = 'This month has cost';
+    // The first answer of the one home costs more than there is for both.
+    await answered(fleet, ann, 'hello', 'one: hello');
+    await fleet.say('hello', bob);
+    await until('the other home stops', () => count(bob, spent) > 0);
+    await fleet.say('more', ann);
+    await until('the owner is asked', () => count(ann, spent) > 0);
+    await fleet.say('Continue? +$10', ann);
+    await until('it goes on', () => count(ann, 'one: more') > 0);
+    await answered(fleet, bob, 'again', 'two: again');
+    expect([count(ann, spent), count(bob, spent)]).toEqual([1, 1]);
+  });
+});
