@@ -8,6 +8,7 @@ import { createPeopleStore } from '../../shared/store/people.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Child } from '../../simulator/child-process.ts';
 import { fileOf } from '../support/fleet-moves.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { beginWorkerProcess, crash, startRelayProcess } from '../support/processes.ts';
@@ -128,7 +129,7 @@ const ownKills = ['to two held', 'to one saved', 'to two moved', 'to one done'].
 
 test.skipIf(noRestic !== '')(
   `a move whose workers, relay or command are killed at any step is finished: nothing is lost or doubled, and the files are there${noRestic}`,
-  { tags: 'long', timeout: 900_000 },
+  { tags: 'long', timeout: scaled(900_000) },
   async () => {
     await withPipeline(
       { relay: false, environment: { WAKE_HOSTS: '127.0.0.1' } },

@@ -148,7 +148,7 @@ async function killAfter(child: ChildProcess, ms: number): Promise<boolean> {
 
 test.skipIf(noRestic !== '')(
   `a worker that is killed at any moment of a snapshot or a restore leaves an old whole one or a new whole one${noRestic}`,
-  { tags: 'long', timeout: 240_000 },
+  { tags: 'long' },
   async () => {
     await withSnapshotBench(async ({ directory, store, repository }) => {
       const dataDir = path.join(directory, 'disk');

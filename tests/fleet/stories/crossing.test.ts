@@ -203,7 +203,7 @@ const watch: Story = {
 };
 test.skipIf(noRestic !== '')(
   `schedules and the session go along with a move; work in the background ends, and the person hears of it from the new computer${noRestic}`,
-  { tags: 'long', timeout: 300_000 },
+  { tags: 'long' },
   async () => {
     const model = await runScriptedModel({ quiet: true, stories: [watch] });
     const claude = (name: string, fleet: Fleet): HomeChange => {
