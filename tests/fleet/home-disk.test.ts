@@ -72,6 +72,15 @@ test('a disk is one home, whoever boots on it; a computer without a name goes on
   });
 });
 
+test('a disk that takes no name is a sentence about DATA_DIR', async () => {
+  await withDisks(async (boot, _redis, directory) => {
+    await writeFile(path.join(directory, 'file'), '');
+    const refused = boot('file/data', { asked: 'east' });
+    await expect(refused).rejects.toThrow('DATA_DIR cannot hold the name of this home: ENOTDIR');
+    await expect(refused).rejects.toThrow(SetupError);
+  });
+});
+
 test('a second live disk of a home does not start; a first home is one that has the people’s files', async () => {
   await withDisks(async (boot, redis, directory) => {
     await redis.sadd(keys.known, '+15551230001');

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { SetupError } from '../../shared/runtime/errors.ts';
+import { SetupError, reportError } from '../../shared/runtime/errors.ts';
 import { parseJson } from '../../shared/runtime/json.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Beat } from '../../shared/store/homes/beats.ts';
@@ -12,7 +12,7 @@ import type { HomeFacts, HomeRegistry } from '../../shared/store/homes/registry.
 import type { HomeSuffix } from '../../shared/store/redis/keys.ts';
 import { hasEarlier } from '../agent/homes/earlier-layout.ts';
 import { peopleName } from '../agent/homes/home.ts';
-import { createKeptDirectory, NoPlaceError } from '../secrets/kept-directory.ts';
+import { createKeptDirectory } from '../secrets/kept-directory.ts';
 import { createDiskBeat, diskDirectory } from './disk-beat.ts';
 
 /**
@@ -50,17 +50,24 @@ async function claimDisk(dataDir: string, nameOf: () => Promise<string>): Promis
     if (data) return data;
     throw new SetupError(`${file} cannot be read: it names the home that this disk is.`);
   };
-  try {
-    const known = await read();
-    if (known) return known;
+  // Also a disk that is full, read-only or out of order.
+  const onDisk = async <T>(step: () => Promise<T>): Promise<T> => {
+    try {
+      return await step();
+    } catch (error) {
+      if (error instanceof SetupError) throw error;
+      const { message } = reportError(error);
+      throw new SetupError(`DATA_DIR cannot hold the name of this home: ${message}`);
+    }
+  };
+  const known = await onDisk(read);
+  if (known) return known;
+  const disk = { name: await nameOf(), id: randomUUID() };
+  return await onDisk(async () => {
     await mkdir(dataDir, { recursive: true });
-    const disk = { name: await nameOf(), id: randomUUID() };
     await directory.writeOnce(fileName, Buffer.from(`${JSON.stringify(disk)}\n`));
     return (await read()) ?? disk;
-  } catch (error) {
-    if (!(error instanceof NoPlaceError)) throw error;
-    throw new SetupError(`DATA_DIR cannot hold the name of this home: ${error.message}`);
-  }
+  });
 }
 
 /**
