@@ -39,11 +39,11 @@ COPY relay ./relay
 ENV NODE_COMPILE_CACHE=/app/compiled MALLOC_ARENA_MAX=1 SIDEPOCKET_ALONE=1
 RUN install -d -o sidepocket compiled
 USER sidepocket
-RUN node --max-semi-space-size=2 relay/main.ts 2> /dev/null; \
-    node --max-semi-space-size=2 --input-type=module --eval "(await import('/app/relay/small-heap.ts')).keepHeapSmall(); await import('/app/relay/http/site.ts')"
+RUN node --max-semi-space-size=4 relay/main.ts 2> /dev/null; \
+    node --max-semi-space-size=4 --input-type=module --eval "(await import('/app/relay/small-heap.ts')).keepHeapSmall(); await import('/app/relay/http/site.ts')"
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=2", "relay/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "relay/main.ts"]
 
 # A Twilio, a model and a phone page of our own, to try the other images without any account.
 FROM small AS simulator

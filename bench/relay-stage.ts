@@ -49,7 +49,7 @@ const entries = {
  * Options for Node: for our relay those of the image. The other settings that our relay makes on
  * its own also apply to the floor and the plain way; the minimal relay runs with defaults.
  */
-const ofImage = ['--max-semi-space-size=2'];
+const ofImage = ['--max-semi-space-size=4'];
 const flagsOf = {
   ours: ofImage,
   floor: [...ofImage, ...heapSettings],

@@ -124,7 +124,7 @@ test(
       // As in the image: with a small young space, with one arena, and with the code compiled by an
       // earlier start.
       const flags = {
-        NODE_OPTIONS: '--max-semi-space-size=2',
+        NODE_OPTIONS: '--max-semi-space-size=4',
         MALLOC_ARENA_MAX: '1',
         NODE_COMPILE_CACHE: path.join(bench.dataDir, 'compiled'),
       };
