@@ -107,9 +107,27 @@ test('a directory that holds what is not kept is not replaced', () => {
   const before = held({ x: 'file' });
   const after = held({ x: undefined, 'x/y': '1' }, ['x/.git']);
   const { held: then, kept } = revert(after, [{ before, after }]);
-  expect(kept).toEqual(['x']);
+  expect(kept).toEqual(['x', 'x/.git']);
   expect(then.manifest.get('x')?.type).toBe('d');
   expect(then.blobs.has('x/y')).toBe(false);
+});
+
+test('what came, went or changed without being kept is named, and the rest goes back', () => {
+  const withLarge = (of: Held, large: Record<string, number>): Held => ({
+    ...of,
+    manifest: new Map([
+      ...of.manifest,
+      ...Object.entries(large).map(([path, size]): [string, Entry] => [
+        path,
+        { type: 'o', mode: '644', size, changed: '1' },
+      ]),
+    ]),
+  });
+  const before = withLarge(held({ a: '1' }), { same: 9, gone: 9, grown: 9, 'app/.git': 0, lib: 0 });
+  const after = withLarge(held({ a: '2' }), { same: 9, grown: 10, fresh: 9 });
+  const { held: then, kept } = revert(after, [{ before, after }]);
+  expect(filesOf(then)).toEqual({ a: '1' });
+  expect(kept.toSorted()).toEqual(['app/.git', 'fresh', 'gone', 'grown']);
 });
 
 test('what may have been in a directory that could not be looked into stays, and a file that cannot be read goes back to what it was', () => {

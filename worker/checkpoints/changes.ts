@@ -1,7 +1,7 @@
 import type { ChangedFile, ChangedFiles } from '../../shared/store/changed-files.ts';
+import { changedLeftOut } from './held.ts';
 import type { Held } from './held.ts';
 import { isGitsOwn, leftOut } from './listing.ts';
-import type { Entry } from './listing.ts';
 import type { Counts } from './note.ts';
 import { parseRawDiff } from './raw-diff.ts';
 import type { RawChange } from './raw-diff.ts';
@@ -78,7 +78,9 @@ export async function findChanges(
   const sum = (of: 'added' | 'removed'): number => seen.reduce((all, each) => all + each[of], 0);
   const [added, removed] = [sum('added'), sum('removed')];
   const counts = { files: changes.length, added, removed, ignored: changes.length - seen.length };
-  const left = leftChanges(one, other).map(readable);
+  const left = changedLeftOut(one, other)
+    .filter((path) => !isGitsOwn(path))
+    .map(readable);
   const unseen = unseenPlaces(other).map(readable);
   const more = changes.length - files.length;
   return { counts, page: { files, more, added, removed, left, unseen } };
@@ -115,20 +117,6 @@ function modesOf(before: Held, after: Held, { path, from }: RawChange): ChangedF
   return was?.type === 'f' && is?.type === 'f' && was.mode !== is.mode
     ? [was.mode, is.mode]
     : undefined;
-}
-
-/** Large files that came, went or changed: their content is not kept. */
-function leftChanges(before: Held, after: Held): string[] {
-  const wordOf = ({ type, size, changed }: Entry): string =>
-    type === leftOut && size > 0 ? `${size} ${changed}` : '';
-  const sides = [before, after].map(
-    ({ manifest }) =>
-      new Map(
-        [...manifest].flatMap(([path, entry]) => (wordOf(entry) ? [[path, wordOf(entry)]] : [])),
-      ),
-  );
-  const paths = new Set(sides.flatMap((side) => [...side.keys()]));
-  return [...paths].filter((path) => sides[0]?.get(path) !== sides[1]?.get(path));
 }
 
 /** What is not looked into at all, such as the directories that tools fill. */

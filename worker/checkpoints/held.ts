@@ -1,4 +1,4 @@
-import { leftOut, unreadable } from './listing.ts';
+import { isGitsOwn, leftOut, unreadable } from './listing.ts';
 import type { Entry, Listing } from './listing.ts';
 
 /** What a checkpoint holds: its manifest, and the id of the content of each file and link. */
@@ -20,6 +20,23 @@ export function changedPaths(before: Held, after: Held): string[] {
     const types = [before, after].map(({ manifest }) => manifest.get(path)?.type ?? leftOut);
     return !types.every((type) => type === leftOut) && wordOf(before, path) !== wordOf(after, path);
   });
+}
+
+/**
+ * What came, went or changed without its content being kept: large files, and the data of a
+ * repository, of which only the coming and going is known.
+ */
+export function changedLeftOut(before: Held, after: Held): string[] {
+  const wordsOf = ({ manifest }: Held): Map<string, string> =>
+    new Map(
+      [...manifest].flatMap(([path, { type, size, changed }]): [string, string][] =>
+        type === leftOut && (size > 0 || isGitsOwn(path)) ? [[path, `${size} ${changed}`]] : [],
+      ),
+    );
+  const [one, other] = [wordsOf(before), wordsOf(after)];
+  return [...new Set([...one.keys(), ...other.keys()])].filter(
+    (path) => one.get(path) !== other.get(path),
+  );
 }
 
 /** What would go back, and the paths that have to stay as they are for what is left out in them. */
@@ -66,7 +83,8 @@ export function revert(now: Held, spans: readonly Span[]): Reverted {
     put(path, entry, blob);
   }
   fitTogether(manifest, blobs);
-  return { held: { manifest, blobs }, kept };
+  const lost = spans.flatMap(({ before, after }) => changedLeftOut(before, after));
+  return { held: { manifest, blobs }, kept: [...new Set([...kept, ...lost])] };
 }
 
 /** Whether a path was in a directory that its user could not look into. */

@@ -130,6 +130,12 @@ export const checkpoints = [
   ]),
   ...mutationsOf('worker/checkpoints/held.ts', steps, [
     [
+      'what does not go back is named',
+      'kept: [...new Set([...kept, ...lost])]',
+      'kept',
+      { named: 'without being kept is named' },
+    ],
+    [
       'what is not kept is not replaced',
       "isUnknown || (isContent && present?.type === 'd' && holdsLeftOut(path))",
       'false',
