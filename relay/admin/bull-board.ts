@@ -8,8 +8,8 @@ import { lazy } from '../../shared/runtime/lazy.ts';
  * is no reason for red.
  */
 const ownLook = `<style>
-:root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #4f5e68; --sidebar-accent: #e9edf0; --state-selected-foreground: #00604f; }
-.dark-mode { --background: #0c1317; --foreground: #e9edef; --card: #182229; --popover: #182229; --primary: #2fd6a3; --primary-foreground: #0c1317; --border: #26343d; --muted-foreground: #9aa8b1; }
+:root { --font-sans: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; --font-mono: ui-monospace, SFMono-Regular, Menlo, monospace; --background: #f0f2f5; --foreground: #111b21; --card: #fff; --popover: #fff; --primary: #008069; --primary-foreground: #fff; --border: #e6e9ec; --muted-foreground: #4f5e68; --sidebar-accent: #e9edf0; --state-selected-foreground: #00604f; --sidebar-state-selected-foreground: #00604f; --status-failed: #b3261e; }
+.dark-mode { --background: #0c1317; --foreground: #e9edef; --card: #182229; --popover: #182229; --primary: #2fd6a3; --primary-foreground: #0c1317; --border: #26343d; --muted-foreground: #9aa8b1; --status-failed: #f08a84; }
 [class*="workersBadge"] { color: var(--muted-foreground) !important; }
 
 .back-home { position: fixed; left: 1rem; bottom: 3rem; z-index: 100; padding: .45rem .8rem; border-radius: 9px; background: var(--primary); color: var(--primary-foreground); text-decoration: none; font: 500 .875rem/1.4 var(--font-sans); }

@@ -51,7 +51,7 @@ async function fill(bench: RelayBench): Promise<{ failed: string; answered: stri
   await say('and one more thing, when you are awake again');
   const names = [
     [phone, 'Anna'],
-    [otherPhone, `Bert <b> ${'B'.repeat(60)}`],
+    [otherPhone, `Bert <b> \u202E ${'B'.repeat(10_000)}`],
   ] as const;
   for (const [number, name] of names) {
     const id = (await redis.hget(keys.people, number)) ?? '';
@@ -97,6 +97,12 @@ async function fill(bench: RelayBench): Promise<{ failed: string; answered: stri
   await redis.rpush(keys.wakes, 6612, 7100, 5900);
   return { failed, answered };
 }
+
+/** What axe finds in Bull Board's own parts, which its bundle draws, so no style can mend it. */
+const ofBullBoard: Record<string, string> = {
+  'button-name': 'the menu of the states that have no room, and that of a job, are three dots',
+  'svg-img-alt': 'the logo of Redis, whose button has a name',
+};
 
 /** How far the page goes beyond the right edge (px). */
 const overhang = (page: Page): Promise<number> =>
@@ -185,10 +191,29 @@ test(
               green,
             );
             await page.getByRole('link', { name: 'Back to the dashboard' }).waitFor();
-            if (shots !== undefined)
-              await page.screenshot({
-                path: path.join(shots, `queues-${width}-${colorScheme}.png`),
-              });
+            for (const [name, address] of [
+              ['queues', '/admin/queues'],
+              ['queue', '/admin/queues/queue/turns?status=completed'],
+            ] as const) {
+              await page.goto(bench.relayUrl + address);
+              await page
+                .getByText(name === 'queue' ? 'Options' : /\d Jobs/)
+                .first()
+                .waitFor();
+              if (shots !== undefined)
+                await page.screenshot({
+                  path: path.join(shots, `${name}-${width}-${colorScheme}.png`),
+                });
+              const found = (await findViolations(page)).filter(
+                ({ id, impact, at }) =>
+                  at.includes('back-home') ||
+                  (/serious|critical/.test(impact) && ofBullBoard[id] === undefined),
+              );
+              expect(
+                found.map(({ id, at }) => `${id}: ${at}`),
+                `of ${name} at ${width} px, ${colorScheme}`,
+              ).toEqual([]);
+            }
             expect(troubles.filter((text) => !/ 4(?:04|10) /.test(text))).toEqual([]);
             // An open page shows by itself what has come in.
             await page.goto(`${bench.relayUrl}/admin`);
@@ -230,14 +255,18 @@ test(
         ] as const) {
           await page.setViewportSize({ width, height });
           await page.goto(bench.relayUrl + address);
-          if (shots !== undefined) {
-            mkdirSync(shots, { recursive: true });
-            const file = path.join(shots, `empty-${name}-${width}.png`);
-            await page.screenshot({ path: file, fullPage: true });
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await page.emulateMedia({ colorScheme });
+            const where = `${name} at ${width} px, ${colorScheme}`;
+            if (shots !== undefined) {
+              mkdirSync(shots, { recursive: true });
+              const file = path.join(shots, `empty-${name}-${width}-${colorScheme}.png`);
+              await page.screenshot({ path: file, fullPage: true });
+            }
+            expect(await overhang(page), `of ${where}`).toBeLessThanOrEqual(0);
+            const found = (await findViolations(page)).map(({ id, at }) => `${id}: ${at}`);
+            expect(found, `of ${where}`).toEqual([]);
           }
-          expect(await overhang(page), `of ${name} at ${width} px`).toBeLessThanOrEqual(0);
-          const found = (await findViolations(page)).map(({ id, at }) => `${id}: ${at}`);
-          expect(found, `of ${name} at ${width} px`).toEqual([]);
         }
       await page.close();
     });
