@@ -121,7 +121,7 @@ const vmNames: Record<VmLine['state'], string> = {
 function vmWords({ state, since, worker, nextDue }: VmLine, frame: Frame): Html {
   const { now } = frame;
   if (state === 'awake') return html`worker ${worker ?? ''}`;
-  if (state === 'away') return html`no worker, and none said it sleeps`;
+  if (state === 'away') return html`it stopped without falling asleep, or never began`;
   const due = nextDue !== undefined && nextDue >= now && html`, next job ${ago(nextDue, frame)}`;
   return html`${since !== undefined && html`since <time data-since="${since}">${durationWords(Math.max(now - since, 1000))}</time>`}${due}`;
 }
