@@ -253,6 +253,26 @@ test('a path that is too long, and what cannot be read, keep nothing else from g
   );
 });
 
+test('a directory’s own mode goes back whole, with the bits that chmod keeps', async () => {
+  await withCheckpoints(
+    async ({ workspace, shadow }) => {
+      const checkpoints = shadow();
+      const directory = path.join(workspace, 'shared');
+      mkdirSync(directory);
+      chmodSync(directory, 0o755);
+      const { number: first } = await checkpoints.keep();
+      chmodSync(directory, 0o3775);
+      const edited = readTree(workspace);
+      const { number: second } = await checkpoints.keep();
+      await takeBack(checkpoints, first);
+      expect(readTree(workspace)['shared']).toBe('directory 755');
+      await takeBack(checkpoints, second);
+      expect(readTree(workspace)).toEqual(edited);
+    },
+    { isPlain: true },
+  );
+});
+
 test('forgotten checkpoints take no room, and the others can still be gone back to', async () => {
   await withCheckpoints(async ({ workspace, directory, shadow }) => {
     const checkpoints = shadow();

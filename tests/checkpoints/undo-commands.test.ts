@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
+import { ChangedFiles } from '../../shared/store/changed-files.ts';
 import type { Conversation } from '../../shared/store/conversation.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { createWorkspaceCheckpoints } from '../../worker/checkpoints/checkpoints.ts';
@@ -18,13 +19,14 @@ import { readTree } from '../support/tree.ts';
 const log = createLog('test', 'silent');
 const conversation = '+15551230001';
 
-/** The checkpoints of the bench's workspace; pages are not stored. */
+/** The checkpoints of the bench's workspace; pages are not stored, `onPage` gets their texts. */
 function checkpointsOf(
   { shadow }: CheckpointBench,
   blank = (text: string): string => text,
+  onPage?: (text: string) => void,
 ): WorkspaceCheckpoints {
   const parts = {
-    pages: { put: async () => undefined },
+    pages: { put: async (_name: string, text: string) => void onPage?.(text) },
     publicUrl: '',
     reader: { shrink: async () => Promise.reject(new Error('no pictures here')) },
     log,
@@ -112,11 +114,12 @@ test('a secret in a file’s name is in no line, question or page', async () => 
   await withCheckpoints(
     async (bench) => {
       const pages: string[] = [];
-      const workspace = checkpointsOf(bench, (text) => {
-        const blanked = text.replaceAll('sk_live_51H8x', '•••KEY•••');
-        pages.push(blanked);
-        return blanked;
-      });
+      const secret = /sk_live_51H8x|changed|added/g;
+      const workspace = checkpointsOf(
+        bench,
+        (text) => text.replaceAll(secret, '•••KEY•••'),
+        (text) => pages.push(text),
+      );
       const { base } = await workspace.keep('turn');
       writeFileSync(path.join(bench.workspace, 'sk_live_51H8x.txt'), 'sk_live_51H8x\n');
       const { number: last } = await workspace.keep();
@@ -125,6 +128,10 @@ test('a secret in a file’s name is in no line, question or page', async () => 
       await workspace.page('page', stepOf('turn', base), changes);
       expect(pages.at(-1)).not.toContain('sk_live');
       expect(pages.at(-1)).toContain('+•••KEY•••');
+      // Its form stays, though the secrets of two more names are words of it.
+      expect(ChangedFiles.safeParse(JSON.parse(pages.at(-1) ?? '')).data?.files).toMatchObject([
+        { path: '•••KEY•••.txt', kind: 'added', added: 1 },
+      ]);
       await workspace.noteStep(stepOf('turn', base));
       expect(await commandsOn(workspace).run('/undo')).toContain('• •••KEY•••.txt (removed)');
     },

@@ -153,7 +153,10 @@ export function createWorkspaceCheckpoints(
       return { counts, page: { ...page, files } };
     },
     async page(name, { title, beyond }, { page }) {
-      const text = blank(JSON.stringify({ ...page, title, beyond }));
+      // Text by text: in the whole JSON, a value like “changed” would also be a word of its form.
+      const text = JSON.stringify({ ...page, title, beyond }, (name, value: unknown) =>
+        typeof value === 'string' && name !== 'kind' && name !== 'why' ? blank(value) : value,
+      );
       const token = await pages.put(name, text, 'changes');
       if (token === undefined) log.warn({ bytes: text.length }, 'no room for a page of changes');
       return token === undefined ? undefined : `${publicUrl}/page/${token}`;

@@ -203,7 +203,8 @@ taken=$((taken + made))
 take "$written" | git checkout-index -f -z --stdin || exit 70
 taken=$((taken + written))
 for word do
-  take "\${word#*:}" | xargs -0 -r chmod "\${word%%:*}" -- || exit 70
+  # Of a directory, GNU's chmod clears the bits above with five digits or more.
+  take "\${word#*:}" | xargs -0 -r chmod "0000\${word%%:*}" -- || exit 70
   taken=$((taken + \${word#*:}))
 done
 cd "$dir" || exit 74

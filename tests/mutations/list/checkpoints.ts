@@ -44,6 +44,12 @@ export const checkpoints = [
   ]),
   ...mutationsOf('worker/checkpoints/scripts.ts', shadow, [
     [
+      'a directory loses the bits that chmod keeps',
+      'chmod "0000',
+      'chmod "',
+      { named: 'own mode goes back whole' },
+    ],
+    [
       'what is ignored is known without a repository',
       'index=--no-index; set --',
       'exit 0; set --',
@@ -83,6 +89,12 @@ export const checkpoints = [
     ],
   ]),
   ...mutationsOf('worker/checkpoints/checkpoints.ts', commands, [
+    [
+      'a secret that is a word of the page’s form leaves the form',
+      "name !== 'kind' && ",
+      '',
+      { named: 'secret in a file’s name' },
+    ],
     [
       'what goes on goes back with its own step',
       'number === open ? now : number',
