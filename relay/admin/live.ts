@@ -37,7 +37,6 @@ export function createLive({ write, follow: hear, isSignedIn, closing }: LiveDep
   let open = 0;
   return async (request, response) => {
     const address = request.method === 'GET' ? addressOf(request) : undefined;
-    // EventSource tries again after an error, and never after 204.
     const refuse = (): void => void response.status(204).end();
     if (!address || open >= mostOpen) return refuse();
     open += 1;

@@ -95,12 +95,18 @@ test('a step is on the page within a second of its record', async () => {
     const desk = await browser.newPage();
     desk.setDefaultTimeout(scaled(15_000));
     await desk.clock.install();
+    let connections = 0;
+    await desk.route('**/admin/live?*', async (route) => {
+      connections += 1;
+      await (connections === 1 ? route.fulfill({ status: 503 }) : route.continue());
+    });
     await desk.goto(`${bench.relayUrl}/admin`);
     await desk.getByLabel('Password').fill(password);
     await desk.getByRole('button', { name: 'Sign in' }).click();
     await desk.locator('time[data-at]').first().waitFor();
     await desk.clock.fastForward(3600_000);
     await desk.locator('time', { hasText: '1\u00A0h ago' }).first().waitFor();
+    await until('a refused connection is tried again', () => connections > 1);
     await desk.goto(`${bench.relayUrl}/admin/turns/${turn}`);
     await desk.locator('#w-now time').waitFor();
     await desk.clock.fastForward(3600_000);

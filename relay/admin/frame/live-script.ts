@@ -3,7 +3,8 @@ import { tickScript } from './tick-script.ts';
 /**
  * Keeps an open page current: the relay sends the content of the page when it changes. Nothing is
  * replaced while somebody writes or selects in it, and a hidden page listens to nothing. Its times
- * go on by themselves. At the end of the session the page is loaded again, which leads to the
+ * go on by themselves. A refused connection is tried again after a pause, which grows from five
+ * seconds to a minute. At the end of the session the page is loaded again, which leads to the
  * sign-in.
  */
 export const liveScript = `(() => {
@@ -14,7 +15,7 @@ export const liveScript = `(() => {
   tick(skew);
   setInterval(() => document.hidden || tick(skew), 1000);
   if (!window.EventSource) return;
-  let source;
+  let source, pause = 5000;
   const busy = () => {
     const at = document.activeElement, chosen = getSelection();
     return main.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName) || chosen && !chosen.isCollapsed && main.contains(chosen.anchorNode);
@@ -22,6 +23,14 @@ export const liveScript = `(() => {
   const open = () => {
     if (source || document.hidden) return;
     source = new EventSource('/admin/live?page=' + encodeURIComponent(location.pathname + location.search));
+    source.onopen = () => { pause = 5000; };
+    source.onerror = () => {
+      // By itself the browser tries again only what was open.
+      if (!source || source.readyState !== 2) return;
+      source = undefined;
+      setTimeout(open, pause);
+      pause = Math.min(2 * pause, 60000);
+    };
     source.onmessage = ({ data }) => {
       const { content, footer, gone } = JSON.parse(data);
       if (gone) return location.reload();
