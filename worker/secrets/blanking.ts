@@ -178,7 +178,7 @@ function replaceBroken(text: string, joined: string, [signs, mark]: [string, str
 }
 
 /** What Claude Code puts around a piece of an output. */
-const frame = /(\s*<\/?(?:stdout|stderr|output)>\s*)/;
+const frame = /(<\/?(?:stdout|stderr|output)>)/;
 
 /** Blanks the end of a secret at the beginning of a piece, and the beginning of one at its end. */
 function blankEdges(text: string, forms: Forms): string {
@@ -192,10 +192,14 @@ function blankEdges(text: string, forms: Forms): string {
   return text
     .split(frame)
     .map((piece) => {
-      const [length, mark] = findEdge((form) => overlap(piece, form));
-      const start = piece.slice(0, piece.length - length);
+      const inner = piece.trim();
+      if (inner === '') return piece;
+      const at = piece.indexOf(inner);
+      const [length, mark] = findEdge((form) => overlap(inner, form));
+      const start = inner.slice(0, inner.length - length);
       const [tail, tailMark] = findEdge((form) => tailAt(start, form));
-      return tailMark + start.slice(tail) + mark;
+      const blanked = tailMark + start.slice(tail) + mark;
+      return piece.slice(0, at) + blanked + piece.slice(at + inner.length);
     })
     .join('');
 }
