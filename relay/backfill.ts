@@ -62,12 +62,21 @@ export function createBackfill(parts: BackfillDeps): Backfill {
   let complete: number | undefined;
   let failures = 0;
 
+  /**
+   * A timer counts from the beginning of its turn of the event loop, so on a busy machine it ends
+   * early; a round that is too early would find a message still too young.
+   */
+  const wait = (): void => {
+    const left = due - performance.now();
+    if (left <= 0) run();
+    else timer = setTimeout(wait, Math.ceil(left));
+  };
   const runIn = (ms: number): void => {
     const next = performance.now() + ms;
     if (isStopped || !isStarted || next >= due) return;
     clearTimeout(timer);
     due = next;
-    timer = setTimeout(run, ms);
+    timer = setTimeout(wait, ms);
   };
   const round = async (): Promise<void> => {
     const earliest = lastBegan - times.lookBackMs;
