@@ -18,9 +18,10 @@ const startedMs = 300;
  * first collection on, so one runs soon after the start (10 ms). The main thread scavenges the
  * young space by itself, since handing so little to helper threads takes longer; only a flag at the
  * start of Node can set the young space's size (`--max-semi-space-size=4`, in MB; V8 takes the next
- * power of two). With 2 MB a webhook costs a quarter more CPU, for twice as many collections. Maglev,
- * the middle compiler, is off: its code takes 5 to 12 MB, and without it a warm webhook costs the
- * same to within 3 %. Call it after all code is loaded: the heap grows during loading anyway.
+ * power of two). With 2 MB a webhook costs a quarter more CPU, for twice as many collections.
+ * Maglev, the middle compiler, is off: its code takes 5 to 12 MB, and without it a warm webhook
+ * costs the same to within 3 %. Call it after all code is loaded: the heap grows during loading
+ * anyway.
  */
 export function keepHeapSmall(): void {
   for (const setting of heapSettings) setFlagsFromString(setting);

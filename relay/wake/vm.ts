@@ -119,7 +119,9 @@ export function createVmKeeper(parts: VmKeeperDeps): VmKeeper {
     for (const home of await homes.list()) if (!stopped) keep(targetOf(home));
   };
   let refreshing: Promise<void> | undefined;
-  /** What waits for the next reading, which has not begun: one serves many that register at once. */
+  /**
+   * What waits for the next reading, which has not begun: one serves many that register at once.
+   */
   let waiting: (() => void)[] | undefined;
   /** Rereads the homes, then acts on them. */
   const refreshed = (then: () => void): void => {

@@ -86,8 +86,8 @@ const idleMs = 3600_000;
 
 /**
  * Deletes our contents with words that nothing needs any more. Of contents that an earlier version
- * or a lost store has left, nothing tells whose words they have. A question that would use a deleted
- * one creates it again. An account that may not list contents has none.
+ * or a lost store has left, nothing tells whose words they have. A question that would use a
+ * deleted one creates it again. An account that may not list contents has none.
  */
 async function eraseIdleContents({ contents, list, remove }: ContentEraser): Promise<ErasedCopies> {
   const sids: string[] = [];

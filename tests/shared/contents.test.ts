@@ -45,7 +45,7 @@ describe.each([
     });
   });
 
-  test('a content is idle when it was not used for that long, and one that is not stored always is', async () => {
+  test('a stored content is idle after that time without use, and an unknown one at once', async () => {
     await withContents(async (contents, later) => {
       const hour = 3600_000;
       await contents.keep('a', 'HX1');

@@ -236,7 +236,7 @@ describe('the same question as text with numbers', () => {
   });
 });
 
-test('forgetting a person deletes our contents with words that nothing uses, whoever they are from', async () => {
+test('forgetting a person deletes every unused content of ours that has words, of other people as well', async () => {
   await withMessenger(async ({ twin, messenger, contents, another }) => {
     const make = async (friendly_name: string, body: string, at = '2026-01-01T00:00:00Z') => {
       const types = { 'twilio/quick-reply': { body, actions: [{ title: '{{1}}', id: '{{2}}' }] } };

@@ -249,7 +249,7 @@ test.skipIf(noRoot !== '')(
       ]);
       await take(plain, home, noon + second);
       expect((await plain.newest('p-1'))?.at).toBe(noon + second);
-      // A file that vanishes, and one that changes, end no snapshot.
+      // A file that vanishes or changes does not end the snapshot.
       const program = path.join(directory, 'loses');
       const lost = path.join(home.directory, 'home', 'b');
       await writeFile(program, `#!/bin/sh\nrm '${lost}'; tar "$@"\nexit 1\n`, { mode: 0o755 });
@@ -271,7 +271,7 @@ test.skipIf(noLinux !== '')(
     await withSnapshotBench(async ({ disk: makeDisk, plain }) => {
       const [one, other] = [await makeDisk('one'), await makeDisk('other')];
       const home = await one.home('p-1');
-      // A path of more bytes than the system takes at once, by one step from one that it takes.
+      // A path that is longer than the system takes in one call.
       const deep =
         'long=$(printf %0200d 0); for name in a b; do mkdir $name; (cd $name; for i in $(seq 11); do mkdir $long; cd $long; done; echo in > file); done; mv b a/$long/$long/$long/$long/$long/$long/$long/$long/$long/$long/$long';
       await one.sh(

@@ -39,7 +39,9 @@ export function createTestDesk({ redis, stores, environment }: Where): SecretDes
   });
 }
 
-/** A worker's forgetting at its environment, without processes of an agent and without snapshots. */
+/**
+ * A worker's forgetting at its environment, without processes of an agent and without snapshots.
+ */
 export function createTestForgetting(where: Where, onStep?: ForgetDeps['onStep']): Forgetting {
   const { redis, stores, environment, log } = where;
   const dataDir = environment['DATA_DIR'] ?? '';

@@ -303,7 +303,7 @@ test('forgetting goes on where it was killed, whichever step that was, also twic
     const of = { address: phone, conversation: phone, proven: [], rivals: [] };
     const sender = { ...of, missed: true as const };
     const missed: ReturnType<typeof accept>[] = [];
-    // Two at once, as a worker that has lost its lock and the one that takes the turn over.
+    // Two at once: a worker that has lost its lock, and its successor.
     const [inside, shared] = [new Map<OnStep, ForgetStep>(), new Set<ForgetStep>()];
     const killer = (): OnStep => {
       const own: OnStep = (step, moment) => {

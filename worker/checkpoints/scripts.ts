@@ -237,10 +237,11 @@ rm -f patch`;
 export const blob = `${prelude}[ "$(git cat-file -s "$1")" -le "$2" ] && git cat-file blob "$1"`;
 
 /**
- * Prints for each of the paths in the input whether a repository in the workspace ignores it, in the
- * form of `git check-ignore -v -n -z`; `$3` is its directory there. Each path begins with `./`, since
- * a leading colon is magic to git. It ends at a path that git refuses. Without a repository that git
- * opens, the files that say what is ignored still count. Nothing that its settings name is run.
+ * Prints for each of the paths in the input whether a repository in the workspace ignores it, in
+ * the form of `git check-ignore -v -n -z`; `$3` is its directory there. Each path begins with `./`,
+ * since a leading colon is magic to git. It ends at a path that git refuses. Without a repository
+ * that git opens, the files that say what is ignored still count. Nothing that its settings name is
+ * run.
  */
 export const ignored = `dir=$1 work=$2 repository=$3
 cd "$work/$repository" || exit 0

@@ -167,7 +167,9 @@ function blankBroken(text: string, forms: Forms): string {
 
 /** Replaces what line breaks have split; `joined` is the text without its line breaks. */
 function replaceBroken(text: string, joined: string, [signs, mark]: [string, string]): string {
-  const places = [...text.matchAll(/[^\r\n]/g)].map(({ index }) => index);
+  const places: number[] = [];
+  for (let at = 0; at < text.length; at += 1)
+    if (text[at] !== '\r' && text[at] !== '\n') places.push(at);
   let replaced = '';
   let from = 0;
   for (let at = joined.indexOf(signs); at >= 0; at = joined.indexOf(signs, at + signs.length)) {

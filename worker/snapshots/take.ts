@@ -59,8 +59,8 @@ export async function takeSnapshot(
 
 /**
  * What tar is asked: the names come one by one, in an order that stays, so that what is alike is
- * stored once; owners do not matter, since another machine has other ids; a hard link is a file, and
- * the holes of a file stay holes: filled, they may be more than a disk has.
+ * stored once; owners do not matter, since another machine has other ids; a hard link is a file,
+ * and the holes of a file stay holes: filled, they may be more than a disk has.
  */
 const packing =
   '--create --file=- --format=gnu --sparse --owner=0 --group=0 --numeric-owner --hard-dereference --no-recursion --ignore-failed-read --null --files-from=-'.split(

@@ -191,8 +191,8 @@ export async function askTranscript(
  * message of ours to this person that is in Twilio's list and not in the ledger, sent after theirs
  * and before the store changed, counts as their answer, and the person is informed. With a session
  * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
- * answer is looked up before it is sent. Messages with a doubt are looked up anyway: `unknown` ones,
- * since the agent does not see them again and the transcript does not know them; for them the
+ * answer is looked up before it is sent. Messages with a doubt are looked up anyway: `unknown`
+ * ones, since the agent does not see them again and the transcript does not know them; for them the
  * sentence of a given-up message does not count. `lost` ones are about to be given up, and their
  * session's transcript is gone with its disk: another message of that session may have been
  * answered together with them, so its answer counts although the ledger has it. Returns the

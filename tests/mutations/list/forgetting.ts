@@ -50,7 +50,7 @@ export const forgettingList = [
       '(await contents.dropIdle(digest, sid, idleMs))',
       'true',
     ],
-    ['a list that Twilio refuses is none', ' || statusOf(error) === 403', ''],
+    ['an account that may not list contents has none', ' || statusOf(error) === 403', ''],
   ]),
   ...mutationsOf('shared/twilio/messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
     ['contents are listed for two at once', '{ ...listedContents }', 'listedContents'],

@@ -187,7 +187,7 @@ export function createPromptTracker(
     before.push(...known.earlier.filter(isNews));
     // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
     // message is not the most recent, the note names it, even before the answer to a newer one is
-    // written, which may be one that the process still has of an ended turn.
+    // written. The process may still have a newer one of an ended turn.
     const isBehind = live.open.all().some((open) => !pending.has(open));
     if (known.overtaken || isBehind || (hasNewer && !continuation))
       return await give(randomUUID(), overtakenNote(prompt.text, uuid), [prompt.id]);
@@ -282,7 +282,9 @@ function saidBefore(
   });
 }
 
-/** The tasks that ended without a word, except those that are `known` to be lost; adds them there. */
+/**
+ * The tasks that ended without a word, except those that are `known` to be lost; adds them there.
+ */
 function takeLost<Task extends { id: string }>(
   tasks: readonly Task[],
   entries: readonly TranscriptEntry[],

@@ -1,7 +1,7 @@
 -- Moves given-up messages back to the head of the inbox, the oldest first, and returns how many.
--- `ids` is JSON of the wanted ones, which say from then on that they come `again`; a `note` goes with
--- the first. A turn that runs meanwhile removes its own messages by id, so messages before them do
--- not disturb it.
+-- `ids` is JSON of the wanted ones, which say from then on that they come `again`; a `note` goes
+-- with the first. A turn that runs meanwhile removes its own messages by id, so messages before
+-- them do not disturb it.
 -- uses: entry, box-counts
 -- derives: message:*, given-up
 local function requeue(prefix, inbox, conversation, ids, note)

@@ -24,9 +24,9 @@ export type TranscriptEntry = {
 
 /**
  * The state of a prompt in the transcript: never arrived, arrived without an answer, or answered.
- * `overtaken` when something later was answered first; `isOpen` when the request about it failed, so
- * that Claude answers it with what it says next by itself. `earlier` is what Claude said about it
- * before or beside its tool calls, without filler.
+ * `overtaken` when something later was answered first; `isOpen` when the request about it failed,
+ * so that Claude answers it with what it says next by itself. `earlier` is what Claude said about
+ * it before or beside its tool calls, without filler.
  */
 export type PromptState =
   | { state: 'absent' }
@@ -192,9 +192,9 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
  * on it was interrupted: later answers then belong to something else, until a note resumes that
  * work. Behind a request that failed the model still finds the prompt unanswered, so an answer that
  * Claude Code begins by itself there, about work that has ended, is the prompt's as well; with
- * `isAskedAgain` it is not, because the person has heard that the prompt failed, and wants it again.
- * Claude Code writes one entry per block of an answer, so the whole answer is the run of such
- * entries, and its id is that of the last one with text.
+ * `isAskedAgain` it is not, because the person has heard that the prompt failed, and wants it
+ * again. Claude Code writes one entry per block of an answer, so the whole answer is the run of
+ * such entries, and its id is that of the last one with text.
  */
 export function findPrompt(
   transcript: TranscriptEntry[],
